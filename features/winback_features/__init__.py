@@ -1,0 +1,1 @@
+"""Purchase-interval and engagement features, built from orders, events and contacts."""

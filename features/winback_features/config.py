@@ -1,0 +1,75 @@
+"""What the feature layer can be told: sources, brand and engine. Only ``winback.toml``'s reader fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """Where orders, events and contacts come from.
+
+    Attributes
+    ----------
+    orders, events, contacts : str
+        A file (Parquet or CSV), a glob, or a table name when ``database`` is set.
+    database : str, optional
+        ``duckdb:///file.duckdb`` or ``postgresql://…``.
+    orders_columns, events_columns, contacts_columns : mapping
+        ``our column -> their column``, or a SQL expression over their columns.
+    timezone : str, optional
+        Zone in which times without a zone are written; the brand's when absent.
+    encoding : str
+        Of CSV files.
+    max_bad_share : float
+        Above this share of quarantined rows a table is refused.
+    """
+
+    orders: str
+    events: str | None = None
+    contacts: str | None = None
+    database: str | None = None
+    orders_columns: Mapping[str, str] = field(default_factory=dict)
+    events_columns: Mapping[str, str] = field(default_factory=dict)
+    contacts_columns: Mapping[str, str] = field(default_factory=dict)
+    timezone: str | None = None
+    encoding: str = "utf-8"
+    max_bad_share: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class BrandConfig:
+    """The shop: its name, its clock, its money, and the days on which it was closed.
+
+    Attributes
+    ----------
+    timezone : str
+        IANA name; a calendar day is a day in this zone.
+    currency : str
+        ISO 4217 code in which every amount is reported.
+    rates : mapping
+        ``currency -> value of one unit in the brand's currency``.
+    cancellation_days : int
+        A negative order cancels an earlier order of the same contact and amount up to this many days back;
+        later it is a return, and the purchase stands.
+    closed : sequence of (first day, day after the last)
+        Days on which silence is not inactivity.
+    """
+
+    name: str = "Demo"
+    timezone: str = "UTC"
+    currency: str = "EUR"
+    rates: Mapping[str, float] = field(default_factory=dict)
+    cancellation_days: int = 30
+    closed: tuple[tuple[date, date], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Which engine computes the features, and how much of the machine it may use."""
+
+    name: str = "duckdb"
+    memory_limit: str = "4GB"
+    threads: int = 2

@@ -1,0 +1,1 @@
+"""Models of who buys again, when, and for how much."""

@@ -1,0 +1,30 @@
+"""What the score is asked to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreConfig:
+    """The questions a model answers per contact.
+
+    Attributes
+    ----------
+    horizon_days : int
+        H: ``p_purchase`` is the probability of a purchase in ``[as_of, as_of + H)``.
+    curve_days : tuple of int
+        Each d for which ``p_within_{d}d`` is given.
+    max_days : int
+        A date farther away than this is null.
+    value_horizon_days : int
+        Days of margin that a lapse puts at risk.
+    margin_share : float
+        Share of an order's amount that is margin; 1.0 ranks by revenue.
+    """
+
+    horizon_days: int = 90
+    curve_days: tuple[int, ...] = (7, 14, 30, 60, 90)
+    max_days: int = 730
+    value_horizon_days: int = 365
+    margin_share: float = 1.0

@@ -1,0 +1,1 @@
+"""Win-back decisions: who enters, when, why, and why not."""

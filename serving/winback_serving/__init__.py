@@ -1,0 +1,1 @@
+"""The command line, the daily batch scorer, published runs and the report."""

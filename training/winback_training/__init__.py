@@ -1,0 +1,1 @@
+"""Label times, forward tests, experiment tracking and promotion."""
