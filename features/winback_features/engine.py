@@ -1,0 +1,73 @@
+"""Open the engine that computes everything: DuckDB in this process, spilling to disk when memory is short."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+
+from winback_features.config import EngineConfig
+from winback_features.errors import ConfigError
+
+
+@contextmanager
+def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[Any]:
+    """Open an in-process DuckDB as an Ibis backend, and close it at the end.
+
+    Parameters
+    ----------
+    config : EngineConfig
+        Name (only ``duckdb``), memory limit and threads.
+    temp_dir : pathlib.Path, optional
+        Where what does not fit into memory is spilled; a folder of its own under the system's
+        temporary folder when absent, removed at the end.
+
+    Yields
+    ------
+    ibis backend
+        Its clock is UTC, and it never fetches an extension from the network.
+
+    Raises
+    ------
+    ConfigError
+        If the engine is not known, or DuckDB refuses a setting.
+
+    Examples
+    --------
+    >>> with open_engine(EngineConfig(memory_limit="256MB", threads=1)) as backend:
+    ...     backend.raw_sql("select 6 * 7").fetchone()
+    (42,)
+    """
+    if config.name != "duckdb":
+        raise ConfigError(
+            f"There is no engine called {config.name!r}.", where="engine.name", how='Set it to "duckdb".'
+        )
+    if config.threads < 1:
+        raise ConfigError(
+            f"{config.threads} threads cannot work.", where="engine.threads", how="Set it to 1 or more."
+        )
+    with tempfile.TemporaryDirectory(prefix="winback-", dir=temp_dir) as spill:
+        try:
+            backend = ibis.duckdb.connect(
+                threads=config.threads,
+                memory_limit=config.memory_limit,
+                temp_directory=spill,
+                autoinstall_known_extensions=False,
+                autoload_known_extensions=False,
+            )
+        except duckdb.Error as error:
+            message = str(error).splitlines()[0]
+            raise ConfigError(
+                f"DuckDB refuses the engine's settings ({message}).",
+                where="engine",
+                how='Write memory_limit like "4GB".',
+            ) from error
+        try:
+            yield backend
+        finally:
+            backend.disconnect()

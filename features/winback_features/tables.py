@@ -1,0 +1,100 @@
+"""The clean tables that ingest hands to features, labels and policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+
+from winback_features.contracts import CONTACTS
+from winback_features.reports import IngestReport
+
+MONEY = "decimal(18, 4)"
+"""Type of every amount: sums of it are exact, so their order changes nothing."""
+
+ORDERS_SCHEMA = ibis.schema(
+    {
+        "contact_id": "string",
+        "order_id": "string",
+        "ordered_at": "timestamp(6)",
+        "day": "date",
+        "amount": MONEY,
+        "cancelled_on": "date",
+        "discount": MONEY,
+        "coupon": "boolean",
+        "is_gift": "boolean",
+    }
+)
+LINES_SCHEMA = ibis.schema(
+    {
+        "contact_id": "string",
+        "order_id": "string",
+        "day": "date",
+        "category": "string",
+        "product_id": "string",
+        "amount": MONEY,
+    }
+)
+EVENTS_SCHEMA = ibis.schema(
+    {
+        "contact_id": "string",
+        "occurred_at": "timestamp(6)",
+        "day": "date",
+        "kind": "string",
+        "channel": "string",
+        "role": "string",
+        "campaign_id": "string",
+        "value": "float64",
+        "machine": "boolean",
+    }
+)
+_CONTACT_TYPES = {"string": "string", "timestamp": "timestamp(6)", "bool": "boolean"}
+CONTACTS_SCHEMA = ibis.schema({c.name: _CONTACT_TYPES[c.kind] for c in CONTACTS.columns})
+QUARANTINE_SCHEMA = ibis.schema(
+    {
+        "table": "string",
+        "row_number": "int64",
+        "key": "string",
+        "column": "string",
+        "reason": "string",
+        "value": "string",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The shop's facts after ingest, as tables of the engine; nothing of them is in pandas.
+
+    Attributes
+    ----------
+    backend : ibis backend
+        The engine that holds them.
+    orders : ibis.Table
+        One row per contact, order and day, its lines summed: ``contact_id, order_id, ordered_at, day, amount,
+        cancelled_on, discount, coupon, is_gift``. Times are the brand's, without a zone. ``amount`` is null where
+        no line has one; ``cancelled_on`` is the day on which a negative order cancelled this one.
+    lines : ibis.Table
+        One row per line used: ``contact_id, order_id, day, category, product_id, amount``.
+    events : ibis.Table
+        ``contact_id, occurred_at, day, kind, channel, role, campaign_id, value, machine``; an unknown kind is
+        ``other`` and has the role ``other``.
+    contacts : ibis.Table
+        Every contract column, one row per contact; columns the source lacks are null.
+    quarantine : ibis.Table
+        ``table, row_number, key, column, reason, value``, ordered by table and row number.
+    report : IngestReport
+    has_events, has_contacts : bool
+        Whether the source was configured; the table is there, empty, if not.
+    """
+
+    backend: Any
+    orders: ibis.Table
+    lines: ibis.Table
+    events: ibis.Table
+    contacts: ibis.Table
+    quarantine: ibis.Table
+    report: IngestReport
+    has_events: bool
+    has_contacts: bool
