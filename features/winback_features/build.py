@@ -1,0 +1,49 @@
+"""One row per contact: all features, strictly before the cut."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import ibis
+
+from winback_features.contact_features import contact_features
+from winback_features.dictionary import FEATURES, Feature
+from winback_features.engagement_features import engagement_features
+from winback_features.expressions import join_contacts
+from winback_features.purchase_features import purchase_features
+
+if TYPE_CHECKING:
+    from winback_features.tables import Tables
+
+
+def _column(table: ibis.Table, feature: Feature) -> Any:
+    """Give a feature its type, and a 0 where it may not be null."""
+    if feature.dtype == "category":
+        return table[feature.name].cast("string")
+    column = table[feature.name].cast("float64")
+    return column if feature.null_meaning else column.fill_null(0.0)
+
+
+def build_features(tables: Tables, as_of: date) -> ibis.Table:
+    """Build every feature of every contact known before ``as_of``.
+
+    Parameters
+    ----------
+    tables : Tables
+        From `winback_features.ingest.ingest`.
+    as_of : date
+        The cut: a day in the brand's zone. Facts of that day and later change nothing.
+
+    Returns
+    -------
+    ibis.Table
+        ``contact_id`` and the columns of `winback_features.dictionary.FEATURES` in their order. One row per
+        contact with an order, an event or a contact row before ``as_of``, ordered by contact; without those
+        erased or opposed to profiling by then. A lazy expression: nothing is computed until it is executed.
+    """
+    contacts = contact_features(tables, as_of)
+    t = join_contacts(contacts, purchase_features(tables, as_of))
+    t = engagement_features(tables, t, as_of)
+    columns = {feature.name: _column(t, feature) for feature in FEATURES}
+    return t.select("contact_id", **columns).order_by("contact_id")

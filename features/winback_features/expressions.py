@@ -1,0 +1,59 @@
+"""Small Ibis helpers shared by the feature modules: days before the cut, exact ratios, joins by contact."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import ibis
+
+
+def cut(as_of: date) -> Any:
+    """Return ``as_of`` as an Ibis date: the first instant that features may not see."""
+    return ibis.literal(as_of, type="date")
+
+
+def facts_before(table: ibis.Table, as_of: date) -> ibis.Table:
+    """Keep the rows of days strictly before ``as_of`` and add ``age``.
+
+    Parameters
+    ----------
+    table : ibis.Table
+        With a column ``day`` (date).
+    as_of : date
+
+    Returns
+    -------
+    ibis.Table
+        The same columns and ``age``, the whole days from the fact's day to ``as_of``: at least 1. A window of
+        ``w`` days is ``age <= w``, and every interval is a difference of integers.
+    """
+    past = table.filter(table.day < cut(as_of))
+    return past.mutate(age=cut(as_of).delta(past.day, unit="day"))
+
+
+def ratio(numerator: Any, denominator: Any) -> Any:
+    """Divide as doubles; null where the denominator is zero or either side is null."""
+    return numerator.cast("float64") / denominator.cast("float64").nullif(0.0)
+
+
+def join_contacts(left: ibis.Table, right: ibis.Table) -> ibis.Table:
+    """Left-join two tables on ``contact_id``, keeping one such column."""
+    joined = left.left_join(right, "contact_id")
+    return joined.drop("contact_id_right") if "contact_id_right" in joined.columns else joined
+
+
+def mode_key(count: Any, value: Any) -> Any:
+    """Encode (count, value) so that the maximum is the most frequent value, the lowest among equals.
+
+    Parameters
+    ----------
+    count : integer column
+    value : integer column in 0..99
+
+    Returns
+    -------
+    integer column
+        Decode the maximum with ``99 - key % 100``.
+    """
+    return count * 100 + (99 - value)
