@@ -7,7 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = ("pandas", "numpy", "sklearn", "scipy", "mlflow", "ibis", "duckdb", "pyarrow", "altair", "lifetimes", "matplotlib")
+HEAVY = (
+    "pandas",
+    "numpy",
+    "sklearn",
+    "scipy",
+    "mlflow",
+    "ibis",
+    "duckdb",
+    "pyarrow",
+    "altair",
+    "lifetimes",
+    "matplotlib",
+)
 CODE = f"""
 import sys
 from winback_serving.cli import main

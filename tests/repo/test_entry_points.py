@@ -10,7 +10,20 @@ from pathlib import Path
 
 import pytest
 
-TARGETS = {"setup", "demo", "test", "test-all", "lint", "type", "layers", "docs", "bench", "build", "lock", "clean"}
+TARGETS = {
+    "setup",
+    "demo",
+    "test",
+    "test-all",
+    "lint",
+    "type",
+    "layers",
+    "docs",
+    "bench",
+    "build",
+    "lock",
+    "clean",
+}
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 import winback_features
 import winback_models
 import winback_policy
@@ -22,7 +23,7 @@ PACKAGES = (winback_features, winback_models, winback_policy, winback_training, 
 MOST_LINES = 400
 MLFLOW_MODULES = {"winback_training/tracking.py", "winback_serving/loader.py"}
 TRAINING_MODULES = {"cli.py", "demo.py", "settings.py"}
-"""Beside commands/: the CLI itself, the demo it runs, and the reader of settings, which takes the dataclasses only."""
+"""Beside commands/: the CLI, the demo it runs, and the reader of settings, which takes dataclasses only."""
 
 
 def modules(room: Path) -> list[Path]:
@@ -52,11 +53,13 @@ def test_a_package_says_what_it_is_for_and_does_nothing_at_import(package: objec
     body = ast.parse(path.read_text(encoding="utf-8")).body
     assert package.__doc__
     allowed = ast.Expr | ast.ImportFrom | ast.Assign
-    assert all(isinstance(node, allowed) for node in body), f"{path.name} of {path.parent.name} does something"
+    assert all(isinstance(node, allowed) for node in body), (
+        f"{path.name} of {path.parent.name} does something"
+    )
 
 
 def test_no_python_in_mlflow_or_directly_under_a_room(root: Path) -> None:
-    strays = [p for p in (root / "mlflow").rglob("*.py*")]
+    strays = list((root / "mlflow").rglob("*.py*"))
     strays += [p for room in ROOMS for p in (root / room).glob("*.py*")]
     assert strays == []
 
@@ -116,7 +119,9 @@ def test_only_the_settings_read_toml_and_the_environment(root: Path) -> None:
         path.relative_to(root).as_posix()
         for room in ROOMS
         for path in modules(root / room)
-        if re.search(r"os\.environ\.get|os\.getenv|os\.environ\[[^]]+\](?! *=[^=])|import tomllib", path.read_text())
+        if re.search(
+            r"os\.environ\.get|os\.getenv|os\.environ\[[^]]+\](?! *=[^=])|import tomllib", path.read_text()
+        )
     }
     assert readers <= {"serving/winback_serving/settings.py"}
 

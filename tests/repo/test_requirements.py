@@ -13,7 +13,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 FILES = ("run", "test", "dev", "web", "spark", "postgres")
-PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[\w,-]+\])?==(?P<version>\S+)( ; (?P<marker>[^\\]+?))?( \\)?$")
+PIN = re.compile(
+    r"^(?P<name>[A-Za-z0-9._-]+)(\[[\w,-]+\])?==(?P<version>\S+)( ; (?P<marker>[^\\]+?))?( \\)?$"
+)
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
 
@@ -72,14 +74,18 @@ def test_every_requirement_of_the_project_is_pinned_within_its_bounds(
     for requirement in wanted(project, name):
         version = pinned.get(canonicalize_name(requirement.name))
         assert version, f"requirements/{name}.txt lacks {requirement.name}: run make lock"
-        assert requirement.specifier.contains(version), f"{requirement} does not allow {version}: run make lock"
+        assert requirement.specifier.contains(version), (
+            f"{requirement} does not allow {version}: run make lock"
+        )
 
 
 def test_the_files_agree(root: Path) -> None:
     seen: dict[str, str] = {}
     for name in FILES:
         for package, version in pins(root, name).items():
-            assert seen.setdefault(package, version) == version, f"{package} differs in requirements/{name}.txt"
+            assert seen.setdefault(package, version) == version, (
+                f"{package} differs in requirements/{name}.txt"
+            )
 
 
 def test_each_file_holds_all_that_running_takes(root: Path) -> None:

@@ -62,10 +62,14 @@ def test_each_pattern_finds_what_it_is_for(what: str, line: str) -> None:
 
 
 def test_no_file_is_large(root: Path, tracked: list[Path]) -> None:
-    large = {p.relative_to(root).as_posix(): p.stat().st_size for p in tracked if p.stat().st_size > MOST_BYTES}
+    large = {
+        p.relative_to(root).as_posix(): p.stat().st_size for p in tracked if p.stat().st_size > MOST_BYTES
+    }
     assert large == {}
 
 
 def test_text_files_end_with_one_newline(texts: dict[str, str]) -> None:
-    wrong = [name for name, text in texts.items() if text and (not text.endswith("\n") or text.endswith("\n\n"))]
+    wrong = [
+        name for name, text in texts.items() if text and (not text.endswith("\n") or text.endswith("\n\n"))
+    ]
     assert [name for name in wrong if not name.endswith(".svg")] == []
