@@ -1,0 +1,109 @@
+"""The hazard classifier's design matrix: one row per contact and interval, in scale-free columns.
+
+Counts, money and days enter by their logarithm, so that one outlying shop card moves nothing; columns that tell nothing in
+the training set (empty or constant) are left out and named. Per interval come the BTYD model's log-odds of a purchase in it,
+and how late the contact will be at its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from winback_models.history import RhythmModels, cadence_scores, log_silence
+
+Matrix = npt.NDArray[np.float32]
+
+CALENDAR = ("season_sin", "season_cos")
+"""Left out unless the training cuts span a year: on less they only name the cut."""
+
+INTERVAL_COLUMNS = ("btyd_log_odds", "btyd_log_odds_horizon", "lateness", "log_silence_at_start", "interval")
+
+
+@dataclass(frozen=True)
+class Design:
+    """Which columns the classifier sees, and where its intervals end.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Feature columns used.
+    left_out : tuple of str
+        Columns that were empty or constant in training.
+    edges : tuple of int
+        Ends of the intervals in days; the last is the horizon.
+    """
+
+    columns: tuple[str, ...]
+    left_out: tuple[str, ...]
+    edges: tuple[int, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the matrix's columns in order."""
+        return (*self.columns, *INTERVAL_COLUMNS)
+
+    def static(self, features: pd.DataFrame) -> Matrix:
+        """Return the per-contact part, shape (n, len(columns)); nan where unknown."""
+        values = features[list(self.columns)].to_numpy(np.float64, na_value=np.nan)
+        return np.asarray(np.sign(values) * np.log1p(np.abs(values)), dtype=np.float32)
+
+    def by_interval(self, features: pd.DataFrame, models: RhythmModels) -> npt.NDArray[np.float32]:
+        """Return the per-interval part, shape (n, intervals, len(INTERVAL_COLUMNS))."""
+        edges = np.asarray(self.edges, dtype=np.float64)
+        starts = np.concatenate([[0.0], edges[:-1]])
+        log_s = log_silence(features, models, edges)
+        step = log_s - np.column_stack([np.zeros(len(features)), log_s[:, :-1]])
+        silence = features["days_since_purchase"].to_numpy(np.float64)[:, None] + starts[None, :]
+        whole = np.repeat(log_odds(-np.expm1(log_s[:, -1:])), len(edges), axis=1)
+        parts = [
+            log_odds(-np.expm1(step)),
+            whole,
+            cadence_scores(features, models, starts),
+            np.log(np.maximum(silence, 0.5)),
+            np.broadcast_to(np.arange(len(edges), dtype=np.float64), silence.shape),
+        ]
+        return np.stack(parts, axis=2).astype(np.float32)
+
+
+def choose_edges(waits: npt.ArrayLike, horizon_days: int, intervals: int = 6) -> tuple[int, ...]:
+    """Return interval ends that share the observed purchases evenly; the last is the horizon.
+
+    Examples
+    --------
+    >>> choose_edges([0, 1, 1, 2, 5, 9, 20, 26], horizon_days=28, intervals=3)
+    (2, 8, 28)
+    """
+    seen = np.asarray(waits, dtype=np.float64)
+    seen = seen[np.isfinite(seen)]
+    if len(seen) == 0:
+        return (horizon_days,)
+    cuts = np.quantile(seen + 1.0, np.arange(1, intervals) / intervals)
+    inner = sorted({round(float(c)) for c in cuts} - {0})
+    return (*(e for e in inner if 0 < e < horizon_days), horizon_days)
+
+
+def choose_columns(
+    frames: Sequence[pd.DataFrame], candidates: Sequence[str], span_days: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return (columns that tell something, columns left out), judged over the training frames together."""
+    used, left_out = [], []
+    for name in candidates:
+        values = np.concatenate([f[name].to_numpy(np.float64, na_value=np.nan) for f in frames])
+        known = values[np.isfinite(values)]
+        tells = len(known) >= 20 and bool(np.ptp(known) > 0)
+        if tells and not (name in CALENDAR and span_days < 365):
+            used.append(name)
+        else:
+            left_out.append(name)
+    return tuple(used), tuple(left_out)
+
+
+def log_odds(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return ``log(p / (1 - p))``, kept within what a float32 column holds."""
+    p = np.clip(p, 1e-6, 1.0 - 1e-6)
+    return np.asarray(np.log(p) - np.log1p(-p))

@@ -1,0 +1,65 @@
+"""What a contact's purchase history says under the fitted rhythm models, as columns for the hazard classifier.
+
+Nothing here sees a label. A *context* is one label time: the features known then, and the models fitted on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from winback_models.btyd import Array, BtydKind, BtydModel
+from winback_models.btyd_fit import fit_btyd
+from winback_models.rhythm import RhythmModel, fit_rhythm
+
+
+@dataclass(frozen=True)
+class RhythmModels:
+    """The label-free models of one label time."""
+
+    btyd: BtydModel
+    rhythm: RhythmModel
+
+
+def fit_rhythm_models(
+    histories: pd.DataFrame, sample: pd.DataFrame, kinds: tuple[BtydKind, ...] = ("bg_nbd", "mbg_nbd")
+) -> RhythmModels:
+    """Fit the buy-till-you-die model and the base's rhythm at one label time.
+
+    Parameters
+    ----------
+    histories : DataFrame
+        The distinct (``frequency, recency_days, T_days``) of all buyers, and in ``n`` how many have each.
+    sample : DataFrame
+        Features of buyers, all or a sample of them.
+    """
+    return RhythmModels(
+        fit_btyd(*history(histories), histories["n"].to_numpy(np.float64), kinds=kinds),
+        fit_rhythm(sample["frequency"], sample["gap_log_mean"], sample["gap_log_sd"]),
+    )
+
+
+def history(features: pd.DataFrame) -> tuple[Array, Array, Array]:
+    """Return (frequency, recency, T) in days, each of shape (n,)."""
+    x, t_x, age = (features[c].to_numpy(np.float64) for c in ("frequency", "recency_days", "T_days"))
+    return x, t_x, age
+
+
+def log_silence(features: pd.DataFrame, models: RhythmModels, edges: Array) -> Array:
+    """Return the log-probability of no purchase within each of ``edges`` days, by the BTYD model; shape (n, len(edges))."""
+    x, t_x, age = history(features)
+    p = models.btyd.p_purchase(x[:, None], t_x[:, None], age[:, None], edges[None, :])
+    return np.asarray(np.log1p(-np.minimum(p, 1.0 - 1e-12)))
+
+
+def cadence_scores(features: pd.DataFrame, models: RhythmModels, ahead: Array) -> Array:
+    """Return how late each contact will be after ``ahead`` more silent days, in spreads of its own log-gap.
+
+    0: the silence is just as long as the usual gap. Shape (n, len(ahead)).
+    """
+    usual, late = models.rhythm.cadence(features["frequency"], features["gap_log_mean"], features["gap_log_sd"])
+    spread = np.maximum(np.log(late / usual) / 0.8416212335729143, 1e-3)  # `late` is the 80 % point
+    silence = features["days_since_purchase"].to_numpy(np.float64)[:, None] + ahead[None, :]
+    return np.asarray((np.log(np.maximum(silence, 0.5)) - np.log(usual)[:, None]) / spread[:, None])

@@ -1,0 +1,32 @@
+"""What training can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How a model is trained and tested.
+
+    Attributes
+    ----------
+    cuts : int
+        Label times a model learns from, newest first.
+    origins : int
+        Forward tests: past days at which the whole training is repeated and judged on what came after.
+    max_rows : int
+        At most so many contacts over all label times of one model; a sample by hashed contact id beyond that.
+    seed : int
+    model_name : str
+        Name in the model registry.
+    tracking_uri : str
+        Of MLflow; empty for a SQLite file in the home folder.
+    """
+
+    cuts: int = 6
+    origins: int = 3
+    max_rows: int = 40_000
+    seed: int = 0
+    model_name: str = "winback-lapse"
+    tracking_uri: str = ""

@@ -1,0 +1,100 @@
+"""Trains a model for one day: label times, forward tests, the final fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from winback_features.dictionary import numeric_features
+from winback_features.errors import InputError
+from winback_features.facts import purchase_days
+from winback_features.tables import Tables
+from winback_models.config import ScoreConfig
+from winback_models.lapse_fit import LabelTime, fit_lapse_model
+from winback_models.lapse_model import LapseModel
+from winback_training.config import TrainingConfig
+from winback_training.dataset import LabelTimes
+from winback_training.evaluate import OURS, Evaluation, evaluate
+from winback_training.label_times import label_times, origins
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A fitted model and what its forward tests found.
+
+    Attributes
+    ----------
+    model : LapseModel
+    evaluation : Evaluation
+    as_of : date
+        The model knows nothing of this day or later.
+    notices : tuple of str
+        What the user should know, in sentences.
+    fingerprints : mapping
+        SHA-256 of each input table.
+    """
+
+    model: LapseModel
+    evaluation: Evaluation
+    as_of: date
+    notices: tuple[str, ...]
+    fingerprints: dict[str, str]
+
+
+def train(
+    tables: Tables,
+    as_of: date,
+    score: ScoreConfig,
+    config: TrainingConfig,
+    say: Callable[[str], None] = lambda _: None,
+) -> TrainingResult:
+    """Train for ``as_of`` and test forward on the horizons before it.
+
+    Raises
+    ------
+    InputError
+        When nobody bought before ``as_of``.
+    """
+    horizon = score.horizon_days
+    first_day = _first_day(tables, as_of)
+    built = LabelTimes(tables, horizon, max(2_000, config.max_rows // max(config.cuts, 1)), say)
+    names = numeric_features()
+
+    def closed(day: date) -> Sequence[LabelTime]:
+        return [built.at(t) for t in label_times(day, first_day, horizon, config.cuts)]
+
+    def fit(today: LabelTime, before: Sequence[LabelTime]) -> LapseModel:
+        say(f"model for {today.as_of}")
+        return fit_lapse_model(today, before, horizon_days=horizon, numeric_features=names, seed=config.seed)
+
+    days = origins(as_of, first_day, horizon, config.origins)
+    evaluation = evaluate(days, horizon, built.at, closed, fit, names, config.seed)
+    model = fit(built.at(as_of), closed(as_of))
+    model = replace(model, info={**model.info, "evaluation": evaluation.summary()})
+    fingerprints = {t.name: t.fingerprint for t in tables.report.tables}
+    return TrainingResult(model, evaluation, as_of, tuple(_notices(model, evaluation)), fingerprints)
+
+
+def _first_day(tables: Tables, as_of: date) -> date:
+    days = purchase_days(tables, as_of)
+    first = days.day.min().execute()
+    if first is None or first != first:
+        raise InputError(
+            f"Nobody bought anything before {as_of}.",
+            where="orders",
+            how="Train for a later day with --as-of, or check the orders with `winback check`.",
+        )
+    return first.date() if hasattr(first, "date") else date.fromisoformat(str(first)[:10])
+
+
+def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
+    """Say what a user should know of the model, in sentences."""
+    said = [f"Model: {model.info['status']}."]
+    if len(model.models.btyd.path) > 1:
+        said.append("BTYD fit: " + "; ".join(model.models.btyd.path) + ".")
+    if not evaluation.origins:
+        said.append("No forward test: the history holds less than three horizons. Treat the scores as provisional.")
+    elif evaluation.value(OURS, "auc") < 0.55:
+        said.append("On the active base the score ranks no better than chance: these purchases look memoryless.")
+    return said
