@@ -362,8 +362,9 @@ def category_features() -> tuple[str, ...]:
 def markdown_table() -> str:
     """Return the dictionary as a Markdown table, one row per feature: the one in ``features/README.md``."""
     head = "| feature | group | unit | window | null means | what it is |\n|---|---|---|---|---|---|"
-    cells = (
-        (f.name, f.group, f.unit, f.window, f.null_meaning or "never null", f.description) for f in FEATURES
-    )
-    rows = (f"| {' | '.join(row)} |" for row in cells)
-    return "\n".join((head, *rows))
+
+    def row(f: Feature) -> str:
+        cells = (f"`{f.name}`", f.group, f.unit, f.window, f.null_meaning or "never null", f.description)
+        return f"| {' | '.join(cells)} |"
+
+    return "\n".join((head, *map(row, FEATURES)))

@@ -30,7 +30,7 @@ def personal_events(tables: Tables, as_of: date) -> ibis.Table:
 
 
 def is_active(events: Any) -> Any:
-    """Say whether an event is a person's doing: a click, visit, cart, service contact, answer or unknown kind."""
+    """Say whether an event is a person's doing: click, visit, cart, service, answer, unknown kind."""
     return events.role.isin(ACTIVE_ROLES).fill_null(False) | (events.kind == OTHER_KIND)
 
 
@@ -43,7 +43,7 @@ def send_features(tables: Tables, as_of: date) -> ibis.Table:
     sends = sends.filter(sends.role == "send").select("contact_id", "channel", "occurred_at", "age")
     sends = sends.left_join(clicks, ["contact_id", "channel"])
     ignored = sends.last_click.isnull() | (sends.occurred_at > sends.last_click)
-    columns = {}
+    columns: dict[str, Any] = {}
     for channel in SEND_CHANNELS:
         here = sends.channel == channel
         columns |= {
@@ -56,7 +56,7 @@ def send_features(tables: Tables, as_of: date) -> ibis.Table:
 
 
 def response_features(tables: Tables, as_of: date) -> ibis.Table:
-    """Count clicks, visits, carts, service contacts, answers, incentives, and the days since the last of each."""
+    """Count clicks, visits, carts, service contacts, answers, incentives, and days since the last of each."""
     events = personal_events(tables, as_of)
     events = events.filter(events.role.isin(ENGAGEMENT_ROLES) | (events.kind == OTHER_KIND))
     age = events.age
@@ -67,7 +67,7 @@ def response_features(tables: Tables, as_of: date) -> ibis.Table:
     def days_since(condition: Any) -> Any:
         return age.min(where=condition)
 
-    columns = {}
+    columns: dict[str, Any] = {}
     for channel in SEND_CHANNELS:
         click = (events.role == "click") & (events.channel == channel)
         columns |= {

@@ -44,16 +44,16 @@ def join_contacts(left: ibis.Table, right: ibis.Table) -> ibis.Table:
 
 
 def mode_key(count: Any, value: Any) -> Any:
-    """Encode (count, value) so that the maximum is the most frequent value, the lowest among equals.
+    """Encode (count, value) as one integer; `mode` decodes the largest.
 
     Parameters
     ----------
     count : integer column
     value : integer column in 0..99
-
-    Returns
-    -------
-    integer column
-        Decode the maximum with ``99 - key % 100``.
     """
     return count * 100 + (99 - value)
+
+
+def mode(keys: Any) -> Any:
+    """Return the most frequent value of a group from its `mode_key` column, the lowest among equals."""
+    return 99 - keys.max() % 100

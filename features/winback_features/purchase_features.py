@@ -1,8 +1,8 @@
 """Purchase features: gaps between purchase days, counts and money in trailing windows, shares, categories.
 
-Orders are summed to contact × day, given the distance to the purchase days beside them by one window, and summed
-to contacts. Money is added as decimals and logarithms as integers, so neither the order of the rows nor
-the number of threads can change a bit.
+Orders are summed to contact × day, given the distance to the purchase days beside them by one window, and
+summed to contacts. Money is added as decimals and logarithms as integers, so neither the order of the rows
+nor the number of threads can change a bit.
 """
 
 from __future__ import annotations
