@@ -18,7 +18,7 @@ def summary(baseline: float | None = 0.184, **changes: Any) -> dict[str, Any]:
     models: dict[str, Any] = {"winback": GOOD | changes, "mbg_nbd": {"brier": 0.190}}
     if baseline is not None:
         models["bg_nbd"] = {"brier": baseline}
-    return {"active": models, "whole": {"winback": {"auc": 0.1}}}
+    return {"populations": {"active": models, "whole": {"winback": {"auc": 0.1}}}}
 
 
 def test_a_good_model_passes_without_reasons() -> None:
@@ -36,8 +36,8 @@ def test_a_good_model_passes_without_reasons() -> None:
         ({"brier": None}, "Brier score on the active base could not be measured"),
         ({"brier_skill": 0.0}, "no better than the base rate"),
         ({"brier_skill": math.nan}, "skill on the active base could not be measured"),
-        ({"bias": 0.1501}, "more contacts"),
-        ({"bias": -0.1501}, "fewer contacts"),
+        ({"bias": 0.1501}, "too many to buy"),
+        ({"bias": -0.1501}, "too few to buy"),
         ({"bias": None}, "bias on the active base could not be measured"),
     ],
 )
@@ -62,7 +62,7 @@ def test_the_better_baseline_counts_and_one_is_enough() -> None:
     assert check_gate(summary(baseline=math.nan), GateConfig()).passed
 
 
-@pytest.mark.parametrize("empty", [{}, {"active": {}}, {"active": {"winback": {}}}, {"active": None}])
+@pytest.mark.parametrize("empty", [{}, {"populations": {}}, {"populations": {"active": {"winback": {}}}}])
 def test_what_was_not_measured_is_not_passed(empty: dict[str, Any]) -> None:
     verdict = check_gate(empty, GateConfig())
     assert not verdict.passed

@@ -1,6 +1,6 @@
 """The gate a model passes before it becomes champion: better than chance, than the baselines, and honest.
 
-Pure: it reads the summary of an :class:`~winback_training.evaluate.Evaluation` and says yes, or no with reasons.
+Pure: it reads the summary of an :class:`~winback_training.evaluate.Evaluation` and says yes, or no and why.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class GateVerdict:
 
 
 def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
-    """Judge a model by its forward tests.
+    r"""Judge a model by its forward tests.
 
     Parameters
     ----------
     summary : mapping
-        ``Evaluation.summary()``: population -> model -> metric -> mean over the origins. A metric that is
-        missing, null or not a number counts as not measured, and what was not measured is not passed.
+        ``Evaluation.summary()``: under ``populations``, population -> model -> metric -> mean over the
+        forward tests. What is missing, null or not a number was not measured, and does not pass.
     config : GateConfig
 
     Returns
@@ -65,15 +65,16 @@ def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
     Examples
     --------
     >>> good = {"n": 500, "auc": 0.71, "brier": 0.180, "brier_skill": 0.12, "bias": -0.02}
-    >>> check_gate({"active": {"winback": good, "bg_nbd": {"brier": 0.184}}}, GateConfig())
+    >>> active = {"winback": good, "bg_nbd": {"brier": 0.184}}
+    >>> check_gate({"populations": {"active": active}}, GateConfig())
     GateVerdict(passed=True, reasons=())
-    >>> coin = good | {"auc": 0.503, "brier_skill": -0.01}
-    >>> for reason in check_gate({"active": {"winback": coin, "bg_nbd": {"brier": 0.184}}}, GateConfig()).reasons:
-    ...     print(reason)
+    >>> coin = active | {"winback": good | {"auc": 0.503, "brier_skill": -0.01}}
+    >>> verdict = check_gate({"populations": {"active": coin}}, GateConfig())
+    >>> print(*verdict.reasons, sep="\n")
     It ranks no better than chance: AUC 0.503 on the active base, 0.520 needed.
     It predicts no better than the base rate: Brier skill -0.010, above 0.000 needed.
     """
-    active = summary.get(POPULATION) or {}
+    active = (summary.get("populations") or {}).get(POPULATION) or {}
     model = active.get(MODEL) or {}
     baselines = [
         value for name in BASELINES if not math.isnan(value := _number(active.get(name) or {}, "brier"))
@@ -135,5 +136,5 @@ def _bias(bias: float, allowed: float) -> str:
         return "Its bias on the active base could not be measured."
     if abs(bias) <= allowed:
         return ""
-    way = "more" if bias > 0 else "fewer"
-    return f"It expects {abs(bias):.0%} {way} contacts to buy than do, of all on the active base; {allowed:.0%} allowed."
+    way = "too many" if bias > 0 else "too few"
+    return f"It expects {abs(bias):.1%} of the active base {way} to buy; {allowed:.1%} allowed."

@@ -1,0 +1,141 @@
+"""What one training leaves in the tracker, prepared without it: parameters, metrics, tags and files."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from winback_models.charts import calibration_chart, lift_chart, to_svg
+
+if TYPE_CHECKING:
+    from winback_training.train import TrainingResult
+
+MODEL = "winback"
+_IN_FILES = ("evaluation", "metrics")
+_NOT_METRICS = ("origin", "population", "model")
+
+
+def metrics_of(metrics: pd.DataFrame) -> dict[str, float]:
+    """Return ``Evaluation.metrics`` as flat names: the mean over the origins, and the newest alone.
+
+    The model's own are ``active.brier`` and ``active.brier.newest``; a baseline's carry its name,
+    ``active.brier.bg_nbd`` and ``active.brier.bg_nbd.newest``. What could not be measured is left out.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"origin": ["2024-01-01", "2024-04-01"], "population": "active",
+    ...                       "model": "winback", "auc": [0.6, 0.7], "coverage_80": [float("nan")] * 2})
+    >>> {name: round(value, 2) for name, value in metrics_of(table).items()}
+    {'active.auc': 0.65, 'active.auc.newest': 0.7}
+    """
+    names = [c for c in metrics.columns if c not in _NOT_METRICS]
+    newest = metrics[metrics["origin"] == metrics["origin"].max()]
+    found: dict[str, float] = {}
+    for table, ending in ((metrics, ""), (newest, ".newest")):
+        means = table.groupby(["population", "model"], sort=True)[names].mean()
+        for (population, model), row in means.iterrows():  # type: ignore[misc]
+            whose = "" if model == MODEL else f".{model}"
+            found |= {f"{population}.{name}{whose}{ending}": float(value) for name, value in row.items()}
+    return {name: value for name, value in sorted(found.items()) if math.isfinite(value)}
+
+
+def params_of(settings: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, str]:
+    """Return settings and the fitted model's scalars as flat text parameters.
+
+    Parameters
+    ----------
+    settings : mapping
+        Flat, such as ``{"score.horizon_days": 90}``.
+    info : mapping
+        ``LapseModel.info``; its nested scalars become ``model.…``, its evaluation and its lists stay in the files.
+
+    Examples
+    --------
+    >>> params_of({"training.seed": 0}, {"btyd": {"r": 0.24}, "evaluation": {"n": 9}, "path": ["fit"]})
+    {'training.seed': '0', 'model.btyd.r': '0.24'}
+    """
+    flat = {name: str(value) for name, value in settings.items() if value is not None}
+    return flat | {f"model.{name}": str(value) for name, value in _scalars(info, "")}
+
+
+def _scalars(nested: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in nested.items():
+        if name in _IN_FILES:
+            continue
+        if isinstance(value, Mapping):
+            found += _scalars(value, f"{prefix}{name}.")
+        elif isinstance(value, str | int | float | bool):
+            found.append((f"{prefix}{name}", value))
+    return found
+
+
+def tags_of(result: TrainingResult, digest: str) -> dict[str, str]:
+    """Return what identifies the training: day, horizon, data, model bytes, program."""
+    return {
+        "as_of": result.as_of.isoformat(),
+        "horizon_days": str(result.model.horizon_days),
+        "digest": digest,
+        "winback_version": version("winback"),
+        **{f"fingerprint.{table}": value for table, value in sorted(result.fingerprints.items())},
+        **({"notices": "\n".join(result.notices)} if result.notices else {}),
+    }
+
+
+def write_files(result: TrainingResult, folder: Path) -> None:
+    """Write the pictures, tables and lists a reader of the run looks at.
+
+    Files: ``calibration.svg``, ``lift.svg``, ``features.json``, ``evaluation.json``, ``model.json``,
+    ``metrics.csv``, ``calibration.csv``, ``lift.csv``.
+
+    Parameters
+    ----------
+    result : TrainingResult
+    folder : Path
+        Must exist.
+    """
+    evaluation = result.evaluation
+    (folder / "calibration.svg").write_text(
+        to_svg(calibration_chart(evaluation.calibration)), encoding="utf-8"
+    )
+    (folder / "lift.svg").write_text(to_svg(lift_chart(evaluation.lift)), encoding="utf-8")
+    for name in ("metrics", "calibration", "lift"):
+        getattr(evaluation, name).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    _write_json(folder / "features.json", list(result.model.feature_names))
+    _write_json(folder / "evaluation.json", evaluation_of(result))
+    _write_json(folder / "model.json", result.model.info)
+
+
+def evaluation_of(result: TrainingResult) -> dict[str, Any]:
+    """Return the forward tests as one JSON-ready object, the one the gate reads at promotion."""
+    evaluation = result.evaluation
+    return {
+        "as_of": result.as_of.isoformat(),
+        "horizon_days": evaluation.horizon_days,
+        "origins": [origin.isoformat() for origin in evaluation.origins],
+        "summary": evaluation.summary(),
+        "notices": list(result.notices),
+    }
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(
+        json.dumps(_no_nan(content), indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
+    )
+
+
+def _no_nan(content: Any) -> Any:
+    """Return the same with null for what is not a finite number: JSON knows no NaN."""
+    if isinstance(content, Mapping):
+        return {str(key): _no_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_no_nan(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content
