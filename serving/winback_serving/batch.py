@@ -1,0 +1,202 @@
+"""The day's work: inputs to features, scores and decisions, written aside and published as one run.
+
+A run is a function of the inputs, the model, the settings and the previous run's states. Its name is a digest
+of those, so the same day with the same inputs is the same run, and nothing is published twice.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from winback_features.build import build_features
+from winback_features.contact_status import build_contact_status
+from winback_features.engine import open_engine
+from winback_features.errors import ConfigError
+from winback_features.ingest import ingest
+from winback_features.tables import Tables
+from winback_models.config import ScoreConfig
+from winback_policy.decide import decide
+from winback_serving.parquet import file_digest, write_expression
+from winback_serving.run_record import count_run, day_notices, inputs_identity, run_identity
+from winback_serving.scorer import Predictor, score_features
+from winback_serving.settings import Settings
+from winback_serving.store import RUN_FILE, SCHEMA_VERSION, PublishedRun, RunStore
+
+TIMINGS_FILE = "timings.json"
+QUARANTINE_ORDER = ("table", "row_number", "column", "reason")
+
+
+@dataclass
+class _Clock:
+    """Seconds per step; kept beside the run, not in it, so that a rerun has the same bytes."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - begun, 3)
+
+
+def score_day(
+    settings: Settings,
+    as_of: date,
+    model: Predictor,
+    model_digest: str,
+    say: Callable[[str], None] = lambda text: None,
+    *,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> PublishedRun:
+    """Score one day and publish the run.
+
+    Parameters
+    ----------
+    settings : Settings
+    as_of : date
+        The day, in the brand's zone; facts before its first instant are used.
+    model : Predictor
+        The champion.
+    model_digest : str
+        sha256 of its bundle.
+    say, tick : callable
+        Told what begins, and (done, total) contacts while scoring.
+
+    Returns
+    -------
+    PublishedRun
+        ``fresh`` is False when this very run had been published before.
+
+    Raises
+    ------
+    InputError
+        When a table breaks the contract or there is no order before ``as_of``. Nothing is published.
+    ConfigError
+        When the model looks another number of days ahead than the settings ask.
+    """
+    score = _score_config(settings, model)
+    store, clock = RunStore(settings.home), _Clock()
+    with store.lock(), store.staging() as folder:
+        previous = store.previous_run(as_of)
+        with open_engine(settings.engine, store.staging_base()) as backend:
+            say("Reading and checking the inputs")
+            with clock.step("ingest"):
+                tables = ingest(
+                    backend,
+                    settings.source,
+                    settings.brand,
+                    today=_today(settings, as_of),
+                    base_dir=settings.base_dir,
+                )
+            notices = day_notices(tables.report, as_of)
+            record = {
+                "as_of": as_of.isoformat(),
+                "winback": version("winback"),
+                "model": {
+                    "name": settings.training.model_name,
+                    "version": model.version,
+                    "digest": model_digest,
+                },
+                "config_hash": settings.config_hash(),
+                "horizon_days": score.horizon_days,
+                "previous_run": {"as_of": previous.as_of.isoformat(), "run_id": previous.run_id}
+                if previous
+                else None,
+            }
+            run_id = run_identity({**record, "inputs": inputs_identity(tables.report)})
+            there = store.find(as_of, run_id)
+            if there is not None:
+                say(f"Nothing has changed: run {run_id} of {as_of} is published already")
+                store.point_at(as_of, run_id)
+                return there
+            files = _write_tables(tables, folder, as_of, model, score, previous, settings, say, tick, clock)
+        counts = count_run(folder)
+        inputs = tables.report.as_dict()
+        info = {
+            "schema_version": SCHEMA_VERSION,
+            "run_id": run_id,
+            **record,
+            "inputs": inputs,
+            "counts": counts,
+        }
+        info |= {"notices": notices, "files": {name: file_digest(folder / name) for name in files}}
+        _write_json(folder / RUN_FILE, info)
+        _write_json(folder / TIMINGS_FILE, clock.seconds)
+        say("Publishing the run")
+        return store.publish(folder, as_of, run_id)
+
+
+def _write_tables(
+    tables: Tables,
+    folder: Path,
+    as_of: date,
+    model: Predictor,
+    score: ScoreConfig,
+    previous: PublishedRun | None,
+    settings: Settings,
+    say: Callable[[str], None],
+    tick: Callable[[int, int], None],
+    clock: _Clock,
+) -> list[str]:
+    """Write every table of the run into its folder, and return the file names."""
+    backend, currency = tables.backend, settings.brand.currency
+
+    def path(name: str) -> Path:
+        return folder / f"{name}.parquet"
+
+    say("Building features")
+    with clock.step("features"):
+        write_expression(build_features(tables, as_of), ["contact_id"], path("features"))
+        status = backend.create_table("winback_status", build_contact_status(tables, as_of), temp=True)
+        write_expression(tables.quarantine, QUARANTINE_ORDER, path("quarantine"))
+    say("Scoring contacts")
+    with clock.step("scores"):
+        score_features(path("features"), model, as_of, score, currency, path("scores"), tick=tick)
+    say("Deciding who enters and who leaves")
+    with clock.step("decisions"):
+        decision = decide(
+            backend.read_parquet(path("scores")),
+            backend.read_parquet(path("features")),
+            status,
+            backend.read_parquet(previous.file("states")) if previous else None,
+            as_of=as_of,
+            config=settings.policy,
+            currency=currency,
+            has_contacts=tables.has_contacts,
+            cache=lambda table: table.cache(),
+        )
+        for name in ("winback", "states", "entries", "exits"):
+            write_expression(getattr(decision, name), ["contact_id"], path(name))
+    return sorted(file.name for file in folder.glob("*.parquet"))
+
+
+def _score_config(settings: Settings, model: Predictor) -> ScoreConfig:
+    """Return the questions to ask, with the model's own horizon where that is learned."""
+    if settings.horizon_auto:
+        return replace(settings.score, horizon_days=model.horizon_days)
+    if model.horizon_days != settings.score.horizon_days:
+        msg = f"The model looks {model.horizon_days} days ahead; {settings.score.horizon_days} are asked for."
+        raise ConfigError(
+            msg,
+            where="[brand] horizon_days",
+            how=f"Set it to {model.horizon_days}, or train and promote a model for the other.",
+        )
+    return settings.score
+
+
+def _today(settings: Settings, as_of: date) -> date:
+    """Return the last day that is not in the future: today where the brand is, or ``as_of`` if later."""
+    return max(as_of, datetime.now(ZoneInfo(settings.brand.timezone)).date())
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,154 @@
+"""The command line ``winback``: commands imported when used, errors as sentences, exit codes.
+
+Exit codes: 0 done, 1 our fault, 2 input or configuration, 3 refused by a gate, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, NoReturn
+
+import click
+
+from winback_features.errors import WinbackError
+
+COMMANDS = {
+    "demo": "Run the whole flow on real data and write a report.",
+    "init": "Write a commented winback.toml to begin with.",
+    "check": "Read the inputs and say what is wrong and how to mend it.",
+    "train": "Fit, test forward in time, and register a candidate model.",
+    "models": "List, show, promote or roll back registered models.",
+    "score": "Do the day's work: scores, entries, exits, published as one run.",
+    "export": "Write a list of a published run to a file.",
+}
+"""Command name and its line in ``winback --help``; ``commands/<name>.py`` holds a function of that name."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is called.
+
+    Parameters
+    ----------
+    lazy : mapping
+        Command name to its one-line help; each lives in ``winback_serving.commands.<name>``.
+    """
+
+    def __init__(self, *args: Any, lazy: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = dict(lazy)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which one uses them."""
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command, or None when there is none of that name."""
+        if cmd_name not in self.lazy:
+            return None
+        module = importlib.import_module(f"winback_serving.commands.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or name the nearest one there is."""
+        if args and not args[0].startswith("-") and args[0] not in self.lazy:
+            from winback_serving.toml_section import did_you_mean  # only on the way to an error
+
+            ctx.fail(f"There is no command {args[0]!r}. {did_you_mean(args[0], self.lazy)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.lazy.items()))
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("winback"), prog_name="winback", message="%(prog)s %(version)s")
+def winback() -> None:
+    r"""Predict who buys again and when, and flag whom to win back before they lapse.
+
+    \b
+    Begin with `winback demo`, or with your own data:
+    winback init, check, train, models promote, score, export.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with the exit code that fits what happened.
+
+    Parameters
+    ----------
+    args : sequence of str, optional
+        Arguments without the program's name; those of the process when absent.
+    """
+    given = list(sys.argv[1:] if args is None else args)
+    sys.exit(run(given))
+
+
+def run(args: list[str]) -> int:
+    """Run one command and return its exit code; every error is printed, none is raised.
+
+    Parameters
+    ----------
+    args : list of str
+
+    Returns
+    -------
+    int
+    """
+    as_json, debug = "--json" in args, "--debug" in args
+    try:
+        result = winback.main(args, prog_name="winback", standalone_mode=False)
+    except WinbackError as error:
+        if debug:
+            traceback.print_exc()
+        return _report(error.as_dict(), as_json)
+    except click.ClickException as error:
+        return _report_usage(error, as_json)
+    except (KeyboardInterrupt, click.Abort):
+        click.secho("Interrupted; nothing was published.", fg="red", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has left: nobody to tell
+        return 0
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        how = "Please report it." if debug else "Run it again with --debug for the traceback, and report it."
+        what = f"This is a bug in winback: {type(error).__name__}: {error}."
+        return _report({"code": "Bug", "message": what, "where": "", "how": how, "exit_code": 1}, as_json)
+    return result if isinstance(result, int) else 0
+
+
+def _report_usage(error: click.ClickException, as_json: bool) -> int:
+    """Report a wrong option or argument."""
+    if not as_json:
+        error.show()
+        return error.exit_code
+    where = ""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        where = error.ctx.command_path
+    fields = {"code": "UsageError", "message": error.format_message(), "where": where}
+    return _report(
+        {**fields, "how": f"See `{where or 'winback'} --help`.", "exit_code": error.exit_code}, True
+    )
+
+
+def _report(error: Mapping[str, str | int], as_json: bool) -> int:
+    """Print an error (as JSON on stdout, else as a sentence on stderr) and return its exit code."""
+    if as_json:
+        click.echo(json.dumps({"ok": False, "error": dict(error)}, ensure_ascii=False))
+    else:
+        where = f"{error['where']}: " if error["where"] else ""
+        click.secho(f"Error: {where}{error['message']}", fg="red", err=True)
+        if error["how"]:
+            click.secho(f"       {error['how']}", err=True)
+    return int(error["exit_code"])

@@ -1,0 +1,70 @@
+"""What the commands share: their options, and opening the inputs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from winback_serving.output import Output
+from winback_serving.settings import Settings, load_settings
+
+Command = Callable[..., Any]
+
+
+class Day(click.ParamType[date]):
+    """A calendar day on the command line, ``YYYY-MM-DD``."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day, or fail with the form that is wanted."""
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no day. Write it as 2026-01-31.", param, ctx)
+
+
+def config_option(command: Command) -> Command:
+    """Add ``-c/--config``; the command gets ``settings``."""
+
+    @click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        default=Path("winback.toml"),
+        show_default=True,
+        help="The settings file.",
+    )
+    @functools.wraps(command)
+    def with_settings(*args: Any, config: Path, **kwargs: Any) -> Any:
+        return command(*args, settings=load_settings(config), **kwargs)
+
+    return with_settings
+
+
+def output_options(command: Command) -> Command:
+    """Add ``--json`` and ``--debug``; the command gets ``out``. ``main`` reads both for errors as well."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one machine-readable object.")
+    @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+    @functools.wraps(command)
+    def with_output(*args: Any, as_json: bool, **kwargs: Any) -> Any:
+        return command(*args, out=Output(as_json), **kwargs)
+
+    return with_output
+
+
+def as_of_option(text: str) -> Callable[[Command], Command]:
+    """Add ``--as-of`` with its own help text."""
+    return click.option("--as-of", type=Day(), metavar="DATE", help=text)
+
+
+def today(settings: Settings) -> date:
+    """Return today's date where the brand is."""
+    return datetime.now(ZoneInfo(settings.brand.timezone)).date()

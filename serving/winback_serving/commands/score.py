@@ -1,0 +1,54 @@
+"""``winback score``: the daily job."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from winback_serving.batch import score_day
+from winback_serving.commands.common import as_of_option, config_option, output_options, today
+from winback_serving.export import export_list, format_of
+from winback_serving.lists import top_of_list
+from winback_serving.loader import load_champion
+from winback_serving.output import Output
+from winback_serving.run_view import show_run
+from winback_serving.settings import Settings
+
+TOP = 15
+
+
+@click.command()
+@config_option
+@as_of_option("The day to score; today when absent.")
+@click.option(
+    "--out", "file", type=click.Path(path_type=Path), help="Also write the list to this .csv or .parquet."
+)
+@output_options
+def score(settings: Settings, as_of: date | None, file: Path | None, out: Output) -> None:
+    """Do the day's work: scores, entries, exits, published as one run.
+
+    The same day with the same inputs gives the same run again and publishes nothing new.
+    """
+    to = format_of(file) if file else ""
+    day = as_of or today(settings)
+    with out.working() as work:
+        work.say("Loading the champion")
+        champion = load_champion(settings.tracking_uri, settings.training.model_name)
+        run = score_day(settings, day, champion.model, champion.digest, work.say, tick=work.tick)
+    info = run.info()
+    for notice in info["notices"]:
+        out.warn(notice["message"])
+    top = top_of_list(run, TOP)
+    fields: dict[str, Any] = {
+        "command": "score",
+        "published": run.fresh,
+        "path": run.folder,
+        "run": info,
+        "top": top,
+    }
+    if file:
+        fields["out"] = {"path": file, "rows": export_list(run, "winback", to, file)}
+    out.result(fields, lambda console: show_run(console, run, info, top))

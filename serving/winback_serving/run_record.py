@@ -1,0 +1,133 @@
+"""What a run is called, whether its day makes sense, and whether its rows add up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from winback_features.errors import InputError
+from winback_features.reports import IngestReport
+
+STALE_DAYS = 7
+"""A gap between the newest fact and ``as_of`` that is worth a word."""
+FLAGGED_STATES = ("flagged", "in_winback")
+
+
+def run_identity(parts: Mapping[str, Any]) -> str:
+    """Return the name of the run that follows from its inputs: 16 hex digits.
+
+    Parameters
+    ----------
+    parts : mapping
+        JSON-ready: day, inputs, model digest, settings digest, previous run, version.
+
+    Examples
+    --------
+    >>> run_identity({"as_of": "2020-01-01"})
+    'ac34a16206e1e9e6'
+    """
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def inputs_identity(report: IngestReport) -> dict[str, Any]:
+    """Return what of the inputs decides a run: bytes read and rows used, not where they lay."""
+    tables = report.as_dict()
+    return {name: {k: v for k, v in table.items() if k != "source"} for name, table in tables.items()}
+
+
+def newest_fact(report: IngestReport) -> date | None:
+    """Return the last day on which anything happened, over orders and events."""
+    return max((t.last_day for t in report.tables if t.last_day is not None), default=None)
+
+
+def day_notices(report: IngestReport, as_of: date) -> list[dict[str, Any]]:
+    """Judge a day against the facts there are.
+
+    Returns
+    -------
+    list of dict
+        ``code`` and ``message`` of what should be known; empty when the facts are fresh.
+
+    Raises
+    ------
+    InputError
+        When there is no order before ``as_of``.
+    """
+    orders = report["orders"]
+    if orders.first_day is None or orders.first_day >= as_of:
+        began = f" The first is of {orders.first_day}." if orders.first_day else ""
+        msg = f"There is no order before {as_of}.{began}"
+        raise InputError(
+            msg,
+            where=orders.source,
+            how="Say a later day with --as-of.",
+        )
+    newest = newest_fact(report)
+    if newest is None or (as_of - newest).days <= STALE_DAYS:
+        return []
+    message = (
+        f"The newest fact is of {newest}, {(as_of - newest).days} days before {as_of}: everybody looks "
+        f"silent. Bring newer data, or say --as-of {newest + timedelta(days=1)}."
+    )
+    return [{"code": "stale_data", "message": message, "count": (as_of - newest).days}]
+
+
+def count_run(folder: Path) -> dict[str, Any]:
+    """Count a run's tables and check that every contact is accounted for.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the run's Parquet files.
+
+    Returns
+    -------
+    dict
+        ``contacts`` = ``flagged`` + the sum of ``not_flagged`` = ``scored`` + ``not_scored``.
+
+    Raises
+    ------
+    RuntimeError
+        When the rows do not add up; nothing is published then.
+    """
+    columns = ["state", "not_flagged_reason", "rank", "arm"]
+    winback = pq.read_table(folder / "winback.parquet", columns=columns)
+    reasons = _count(winback["not_flagged_reason"])
+    flagged = reasons.pop(None, 0)
+    flagged_rows = winback.filter(pc.is_null(winback["not_flagged_reason"]))
+    arms = _count(flagged_rows["arm"])
+    contacts, scored = winback.num_rows, _rows(folder, "scores")
+    counts = {
+        "contacts": contacts,
+        "scored": scored,
+        "not_scored": contacts - scored,
+        "flagged": flagged,
+        "not_flagged": {str(k): n for k, n in sorted(reasons.items())},
+        "entries": _rows(folder, "entries"),
+        "exits": _rows(folder, "exits"),
+        "holdout": arms.get("holdout", 0),
+        "states": {str(k): n for k, n in sorted(_count(winback["state"]).items(), key=str)},
+        "carried_states": _rows(folder, "states"),
+        "quarantined": _rows(folder, "quarantine"),
+    }
+    ranked = winback.num_rows - winback["rank"].null_count
+    if scored > contacts or ranked != flagged:
+        msg = f"the run's rows do not add up: {ranked} ranked, {counts}"
+        raise RuntimeError(msg)
+    return counts
+
+
+def _rows(folder: Path, name: str) -> int:
+    return int(pq.read_metadata(folder / f"{name}.parquet").num_rows)
+
+
+def _count(column: Any) -> dict[str | None, int]:
+    return {item["values"]: item["counts"] for item in pc.value_counts(column).to_pylist()}

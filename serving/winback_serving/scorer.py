@@ -1,0 +1,144 @@
+"""Score contacts batch by batch: features in, contract scores out, in memory that does not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from winback_models.config import ScoreConfig
+from winback_serving.parquet import write_batches
+
+BATCH_ROWS = 50_000
+_STRINGS = ("contact_id", "model_version", "currency", "base")
+_DATES = ("as_of", "next_purchase_date", "next_purchase_low", "next_purchase_high")
+
+
+class Predictor(Protocol):
+    """What the scorer needs of a model; ``winback_models.lapse_model.LapseModel`` has it."""
+
+    @property
+    def horizon_days(self) -> int:
+        """Days ahead that ``p_purchase`` looks."""
+
+    @property
+    def version(self) -> str:
+        """Version under which the model is registered."""
+
+    def predict(self, features: pd.DataFrame, as_of: date, score: ScoreConfig) -> pd.DataFrame:
+        """Return one row of scores per row of features, in the same order."""
+
+
+def score_columns(curve_days: Sequence[int]) -> tuple[str, ...]:
+    """Return the columns of the scores table, in order.
+
+    Examples
+    --------
+    >>> score_columns((7, 30))[4:8]
+    ('p_purchase', 'p_lapse', 'p_within_7d', 'p_within_30d')
+    """
+    return (
+        "contact_id",
+        "as_of",
+        "horizon_days",
+        "model_version",
+        "p_purchase",
+        "p_lapse",
+        *(f"p_within_{d}d" for d in curve_days),
+        "p_alive",
+        "expected_purchases",
+        "next_purchase_date",
+        "next_purchase_low",
+        "next_purchase_high",
+        "usual_gap_days",
+        "days_since_purchase",
+        "days_overdue",
+        "expected_order_value",
+        "value_at_risk",
+        "currency",
+        "base",
+    )
+
+
+def score_schema(curve_days: Sequence[int]) -> pa.Schema:
+    """Return the Arrow schema of the scores table: texts, days, one whole number, doubles."""
+
+    def kind(name: str) -> pa.DataType:
+        if name in _STRINGS:
+            return pa.string()
+        if name in _DATES:
+            return pa.date32()
+        return pa.int32() if name == "horizon_days" else pa.float64()
+
+    return pa.schema([(name, kind(name)) for name in score_columns(curve_days)])
+
+
+def score_features(
+    features: Path,
+    model: Predictor,
+    as_of: date,
+    score: ScoreConfig,
+    currency: str,
+    out: Path,
+    *,
+    batch_rows: int = BATCH_ROWS,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Stream a Parquet file of features through the model into a Parquet file of scores.
+
+    Parameters
+    ----------
+    features : Path
+        Columns of ``build_features``, one row per contact, ordered by ``contact_id``.
+    model : Predictor
+    as_of : date
+    score : ScoreConfig
+    currency : str
+        The brand's; the same in every row.
+    out : Path
+        Scores in the same order, columns of :func:`score_columns`.
+    batch_rows : int
+        Contacts held in memory at a time.
+    tick : callable
+        Told (contacts done, contacts in all) after each batch.
+
+    Returns
+    -------
+    int
+        Contacts scored.
+
+    Raises
+    ------
+    RuntimeError
+        When the model breaks its promise: another number or order of rows, or columns missing.
+    """
+    schema = score_schema(score.curve_days)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(features) as file:
+            done, total = 0, file.metadata.num_rows
+            for batch in file.iter_batches(batch_size=batch_rows):
+                frame = batch.to_pandas()
+                scores = model.predict(frame, as_of, score).assign(currency=currency)
+                yield _to_arrow(frame, scores, schema)
+                done += len(frame)
+                tick(done, total)
+
+    return write_batches(batches(), schema, out)
+
+
+def _to_arrow(features: pd.DataFrame, scores: pd.DataFrame, schema: pa.Schema) -> pa.RecordBatch:
+    """Return a batch of scores in the contract's columns, after checking that it belongs to the features."""
+    missing = [name for name in schema.names if name not in scores.columns]
+    if missing:
+        msg = f"the model gave no {', '.join(missing)}"
+        raise RuntimeError(msg)
+    if scores["contact_id"].tolist() != features["contact_id"].tolist():
+        raise RuntimeError("the model gave other contacts, or another order, than it was given")
+    frame = scores[list(schema.names)].reset_index(drop=True)
+    return pa.RecordBatch.from_pandas(frame, schema=schema, preserve_index=False)

@@ -1,0 +1,165 @@
+"""``winback.toml`` and the environment, read once into frozen dataclasses. Nothing else parses either.
+
+Each layer owns its own dataclass; this module only fills them. The environment overrides three of them:
+``WINBACK_HOME``, ``WINBACK_DATABASE`` and ``WINBACK_TRACKING_URI``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from winback_features.config import BrandConfig, EngineConfig, SourceConfig
+from winback_features.errors import ConfigError
+from winback_models.config import ScoreConfig
+from winback_policy.config import PolicyConfig
+from winback_serving.settings_rules import check_rules
+from winback_serving.toml_section import check_keys, convert, read_section
+from winback_training.config import TrainingConfig
+from winback_training.gate import GateConfig
+
+SECTIONS = ("home", "source", "brand", "score", "policy", "engine", "training", "gate")
+VALUE_KEYS = ("value_horizon_days", "margin_share")
+"""Fields of the score that are a matter of policy, and are set under ``[policy]``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a command may be told.
+
+    Attributes
+    ----------
+    path : Path
+        The ``winback.toml`` it was read from; relative source paths start at its folder.
+    home : Path
+        Absolute folder of the runs, the registry and its artefacts.
+    source, brand, engine, score, policy, training, gate
+        The layers' own settings.
+    horizon_auto : bool
+        ``brand.horizon_days = "auto"``: training learns the horizon, and the model brings it along.
+    """
+
+    path: Path
+    home: Path
+    source: SourceConfig
+    brand: BrandConfig
+    engine: EngineConfig
+    score: ScoreConfig
+    policy: PolicyConfig
+    training: TrainingConfig
+    gate: GateConfig
+    horizon_auto: bool = False
+
+    @property
+    def base_dir(self) -> Path:
+        """Return the folder at which relative source paths start."""
+        return self.path.parent
+
+    @property
+    def tracking_uri(self) -> str:
+        """Return where MLflow keeps runs and models; SQLite in the home folder unless set."""
+        return self.training.tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def artifact_root(self) -> Path | None:
+        """Return the folder of MLflow's artefacts, or None where a server keeps them."""
+        return None if self.training.tracking_uri else self.home / "mlartifacts"
+
+    def config_hash(self) -> str:
+        """Return a digest of every setting that can change a score or a flag (places and engine cannot)."""
+        source = asdict(self.source)
+        for place in ("orders", "events", "contacts", "database"):
+            source.pop(place)
+        parts = {"source": source, "brand": asdict(self.brand), "policy": asdict(self.policy)}
+        score = asdict(self.score)
+        if self.horizon_auto:
+            score.pop("horizon_days")
+        text = json.dumps({**parts, "score": score}, sort_keys=True, default=date.isoformat)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read ``winback.toml``.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    environ : mapping, optional
+        The environment; the process's own when absent.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    ConfigError
+        When the file is missing or is no TOML, or a section, key, type or value is wrong.
+    """
+    env = os.environ if environ is None else environ
+    path, where = path.absolute(), str(path)
+    sections = _parse(path, where)
+    check_keys("", sections, SECTIONS, where)
+    for name, table in sections.items():
+        if not isinstance(table, dict):
+            msg = f"{name} is no section."
+            raise ConfigError(msg, where=where, how=f"Write [{name}] on its own line.")
+    table = {name: dict(sections.get(name, {})) for name in SECTIONS}
+
+    if "source" not in sections:
+        raise ConfigError("There is no [source] section.", where=where, how="`winback init` writes one.")
+    check_keys("home", table["home"], ["path"], where)
+    check_keys("score", table["score"], ["curve_days", "max_days"], where)
+    horizon = table["brand"].pop("horizon_days", None)
+    for key in VALUE_KEYS:
+        if key in table["policy"]:
+            table["score"][key] = table["policy"].pop(key)
+    if horizon is not None and horizon != "auto":
+        table["score"]["horizon_days"] = convert(horizon, int, "[brand] horizon_days", where)
+
+    source = read_section(SourceConfig, "source", table["source"], where)
+    training = read_section(TrainingConfig, "training", table["training"], where)
+    settings = Settings(
+        path=path,
+        home=_home(table["home"], path, env),
+        source=replace(source, database=env.get("WINBACK_DATABASE") or source.database),
+        brand=read_section(BrandConfig, "brand", table["brand"], where),
+        engine=read_section(EngineConfig, "engine", table["engine"], where),
+        score=read_section(ScoreConfig, "score", table["score"], where),
+        policy=read_section(PolicyConfig, "policy", table["policy"], where),
+        training=replace(training, tracking_uri=env.get("WINBACK_TRACKING_URI") or training.tracking_uri),
+        gate=read_section(GateConfig, "gate", table["gate"], where),
+        horizon_auto=horizon == "auto",
+    )
+    check_rules(settings, where)
+    return settings
+
+
+def _home(table: Mapping[str, Any], path: Path, env: Mapping[str, str]) -> Path:
+    """Return the home folder: the environment's, else the file's own (beside the file unless absolute)."""
+    if env.get("WINBACK_HOME"):
+        return Path(env["WINBACK_HOME"]).expanduser().absolute()
+    named: str = convert(table.get("path", ".winback"), str, "[home] path", str(path))
+    return Path(os.path.normpath(path.parent / Path(named).expanduser()))
+
+
+def _parse(path: Path, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            "There is no such file.", where=where, how="`winback init` writes one; `-c FILE` names another."
+        ) from None
+    except IsADirectoryError:
+        raise ConfigError("That is a folder.", where=where, how=f"Say -c {path / 'winback.toml'}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"It is not valid TOML: {error}."
+        raise ConfigError(msg, where=where, how="Mend that line.") from None
