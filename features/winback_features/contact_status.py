@@ -122,7 +122,7 @@ def send_time(tables: Tables, as_of: date) -> ibis.Table:
     )
     weekdays = slots.group_by("contact_id", "weekday").aggregate(n=slots.count())
     weekdays = weekdays.group_by("contact_id").aggregate(
-        send_weekday=mode(mode_key(weekdays.n, weekdays.weekday)), send_time_n=weekdays.n.sum()
+        send_weekday=mode(mode_key(weekdays.n, weekdays.weekday)), send_time_n=weekdays.n.sum().cast("int32").cast("int32")
     )
     hours = slots.filter(slots.hour.notnull())
     hours = hours.group_by("contact_id", "hour").aggregate(n=hours.count())
@@ -142,8 +142,8 @@ def build_contact_status(tables: Tables, as_of: date) -> ibis.Table:
     Returns
     -------
     ibis.Table
-        The columns of `COLUMNS`, one row per contact known before ``as_of``, the opposed and the erased included
-        (the latter without their profile), ordered by contact. Flags are never null. ``consent_*`` is null
+        The columns of `COLUMNS`, one row per contact known before ``as_of``, the opposed included and
+        the erased (without their profile), ordered by contact. Flags are never null. ``consent_*`` is null
         where unknown, and false after an unsubscribe or complaint on that channel whatever the contact row
         says. ``has_email`` is null when the shop has no contacts table.
     """
@@ -164,9 +164,8 @@ def build_contact_status(tables: Tables, as_of: date) -> ibis.Table:
     for consent, channel in CONSENTS.items():
         left = t[f"left_{channel}"].fill_null(False)
         columns[consent] = ibis.ifelse(left, ibis.literal(value=False), t[consent])
-    columns["hard_bounced"] = t.bounced.fill_null(False) | (t.email_status == "hard_bounced").fill_null(
-        value=False
-    )
+    undeliverable = (t.email_status == "hard_bounced").fill_null(False)
+    columns["hard_bounced"] = t.bounced.fill_null(False) | undeliverable
     columns["has_email"] = t.email.notnull() if tables.has_contacts else ibis.null("boolean")
     columns |= {name: columns[name].fill_null(False) for name in FLAGS}
     columns |= {name: ibis.ifelse(columns["erased"], ibis.null("string"), t[name]) for name in PROFILE}
