@@ -1,0 +1,70 @@
+"""Turn the sound rows of each staged table into the tables of the contract (pure expressions)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import ibis
+
+from winback_features.config import BrandConfig
+from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS, OTHER_KIND
+from winback_features.tables import CONTACTS_SCHEMA, EVENTS_SCHEMA, LINES_SCHEMA, MONEY
+
+CHANNELS = tuple(sorted({k.channel for k in EVENT_KINDS.values()} | {"phone", "post"}))
+"""Channels an event may name; another word gives way to the usual channel of its kind."""
+
+
+def order_lines(rows: ibis.Table, brand: BrandConfig) -> ibis.Table:
+    """Return order lines with their day, amounts in the brand's currency rounded to four decimals."""
+    rate = _rate(rows, brand.rates, brand.currency)
+    lines = rows.mutate(day=rows.ordered_at.date())
+    if rate is None:
+        return lines
+    exchanged = {c: (lines[c].cast("float64") * rate).round(4).cast(MONEY) for c in ("amount", "discount")}
+    foreign = lines.currency.notnull() & (lines.currency != brand.currency)
+    return lines.mutate(**{c: ibis.ifelse(foreign, value, lines[c]) for c, value in exchanged.items()})
+
+
+def _rate(rows: ibis.Table, rates: Mapping[str, float], home: str) -> ibis.Value | None:
+    foreign = {c: r for c, r in sorted(rates.items()) if c != home}
+    if not foreign:
+        return None
+    return ibis.cases(*((rows.currency == c, float(r)) for c, r in foreign.items()), else_=1.0)
+
+
+def used_lines(lines: ibis.Table) -> ibis.Table:
+    """Return the lines as ``Tables.lines``."""
+    return lines.select(*LINES_SCHEMA.names)
+
+
+def orders_of(lines: ibis.Table) -> ibis.Table:
+    """Sum lines to one row per contact, order and day. An amount is null only if every line's is."""
+    return lines.group_by("contact_id", "order_id", "day").aggregate(
+        ordered_at=lines.ordered_at.min(),
+        amount=lines.amount.sum().cast(MONEY),
+        discount=lines.discount.sum().cast(MONEY),
+        coupon=lines.coupon.any(),
+        is_gift=lines.is_gift.any(),
+    )
+
+
+def clean_events(rows: ibis.Table) -> ibis.Table:
+    """Return events as ``Tables.events``: kind, role and channel resolved, ``machine`` false where unknown."""
+    word = rows.kind.lower()
+    known = list(EVENT_KINDS.items())
+    channel = rows.channel.lower()
+    usual = ibis.cases(*((word == kind, meaning.channel) for kind, meaning in known), else_=OTHER_KIND)
+    return rows.mutate(
+        day=rows.occurred_at.date(),
+        kind=ibis.ifelse(word.isin(list(EVENT_KINDS)), word, OTHER_KIND),
+        channel=ibis.ifelse(channel.isin(CHANNELS), channel, usual),
+        role=ibis.cases(*((word == kind, meaning.role) for kind, meaning in known), else_=OTHER_KIND),
+        machine=rows.machine.fill_null(False),
+    ).select(*EVENTS_SCHEMA.names)
+
+
+def clean_contacts(rows: ibis.Table) -> ibis.Table:
+    """Return contacts as ``Tables.contacts``; an e-mail status that is not known reads ``unknown``."""
+    status = rows.email_status.lower()
+    known = ibis.ifelse(status.isin(EMAIL_STATUSES), status, ibis.ifelse(status.isnull(), status, "unknown"))
+    return rows.mutate(email_status=known).select(*CONTACTS_SCHEMA.names)

@@ -1,0 +1,228 @@
+"""Take the shop's tables in: what is sound becomes :class:`Tables`, what is not goes to quarantine with a reason.
+
+A row that breaks a rule is put aside and the run goes on; a table that breaks one is refused with
+:class:`~winback_features.errors.InputError`, before anything was written. Nothing is dropped silently: for every table
+``rows in == rows used + rows quarantined``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import ibis
+from ibis.util import gen_name
+
+from winback_features import clean, refusals
+from winback_features.config import BrandConfig, SourceConfig
+from winback_features.contracts import CONTACTS, EVENTS, ORDERS, TableSpec
+from winback_features.errors import ConfigError
+from winback_features.mapping import map_columns
+from winback_features.netting import net_cancellations
+from winback_features.notices import table_notices
+from winback_features.quarantine import quarantined
+from winback_features.reports import IngestReport, Notice, TableReport
+from winback_features.rules import (
+    DUPLICATE_CONTACT,
+    DUPLICATE_LINE,
+    UNREADABLE_LINE,
+    repeated_rows,
+    superseded_contacts,
+)
+from winback_features.sources import ROW, open_source
+from winback_features.staging import FAULT, StagedTable, stage
+from winback_features.tables import (
+    CONTACTS_SCHEMA,
+    EVENTS_SCHEMA,
+    LINES_SCHEMA,
+    ORDERS_SCHEMA,
+    QUARANTINE_SCHEMA,
+    Tables,
+)
+from winback_features.values import Clock
+
+__all__ = ["Tables", "ingest"]
+
+
+def ingest(
+    backend: Any,
+    source: SourceConfig,
+    brand: BrandConfig,
+    *,
+    today: date,
+    base_dir: Path = Path(),
+) -> Tables:
+    """Read, check and clean every configured table.
+
+    Parameters
+    ----------
+    backend : ibis backend
+        From :func:`winback_features.engine.open_engine`; it holds the tables as long as it is open.
+    source : SourceConfig
+    brand : BrandConfig
+    today : datetime.date
+        The last day, in the brand's zone, on which something can have happened; later rows are quarantined.
+    base_dir : pathlib.Path
+        Folder to which relative paths of ``source`` are relative.
+
+    Returns
+    -------
+    Tables
+
+    Raises
+    ------
+    InputError
+        If a table cannot be read or breaks the contract as a whole.
+    ConfigError
+        If a zone, the column mapping or the database is wrong.
+    """
+    clock = _clock(source, brand)
+    with tempfile.TemporaryDirectory(prefix="winback-") as work:
+        intake = _Intake(backend, source, brand, clock, today, base_dir, Path(work))
+        return intake.run()
+
+
+def _clock(source: SourceConfig, brand: BrandConfig) -> Clock:
+    for name, zone in (("brand.timezone", brand.timezone), ("source.timezone", source.timezone)):
+        try:
+            ZoneInfo(zone or "UTC")
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            what = f"There is no time zone called {zone!r}."
+            raise ConfigError(what, where=name, how='Write it like "Europe/Amsterdam".') from None
+    return Clock(brand.timezone, source.timezone or brand.timezone)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """One table's sound rows, quarantined rows and report."""
+
+    rows: ibis.Table
+    quarantine: ibis.Table
+    report: TableReport
+
+
+@dataclass(frozen=True)
+class _Intake:
+    """One run of ingest."""
+
+    backend: Any
+    source: SourceConfig
+    brand: BrandConfig
+    clock: Clock
+    today: date
+    base_dir: Path
+    work_dir: Path
+
+    def run(self) -> Tables:
+        taken = {"orders": self._take(ORDERS, self.source.orders_columns)}
+        if self.source.events is not None:
+            taken["events"] = self._take(EVENTS, self.source.events_columns)
+        if self.source.contacts is not None:
+            taken["contacts"] = self._take(CONTACTS, self.source.contacts_columns)
+
+        lines = clean.order_lines(taken["orders"].rows, self.brand)
+        orders = self._keep("orders_before_netting", clean.orders_of(lines))
+        netted = net_cancellations(orders, self.brand.cancellation_days)
+        orders = self._keep(
+            "orders", netted.order_by("contact_id", "ordered_at", "order_id", "day"), ORDERS_SCHEMA
+        )
+        events = clean.clean_events(taken["events"].rows) if "events" in taken else None
+        contacts = clean.clean_contacts(taken["contacts"].rows) if "contacts" in taken else None
+        quarantine = (
+            ibis.union(*(t.quarantine for t in taken.values()))
+            if len(taken) > 1
+            else taken["orders"].quarantine
+        )
+        return Tables(
+            backend=self.backend,
+            orders=orders,
+            lines=self._keep("lines", clean.used_lines(lines), LINES_SCHEMA),
+            events=self._keep("events", events, EVENTS_SCHEMA),
+            contacts=self._keep("contacts", contacts, CONTACTS_SCHEMA),
+            quarantine=self._keep(
+                "quarantine", quarantine.order_by("table", "row_number"), QUARANTINE_SCHEMA
+            ),
+            report=IngestReport(tuple(t.report for t in taken.values())),
+            has_events="events" in taken,
+            has_contacts="contacts" in taken,
+        )
+
+    def _take(self, spec: TableSpec, mapping: Mapping[str, str]) -> _Taken:
+        """Read one table; refuse it, or part its rows into used and quarantined."""
+        raw = open_source(self.backend, spec.name, self.source, self.base_dir, self.work_dir)
+        staged = stage(self.backend, map_columns(raw, spec, mapping), spec, self.clock, self.today)
+        reasons = _broken_rules(staged)
+        sound = reasons.pop("")
+        rows_in = sound + reasons.total()
+        refusals.refuse_empty(raw.label, rows_in)
+        refusals.refuse_damaged_ids(staged)
+        refusals.refuse_bad_share(staged, reasons, rows_in, self.source.max_bad_share)
+        if spec is ORDERS:
+            refusals.refuse_mixed_currencies(staged, self.brand)
+        dropped, duplicates_kept = self._repeats(staged)
+        reasons.update(_count_by(dropped, "reason"))
+        rows = self._keep(f"sound_{spec.name}", staged.sound().anti_join(dropped, ROW))
+        days = _days(rows, spec)
+        report = TableReport(
+            name=spec.name,
+            source=raw.label,
+            rows_in=rows_in,
+            rows_used=int(rows.count().execute()),
+            rows_quarantined=reasons.total(),
+            reasons=dict(sorted(reasons.items())),
+            warnings=table_notices(staged, self.brand, duplicates_kept),
+            first_day=days[0],
+            last_day=days[1],
+            fingerprint=raw.fingerprint,
+        )
+        return _Taken(rows, quarantined(staged, dropped), report)
+
+    def _repeats(self, staged: StagedTable) -> tuple[ibis.Table, int]:
+        """Return the rows to drop (``ROW, reason``) and how many equal lines are kept."""
+        repeats = self._keep("repeats", repeated_rows(staged.sound(), staged.spec.time_column))
+        dropped = repeats.filter(repeats.timed).select(ROW, reason=ibis.literal(DUPLICATE_LINE))
+        kept = int(repeats.filter(~repeats.timed).count().execute())
+        if staged.spec is CONTACTS:
+            older = superseded_contacts(staged.sound().anti_join(dropped, ROW))
+            dropped = dropped.union(older.select(ROW, reason=ibis.literal(DUPLICATE_CONTACT)))
+        return self._keep("dropped", dropped), kept
+
+    def _keep(self, name: str, table: ibis.Table | None, schema: ibis.Schema | None = None) -> ibis.Table:
+        """Write an expression to a temporary table, in the given schema; an empty one for None."""
+        place = gen_name(f"winback_{name}")
+        if table is None:
+            return self.backend.create_table(place, schema=schema, temp=True)
+        if schema is not None:
+            table = table.select(*schema.names).cast(schema)
+        return self.backend.create_table(place, table, temp=True)
+
+
+def _count_by(table: ibis.Table, column: str) -> dict[Any, int]:
+    counts = table.group_by(column).aggregate(n=table.count()).to_pyarrow().to_pylist()
+    return {row[column]: row["n"] for row in counts}
+
+
+def _broken_rules(staged: StagedTable) -> Counter[str]:
+    """Count rows by reason; sound rows under the empty reason."""
+    reasons: Counter[str] = Counter({"": 0})
+    for index, n in _count_by(staged.rows, FAULT).items():
+        reasons["" if index is None else staged.rules[index].reason] += n
+    rejected = staged.mapped.raw.rejected
+    count = int(rejected.count().execute()) if rejected is not None else 0
+    if count:
+        reasons[UNREADABLE_LINE] = count
+    return reasons
+
+
+def _days(rows: ibis.Table, spec: TableSpec) -> tuple[date | None, date | None]:
+    if spec.time_column is None:
+        return None, None
+    moment = rows[spec.time_column]
+    found = rows.aggregate(first=moment.min().date(), last=moment.max().date()).to_pyarrow().to_pylist()[0]
+    return found["first"], found["last"]

@@ -1,0 +1,104 @@
+"""What the user should know about a table although it stops nothing."""
+
+from __future__ import annotations
+
+import ibis
+
+from winback_features.config import BrandConfig
+from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS
+from winback_features.reports import Notice
+from winback_features.staging import ZONED, StagedTable
+
+FLOAT_ID = r"^-?\d+\.0$"
+SHOWN = 5
+
+
+def table_notices(staged: StagedTable, brand: BrandConfig, duplicates_kept: int) -> tuple[Notice, ...]:
+    """Return the notices on one staged table.
+
+    Parameters
+    ----------
+    staged : StagedTable
+    brand : BrandConfig
+    duplicates_kept : int
+        Equal lines without a time of day, which were used.
+    """
+    found = [*_float_ids(staged), *_mixed_zones(staged)]
+    if duplicates_kept:
+        message = (
+            f"{duplicates_kept} lines repeat an earlier line of the same day word for word. Without a time of day "
+            "they may be real repeats, so they were kept."
+        )
+        found.append(Notice("duplicates_kept", message, duplicates_kept))
+    if staged.spec.name == "orders":
+        found += _currency_assumed(staged, brand)
+    if staged.spec.name == "events":
+        found += _unknown_words(
+            staged, "kind", tuple(EVENT_KINDS), "unknown_kind", "kept as activity of kind other"
+        )
+    if staged.spec.name == "contacts":
+        found += _unknown_words(
+            staged, "email_status", EMAIL_STATUSES, "unknown_email_status", "read as unknown"
+        )
+    return tuple(found)
+
+
+def _float_ids(staged: StagedTable) -> list[Notice]:
+    notices = []
+    for name in ("contact_id", "order_id"):
+        if name not in staged.spec.names:
+            continue
+        rows, theirs = staged.rows, staged.mapped.theirs[name]
+        as_float = rows.filter(rows[name].re_search(FLOAT_ID))
+        count = int(as_float.count().execute())
+        if count:
+            example = as_float[name].min().execute()
+            message = (
+                f"{count} values of {theirs} ({name}) look like {example}: a whole number was read as a float. They "
+                f"are kept as written; if other tables write them without .0, map "
+                f"{name} = \"regexp_replace(CAST({theirs} AS VARCHAR), '\\.0$', '')\"."
+            )
+            notices.append(Notice("float_ids", message, count))
+    return notices
+
+
+def _mixed_zones(staged: StagedTable) -> list[Notice]:
+    if not staged.spec.time_column:
+        return []
+    rows = staged.sound()
+    counts = rows.aggregate(zoned=rows[ZONED].sum(), naive=(~rows[ZONED]).sum()).to_pyarrow().to_pylist()[0]
+    zoned, naive = counts["zoned"] or 0, counts["naive"] or 0
+    if not (zoned and naive):
+        return []
+    message = (
+        f"{zoned} times of {staged.mapped.theirs[staged.spec.time_column]} have a zone and {naive} have none. Each "
+        "was read by its own form; those without a zone are taken to be in source.timezone, or the brand's."
+    )
+    return [Notice("mixed_zones", message, min(zoned, naive))]
+
+
+def _currency_assumed(staged: StagedTable, brand: BrandConfig) -> list[Notice]:
+    if "currency" not in staged.mapped.theirs:
+        return []
+    rows = staged.sound()
+    count = int(rows.filter(rows.currency.isnull()).count().execute())
+    if not count:
+        return []
+    message = f"{count} rows name no currency; their amounts were taken to be in {brand.currency}."
+    return [Notice("one_currency_assumed", message, count)]
+
+
+def _unknown_words(
+    staged: StagedTable, column: str, known: tuple[str, ...], code: str, fate: str
+) -> list[Notice]:
+    rows = staged.sound()
+    word = rows[column].lower()
+    unknown = rows.filter(word.notnull() & word.notin(known)).group_by(word=word).aggregate(n=ibis._.count())
+    found = {r["word"]: r["n"] for r in unknown.to_pyarrow().to_pylist()}
+    if not found:
+        return []
+    ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    listed = ", ".join(f"{word} ({n})" for word, n in ranked[:SHOWN])
+    more = f" and {len(ranked) - SHOWN} more" if len(ranked) > SHOWN else ""
+    total = sum(found.values())
+    return [Notice(code, f"Unknown values of {column} were {fate}: {listed}{more}.", total)]

@@ -1,0 +1,96 @@
+"""What each row must satisfy: the reason codes of the quarantine, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+import ibis
+
+from winback_features.contracts import TableSpec
+from winback_features.mapping import DIGEST
+from winback_features.sources import ROW
+from winback_features.values import EARLIEST, Reading
+
+DUPLICATE_LINE = "duplicate_line"
+DUPLICATE_CONTACT = "duplicate_contact"
+UNREADABLE_LINE = "unreadable_line"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A reason to put a row aside, with the column to blame."""
+
+    reason: str
+    column: str
+    broken: ibis.Value
+
+
+def row_rules(spec: TableSpec, readings: Mapping[str, Reading], today: date) -> tuple[Rule, ...]:
+    """Return the rules of one table; a row goes to quarantine for the first it breaks.
+
+    Parameters
+    ----------
+    spec : TableSpec
+    readings : mapping of str to Reading
+        The contract columns that the source has.
+    today : datetime.date
+        The last day on which something can have happened, in the brand's zone.
+
+    Returns
+    -------
+    tuple of Rule
+        ``missing_…`` and ``unreadable_…`` by column in the contract's order, then ``implausible_date`` and
+        ``future_date``. The time column is called ``time`` in reason codes.
+    """
+    rules = []
+    for column in spec.columns:
+        reading = readings.get(column.name)
+        if reading is None:
+            continue
+        name = "time" if column.name == spec.time_column else column.name
+        # "Missing" is asked last, so that an unreadable value is not called missing.
+        if reading.unreadable is not None:
+            rules.append(Rule(f"unreadable_{name}", column.name, reading.unreadable))
+        if not column.nullable:
+            rules.append(Rule(f"missing_{name}", column.name, reading.value.isnull()))
+    if spec.time_column:
+        moment = readings[spec.time_column].value
+        first = datetime.combine(EARLIEST, time())
+        rules.append(Rule("implausible_date", spec.time_column, moment < ibis.literal(first)))
+        rules.append(Rule("future_date", spec.time_column, moment.date() > ibis.literal(today)))
+    return tuple(rules)
+
+
+def repeated_rows(rows: ibis.Table, time_column: str | None) -> ibis.Table:
+    """Return the rows that say again, in every column, what an earlier row says.
+
+    Parameters
+    ----------
+    rows : ibis.Table
+        Rows that break no rule, with ``ROW``, ``DIGEST``, ``contact_id`` and the time column.
+    time_column : str or None
+
+    Returns
+    -------
+    ibis.Table
+        ``ROW`` and ``timed`` (bool): whether the row has a time of day. Two equal lines at the same second are
+        one line twice; two equal lines of the same day may be two orders.
+    """
+    often = rows.group_by(DIGEST).aggregate(n=ibis._.count())
+    often = often.filter(often.n > 1)
+    again = rows.semi_join(often, DIGEST)
+    # The digest is 64 bits long; contact and time beside it leave no room for an accident.
+    same = [again[DIGEST], again.contact_id] + ([again[time_column]] if time_column else [])
+    place = ibis.row_number().over(ibis.window(group_by=same, order_by=again[ROW]))
+    timed = again[time_column] != again[time_column].truncate("D") if time_column else ibis.literal(True)
+    again = again.mutate(place=place, timed=timed)
+    return again.filter(again.place > 0).select(ROW, "timed")
+
+
+def superseded_contacts(rows: ibis.Table) -> ibis.Table:
+    """Return the row numbers of contacts that a later row describes differently; the last row counts."""
+    last = ibis.window(group_by=rows.contact_id)
+    marked = rows.mutate(last=rows[ROW].max().over(last))
+    return marked.filter(marked[ROW] < marked["last"]).select(ROW)

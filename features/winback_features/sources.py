@@ -1,0 +1,159 @@
+"""Find the tables of the shop and hand them over as they are, with their rows numbered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+from ibis.util import gen_name
+
+from winback_features.config import SourceConfig
+from winback_features.databases import load_table
+from winback_features.errors import InputError
+from winback_features.files import as_utf8, csv_header, file_format, find_files, fingerprint_files
+
+ROW = "winback_row_number"
+"""Name of the row-number column added to every source table."""
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A table of the shop before anything was checked.
+
+    Attributes
+    ----------
+    name : str
+        ``orders``, ``events`` or ``contacts``.
+    label : str
+        How messages name it: the file or table as configured.
+    table : ibis.Table
+        Their columns, and :data:`ROW`: the 1-based position in the file, or in the order of its content for a
+        table of a database, which has no order of its own.
+    fingerprint : str
+        SHA-256 of the bytes of its files, or of its rows.
+    rejected : ibis.Table or None
+        Lines of a CSV that are no rows: ``row_number, value, message``.
+    """
+
+    name: str
+    label: str
+    table: ibis.Table
+    fingerprint: str
+    rejected: ibis.Table | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their column names."""
+        return tuple(c for c in self.table.columns if c != ROW)
+
+
+def open_source(backend: Any, name: str, source: SourceConfig, base_dir: Path, work_dir: Path) -> RawTable:
+    """Open one input table.
+
+    Parameters
+    ----------
+    backend : ibis backend
+        The engine.
+    name : {"orders", "events", "contacts"}
+    source : SourceConfig
+    base_dir : pathlib.Path
+        Folder to which relative paths are relative.
+    work_dir : pathlib.Path
+        Folder for a re-encoded copy of a CSV; needed until the table was read.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or table, or it cannot be read.
+    ConfigError
+        If the database cannot be used.
+    """
+    location = {"orders": source.orders, "events": source.events, "contacts": source.contacts}[name]
+    if location is None:
+        raise ValueError(name)
+    if source.database:
+        table, fingerprint = load_table(backend, location, source.database, base_dir)
+        return RawTable(name, location, _numbered(table, by_content=True), fingerprint)
+    files = find_files(location, base_dir)
+    fingerprint = fingerprint_files(files)
+    if file_format(location, files) == "parquet":
+        return RawTable(name, location, _read_parquet(backend, location, files), fingerprint)
+    table, rejected = _read_csv(backend, location, files, source.encoding, work_dir)
+    return RawTable(name, location, table, fingerprint, rejected)
+
+
+def _numbered(table: ibis.Table, *, by_content: bool = False) -> ibis.Table:
+    """Number the rows from 1, in the order they have (or in the order of their content)."""
+    number = ibis.row_number()
+    if by_content:
+        number = number.over(ibis.window(order_by=table.columns))
+    return table.mutate((number + 1).name(ROW))
+
+
+def _read_parquet(backend: Any, label: str, files: tuple[Path, ...]) -> ibis.Table:
+    try:
+        return _numbered(backend.read_parquet([str(f) for f in files], union_by_name=True))
+    except duckdb.Error as error:
+        raise unreadable_file(label, error) from error
+
+
+def unreadable_file(label: str, error: Exception) -> InputError:
+    """Return the refusal of a file the engine cannot read to its end."""
+    message = str(error).splitlines()[0]
+    how = "It is damaged or was cut off on the way: export or copy it again."
+    return InputError(f"The file cannot be read ({message}).", where=label, how=how)
+
+
+def _read_csv(
+    backend: Any, label: str, files: tuple[Path, ...], encoding: str, work_dir: Path
+) -> tuple[ibis.Table, ibis.Table]:
+    """Read every field as text; lines with too few or too many fields are set apart."""
+    texts = [as_utf8(file, label, encoding, work_dir) for file in files]
+    headers = {csv_header(text, label) for text in texts}
+    if len(headers) > 1:
+        raise InputError("The files have different columns.", where=label, how="Give them the same header.")
+    delimiter, names = headers.pop()
+    places = {f"c{i}": "VARCHAR" for i in range(len(names))}
+    errors, scans = gen_name("winback_csv_errors"), gen_name("winback_csv_scans")
+    view = backend.read_csv(
+        [str(t) for t in texts],
+        columns=places,
+        header=True,
+        delim=delimiter,
+        quote='"',
+        escape='"',
+        store_rejects=True,
+        rejects_table=errors,
+        rejects_scan=scans,
+    )
+    try:
+        table = backend.create_table(gen_name("winback_csv"), _numbered(view), temp=True)
+    except duckdb.Error as error:
+        raise unreadable_file(label, error) from error
+    found = backend.table(errors)
+    # One line may break several rules; the header is line 1, so row r stands on line r + 1.
+    rejected = found.group_by("file_id", "line").aggregate(
+        value=found.csv_line.min(), message=found.error_message.min()
+    )
+    rejected = backend.create_table(
+        gen_name("winback_csv_rejected"),
+        rejected.select(row_number=rejected.line.cast("int64") - 1, value="value", message="message"),
+        temp=True,
+    )
+    if len(files) == 1 and rejected.count().execute():
+        table = backend.create_table(gen_name("winback_csv"), _make_room(table, rejected), temp=True)
+    return table.rename(dict(zip(names, places, strict=True))), rejected
+
+
+def _make_room(table: ibis.Table, rejected: ibis.Table) -> ibis.Table:
+    """Shift row numbers so that they count the rejected lines as well."""
+    rank = ibis.row_number().over(order_by=rejected.row_number) + 1
+    gaps = rejected.mutate(shift=rank)
+    # This many accepted rows stand before the gap.
+    gaps = gaps.select(accepted=gaps.row_number - gaps.shift, shift=gaps.shift)
+    gaps = gaps.group_by("accepted").aggregate(shift=gaps.shift.max())
+    joined = table.asof_join(gaps, table[ROW] > gaps.accepted)
+    return joined.mutate(**{ROW: joined[ROW] + joined["shift"].fill_null(0)}).drop("accepted", "shift")

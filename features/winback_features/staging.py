@@ -1,0 +1,141 @@
+"""Read one source table once, row by row: typed values beside the first rule each row breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+import ibis
+from ibis.util import gen_name
+
+from winback_features.contracts import TableSpec
+from winback_features.errors import InputError
+from winback_features.mapping import DIGEST, MappedTable
+from winback_features.rules import Rule, row_rules
+from winback_features.sources import ROW, unreadable_file
+from winback_features.values import Clock, Reading, read, readable
+
+FAULT = "winback_fault"
+"""Index of the first broken rule, null for a sound row."""
+FAULT_TEXT = "winback_fault_text"
+"""The offending value as found."""
+ZONED = "winback_zoned"
+"""Whether a time written as text has a zone; null where that is no question."""
+
+
+@dataclass(frozen=True)
+class StagedTable:
+    """A source table as read.
+
+    Attributes
+    ----------
+    mapped : MappedTable
+    spec : TableSpec
+    rows : ibis.Table
+        A temporary table: ``ROW, DIGEST``, every contract column typed (null where the source lacks it),
+        ``FAULT, FAULT_TEXT, ZONED``.
+    rules : tuple of Rule
+        What ``FAULT`` points to.
+    """
+
+    mapped: MappedTable
+    spec: TableSpec
+    rows: ibis.Table
+    rules: tuple[Rule, ...]
+
+    @property
+    def label(self) -> str:
+        """How messages name the table."""
+        return self.mapped.raw.label
+
+    def sound(self) -> ibis.Table:
+        """Return the rows that break no rule."""
+        return self.rows.filter(self.rows[FAULT].isnull())
+
+
+def stage(backend: Any, mapped: MappedTable, spec: TableSpec, clock: Clock, today: date) -> StagedTable:
+    """Read a mapped table into the engine.
+
+    Raises
+    ------
+    InputError
+        If a column's type cannot hold what the contract asks for, or the source breaks off.
+    """
+    table = mapped.table
+    readings: dict[str, Reading] = {}
+    for column in spec.columns:
+        if column.name not in mapped.theirs:
+            continue
+        found = table[column.name]
+        if not readable(column, found.type()):
+            raise _wrong_type(mapped, spec, column.name, str(found.type()))
+        readings[column.name] = read(column, found, clock)
+    rules = row_rules(spec, readings, today)
+    columns = {
+        c.name: readings[c.name].value if c.name in readings else ibis.null(_null_type(c.kind))
+        for c in spec.columns
+    }
+    zoned = readings[spec.time_column].zoned if spec.time_column else None
+    staged = table.select(
+        ROW,
+        DIGEST,
+        **columns,
+        **_fault(rules, readings),
+        **{ZONED: ibis.null("boolean") if zoned is None else zoned},
+    )
+    try:
+        rows = backend.create_table(gen_name(f"winback_staged_{spec.name}"), staged, temp=True)
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
+        raise unreadable_file(mapped.raw.label, error) from error
+    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+        raise _stopped(mapped, spec, error) from error
+    return StagedTable(mapped, spec, rows, rules)
+
+
+def _null_type(kind: str) -> str:
+    return {
+        "string": "string",
+        "timestamp": "timestamp(6)",
+        "amount": "decimal(18, 4)",
+        "number": "decimal(18, 4)",
+        "bool": "boolean",
+    }[kind]
+
+
+def _fault(rules: tuple[Rule, ...], readings: Mapping[str, Reading]) -> dict[str, ibis.Value]:
+    index = ibis.cases(
+        *((r.broken, ibis.literal(i, "int8")) for i, r in enumerate(rules)), else_=ibis.null("int8")
+    )
+    text = ibis.cases(*((r.broken, readings[r.column].text) for r in rules), else_=ibis.null("string"))
+    return {FAULT: index, FAULT_TEXT: text}
+
+
+def _wrong_type(mapped: MappedTable, spec: TableSpec, name: str, found: str) -> InputError:
+    column = next(c for c in spec.columns if c.name == name)
+    wanted = {
+        "string": "text",
+        "timestamp": "a time",
+        "amount": "an amount of money",
+        "number": "a number",
+        "bool": "true or false",
+    }[column.kind]
+    example = f"try_strptime(CAST({mapped.theirs[name]} AS VARCHAR), '%Y%m%d')"
+    how = (
+        f'Give an expression under [source.{spec.name}_columns], for example {name} = "{example}".'
+        if column.kind == "timestamp"
+        else f"Map another column, or an expression, under [source.{spec.name}_columns]."
+    )
+    what = f"The column {name} should be {wanted}, but {mapped.theirs[name]} is of type {found} throughout."
+    return InputError(what, where=mapped.raw.label, how=how)
+
+
+def _stopped(mapped: MappedTable, spec: TableSpec, error: Exception) -> InputError:
+    what = f"A value stopped the reading ({str(error).splitlines()[0]})."
+    how = (
+        f"In the expressions under [source.{spec.name}_columns] use the forms that go on: "
+        "try_strptime for strptime, TRY_CAST for CAST."
+    )
+    return InputError(what, where=mapped.raw.label, how=how)
