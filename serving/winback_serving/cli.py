@@ -70,15 +70,15 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(self.lazy.items()))
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with `winback demo`. With your own data: init, check, train, models promote, score, export.",
+)
 @click.version_option(version("winback"), prog_name="winback", message="%(prog)s %(version)s")
 def winback() -> None:
-    r"""Predict who buys again and when, and flag whom to win back before they lapse.
-
-    \b
-    Begin with `winback demo`, or with your own data:
-    winback init, check, train, models promote, score, export.
-    """
+    """Predict who buys again and when, and flag whom to win back before they lapse."""
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

@@ -41,7 +41,7 @@ def show_run(
         f" {counts['entries']:,} entered, {counts['exits']:,} left on {run.as_of}\n"
     )
     if top:
-        console.print(list_table(top, console.width))
+        show_list(console, top)
     else:
         console.print("Nobody is flagged today.")
     if counts["not_flagged"]:
@@ -52,16 +52,15 @@ def show_run(
     console.print(f"\n{word} run {run.run_id} in {escape(str(run.folder))}", soft_wrap=True)
 
 
-def list_table(rows: Sequence[Mapping[str, Any]], width: int) -> Table:
-    """Return the list as a table that fits the terminal.
+def show_list(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the list so that it fits: on a narrow terminal the reasons follow below the table.
 
     Parameters
     ----------
+    console : rich.console.Console
     rows : sequence of mapping
-    width : int
-        Characters; below :data:`WIDE` the reasons go on a line of their own below each contact.
     """
-    wide = width >= WIDE
+    wide = console.width >= WIDE
     table = Table(box=None, pad_edge=False)
     table.add_column("#", justify="right")
     table.add_column("contact", overflow="fold", max_width=24)
@@ -72,7 +71,6 @@ def list_table(rows: Sequence[Mapping[str, Any]], width: int) -> Table:
     if wide:
         table.add_column("why", overflow="fold")
     for row in rows:
-        reasons = "; ".join(escape(row[f"reason_{i}"]) for i in (1, 2, 3) if row[f"reason_{i}"])
         cells = [
             str(row["rank"]),
             escape(row["contact_id"]),
@@ -81,8 +79,16 @@ def list_table(rows: Sequence[Mapping[str, Any]], width: int) -> Table:
             _share(row["p_purchase"]),
             _money(row["value_at_risk"], row["currency"]),
         ]
-        table.add_row(*cells, *([reasons] if wide else []))
-    return table
+        table.add_row(*cells, *([_reasons(row)] if wide else []))
+    console.print(table)
+    if not wide:
+        console.print()
+        for row in rows:
+            console.print(f"[dim]{row['rank']:>3}[/] {escape(row['contact_id'])}: {_reasons(row)}")
+
+
+def _reasons(row: Mapping[str, Any]) -> str:
+    return "; ".join(escape(row[f"reason_{i}"]) for i in (1, 2, 3) if row[f"reason_{i}"])
 
 
 def _date(day: Any) -> str:
