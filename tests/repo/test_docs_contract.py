@@ -1,0 +1,77 @@
+"""docs/data-contract.md and docs/guide.md name what the code names: columns, kinds, states and reasons."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def contract(root: Path) -> str:
+    return (root / "docs" / "data-contract.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def guide(root: Path) -> str:
+    return (root / "docs" / "guide.md").read_text(encoding="utf-8")
+
+
+def chapter(text: str, heading: str) -> str:
+    """Return what stands under a heading, up to the next one."""
+    parts = re.split(r"^#{2,3} (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[heading]
+
+
+def first_column(text: str, separator: str) -> list[list[str]]:
+    """Return the code-marked names in the first cell of each row of the table with that second heading."""
+    table = text[text.index(separator) :].split("\n\n")[0]
+    return [re.findall(r"`([^`]+)`", line.split("|")[1]) for line in table.splitlines()[2:]]
+
+
+@pytest.mark.parametrize("name", ["orders", "events", "contacts"])
+def test_the_input_columns_are_those_of_the_code(name: str, contract: str) -> None:
+    from winback_features.contracts import TABLES
+
+    text = chapter(contract, name)
+    documented = [row[0] for row in first_column(text, "| column | type | rule |")]
+    assert documented == list(TABLES[name].names)
+    required = [c.name for c in TABLES[name].columns if c.required and not c.nullable]
+    lines = {m[1]: m[2] for m in re.finditer(r"^\| `(\w+)` \| \w+ \| (.+) \|$", text, flags=re.MULTILINE)}
+    assert [name for name, rule in lines.items() if rule.startswith("required")] == required
+
+
+def test_the_event_kinds_are_those_of_the_code(contract: str) -> None:
+    from winback_features.contracts import EVENT_KINDS
+
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\w+)", chapter(contract, "events"), flags=re.MULTILINE)
+    kinds = [(name, channel, role) for name, channel, role in rows if name in EVENT_KINDS or "_" in channel]
+    assert kinds == [(name, kind.channel, kind.role) for name, kind in EVENT_KINDS.items()]
+
+
+def test_the_output_columns_are_those_of_the_code(contract: str) -> None:
+    from winback_models.config import ScoreConfig
+    from winback_serving.scorer import score_columns
+
+    rows = first_column(chapter(contract, "scores.parquet"), "| column | meaning |")
+    documented = {name for row in rows for name in row if not name[0].isdigit()}
+    code = {
+        re.sub(r"p_within_\d+d", "p_within_{d}d", name) for name in score_columns(ScoreConfig().curve_days)
+    }
+    assert {name for name in documented if name in code or "{" in name} == code
+
+
+def test_every_state_reason_and_action_is_explained(guide: str) -> None:
+    from winback_policy.eligibility import NOT_FLAGGED_REASONS
+    from winback_policy.states import EXIT_REASONS, STATES
+    from winback_policy.treatment import ACTIONS, INCENTIVE_TIERS
+
+    for names in (NOT_FLAGGED_REASONS, STATES, EXIT_REASONS, ACTIONS, INCENTIVE_TIERS):
+        assert [name for name in names if f"`{name}`" not in guide] == []
+
+
+def test_every_rfm_segment_is_explained(guide: str) -> None:
+    from winback_policy import rfm
+
+    assert [name for name in sorted(set(rfm.SEGMENTS)) if f"`{name}`" not in guide] == []
