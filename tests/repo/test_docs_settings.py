@@ -102,12 +102,23 @@ def test_the_template_shows_every_setting_with_its_default(root: Path) -> None:
         elif heading := re.match(r"\[(\w+)\.(\w+)\]", line):
             section = ""
             shown[heading[1], heading[2]] = ("", "{}")
-        elif row := re.match(r"(# )?(\w+) = (.+?)( +#.*)?$", line):
-            if section:
-                shown[section, row[2]] = (row[1] or "", row[3])
+        elif section and (row := re.match(r"(# )?(\w+) = (.+?)( +#.*)?$", line)):
+            shown[section, row[2]] = (row[1] or "", row[3])
     expected = dict(settings_of_the_code())
     assert set(shown) == set(expected)
     for setting, (comment, text) in shown.items():
         default = expected[setting].strip("`")
         if comment and default not in ("–", "[]"):
             assert tomllib.loads(f"x = {text}")["x"] == json.loads(default), setting
+
+
+def test_the_ten_lines_of_the_readme_are_read_without_complaint(root: Path, tmp_path: Path) -> None:
+    from winback_serving.settings import load_settings
+
+    (example,) = re.findall(
+        r"```toml\n(.+?)```", (root / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+    assert len(example.splitlines()) <= 10
+    path = tmp_path / "winback.toml"
+    path.write_text(example, encoding="utf-8")
+    assert load_settings(path, environ={}).source.orders_columns["amount"] == "quantity * price"
