@@ -11,7 +11,7 @@ from winback_features.contact_features import contact_features
 from winback_features.dictionary import FEATURES, Feature
 from winback_features.engagement_features import engagement_features
 from winback_features.expressions import join_contacts
-from winback_features.purchase_features import purchase_features
+from winback_features.purchase_features import purchase_features, season
 
 if TYPE_CHECKING:
     from winback_features.tables import Tables
@@ -44,6 +44,6 @@ def build_features(tables: Tables, as_of: date) -> ibis.Table:
     """
     contacts = contact_features(tables, as_of)
     t = join_contacts(contacts, purchase_features(tables, as_of))
-    t = engagement_features(tables, t, as_of)
+    t = engagement_features(tables, t, as_of).mutate(**season(as_of))
     columns = {feature.name: _column(t, feature) for feature in FEATURES}
     return t.select("contact_id", **columns).order_by("contact_id")

@@ -122,7 +122,7 @@ def send_time(tables: Tables, as_of: date) -> ibis.Table:
     )
     weekdays = slots.group_by("contact_id", "weekday").aggregate(n=slots.count())
     weekdays = weekdays.group_by("contact_id").aggregate(
-        send_weekday=mode(mode_key(weekdays.n, weekdays.weekday)), send_time_n=weekdays.n.sum().cast("int32").cast("int32")
+        send_weekday=mode(mode_key(weekdays.n, weekdays.weekday)), send_time_n=weekdays.n.sum().cast("int32")
     )
     hours = slots.filter(slots.hour.notnull())
     hours = hours.group_by("contact_id", "hour").aggregate(n=hours.count())

@@ -24,9 +24,12 @@ ENGAGEMENT_ROLES = ("open", "click", "visit", "cart", "service", "answer", "ince
 
 
 def personal_events(tables: Tables, as_of: date) -> ibis.Table:
-    """Return the events before ``as_of`` that no machine made, with ``age`` in days."""
+    """Return the events before ``as_of`` that no machine made, with ``age`` in days.
+
+    An incentive is the shop's own doing: its flag says nothing.
+    """
     events = facts_before(tables.events, as_of)
-    return events.filter(~events.machine.fill_null(False))
+    return events.filter(~events.machine.fill_null(False) | (events.role == "incentive"))
 
 
 def is_active(events: Any) -> Any:

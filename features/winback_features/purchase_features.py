@@ -179,6 +179,16 @@ def category_features(tables: Tables, as_of: date) -> ibis.Table:
     )
 
 
+def season(as_of: date) -> dict[str, Any]:
+    """Return the cut's place on the circle of the year: the same two doubles for every contact."""
+    angle = 2.0 * pi * (as_of.timetuple().tm_yday - 1) / YEAR_DAYS
+    # Written as text: DuckDB reads a bare 0.5 as a decimal.
+    return {
+        "season_sin": ibis.literal(repr(sin(angle))).cast("float64"),
+        "season_cos": ibis.literal(repr(cos(angle))).cast("float64"),
+    }
+
+
 def purchase_features(tables: Tables, as_of: date) -> ibis.Table:
     """Build the purchase features of every contact with an order before ``as_of``.
 
@@ -191,7 +201,8 @@ def purchase_features(tables: Tables, as_of: date) -> ibis.Table:
     Returns
     -------
     ibis.Table
-        ``contact_id`` and the features of group ``purchase`` in `winback_features.dictionary.FEATURES`.
+        ``contact_id`` and the features of group ``purchase`` in `winback_features.dictionary.FEATURES`, but
+        for `season`.
 
     References
     ----------
@@ -201,7 +212,6 @@ def purchase_features(tables: Tables, as_of: date) -> ibis.Table:
     """
     t = _totals(daily_purchases(classified_orders(tables, as_of)))
     returned = (-t.returned).fill_null(0)
-    angle = 2.0 * pi * (as_of.timetuple().tm_yday - 1) / YEAR_DAYS
     kept = ("purchase_days", "gap_median", "gap_max", "gap_last", "orders", "zero_orders", "returns")
     t = t.select(
         "contact_id",
@@ -221,8 +231,6 @@ def purchase_features(tables: Tables, as_of: date) -> ibis.Table:
         return_share=ratio(t.returns, t.orders + t.returns),
         return_amount_share=ratio(returned, t.spend_total.fill_null(0) + returned),
         first_order_silence_days=ibis.ifelse(t.purchase_days == 1, t.last_age, ibis.null("int64")),
-        season_sin=ibis.literal(sin(angle)),
-        season_cos=ibis.literal(cos(angle)),
         discount_share=ratio(t.discounts, t.discount_known),
         coupon_share=ratio(t.coupons, t.coupon_known),
         gift_share=ratio(t.gifts, t.gift_known),
