@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from winback_features.errors import ConfigError
+
+UNKNOWN_CONSENT = ("flag", "block")
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyConfig:
@@ -33,6 +37,20 @@ class PolicyConfig:
         Change it to draw another holdout.
     unknown_consent : {"flag", "block"}
         What to do where no consent is recorded.
+
+    Raises
+    ------
+    ConfigError
+        If a share is outside [0, 1], a number of days or the capacity is negative, ``leave_p_lapse`` is above
+        ``enter_p_lapse``, or ``unknown_consent`` is no known word.
+
+    Examples
+    --------
+    >>> PolicyConfig(lead_days=7).lead_days
+    7
+    >>> PolicyConfig(leave_p_lapse=0.9)
+    Traceback (most recent call last):
+    winback_features.errors.ConfigError: policy.leave_p_lapse: It is 0.9, above enter_p_lapse (0.5). ...
     """
 
     enter_p_lapse: float = 0.5
@@ -47,3 +65,24 @@ class PolicyConfig:
     holdout_share: float = 0.1
     holdout_salt: str = "winback"
     unknown_consent: str = "flag"
+
+    def __post_init__(self) -> None:
+        for name in ("enter_p_lapse", "leave_p_lapse", "holdout_share"):
+            share = getattr(self, name)
+            if not 0 <= share <= 1:
+                what = f"It is {share}, which is no share."
+                raise ConfigError(what, where=f"policy.{name}", how="Give a number from 0 to 1.")
+        days = ("lead_days", "quiet_days", "service_days", "cart_days", "cooldown_days", "journey_days")
+        for name in (*days, "capacity"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                what = f"It is {value}, below zero."
+                raise ConfigError(what, where=f"policy.{name}", how="Give zero or a positive whole number.")
+        if self.leave_p_lapse > self.enter_p_lapse:
+            what = f"It is {self.leave_p_lapse}, above enter_p_lapse ({self.enter_p_lapse})."
+            how = "Leave at or below the risk of entry, or contacts would leave the day after they enter."
+            raise ConfigError(what, where="policy.leave_p_lapse", how=how)
+        if self.unknown_consent not in UNKNOWN_CONSENT:
+            what = f"It is {self.unknown_consent!r}."
+            how = 'Write "flag" (unknown consent may be flagged) or "block".'
+            raise ConfigError(what, where="policy.unknown_consent", how=how)

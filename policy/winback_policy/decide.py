@@ -1,0 +1,208 @@
+"""Today's decision: who is flagged, who leaves, and one honest reason for everybody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import ibis
+
+from winback_policy import channels, eligibility, ranking, reasons, states, treatment
+from winback_policy.config import PolicyConfig
+from winback_policy.gather import STATE_SCHEMA, gather, previous_or_none
+
+WINBACK_SCHEMA = {
+    "contact_id": "string",
+    "rank": "int64",
+    "state": "string",
+    "entered_at": "date",
+    "entry_reason": "string",
+    "exit_reason": "string",
+    "not_flagged_reason": "string",
+    "p_purchase": "float64",
+    "p_lapse": "float64",
+    "next_purchase_date": "date",
+    "next_purchase_low": "date",
+    "next_purchase_high": "date",
+    "days_since_purchase": "int64",
+    "days_overdue": "int64",
+    "value_at_risk": "float64",
+    "currency": "string",
+    "rfm_code": "string",
+    "rfm_segment": "string",
+    "reason_1": "string",
+    "reason_2": "string",
+    "reason_3": "string",
+    "recommended_action": "string",
+    "channel": "string",
+    "send_weekday": "int64",
+    "send_hour": "int64",
+    "send_time_n": "int64",
+    "incentive_tier": "string",
+    "last_category": "string",
+    "arm": "string",
+    "consent_basis": "string",
+    "email": "string",
+    "first_name": "string",
+    "last_name": "string",
+}
+"""The ``winback`` table: one row per known contact. ``entries`` are its rows that entered today."""
+
+EXITS_SCHEMA = {
+    "contact_id": "string",
+    "exited_at": "date",
+    "exit_reason": "string",
+    "entered_at": "date",
+    "arm": "string",
+    "days_in_journey": "int64",
+}
+
+Cache = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Four lazy tables, each ordered by ``contact_id``.
+
+    Attributes
+    ----------
+    winback : ibis.Table
+        `WINBACK_SCHEMA`; one row per contact in ``status``.
+    states : ibis.Table
+        `STATE_SCHEMA`; what the next run takes as ``previous_states``. Contacts that ``status`` has lost keep
+        their row.
+    entries : ibis.Table
+        The rows of ``winback`` that entered today.
+    exits : ibis.Table
+        `EXITS_SCHEMA`; who left a journey today, and why.
+    """
+
+    winback: Any
+    states: Any
+    entries: Any
+    exits: Any
+
+
+def as_is(table: Any) -> Any:
+    """Return the table unchanged: the cache that keeps everything one lazy expression."""
+    return table
+
+
+def decide(
+    scores: Any,
+    features: Any,
+    status: Any,
+    previous_states: Any | None,
+    *,
+    as_of: date,
+    config: PolicyConfig,
+    currency: str,
+    has_contacts: bool,
+    cache: Cache = as_is,
+) -> Decision:
+    """Decide who enters win-back, who stays, who leaves, and why everybody else is not flagged.
+
+    A pure function: same tables, same decision, in any row order and on any engine.
+
+    Parameters
+    ----------
+    scores : ibis.Table
+        The contract's ``scores``; no rows for erased or objecting contacts.
+    features : ibis.Table
+        From ``winback_features.build_features``, at the same day.
+    status : ibis.Table
+        From ``winback_features.build_contact_status``: who is known, and may be written to.
+    previous_states : ibis.Table, optional
+        ``Decision.states`` of the last published run strictly before ``as_of``; None on the first day.
+    as_of : date
+        The day decided for.
+    config : PolicyConfig
+    currency : str
+        Of ``value_at_risk``.
+    has_contacts : bool
+        Whether the shop gave a contacts table; without one a missing e-mail address says nothing.
+    cache : callable, optional
+        Materialises an intermediate table, such as
+        ``lambda t: backend.create_table(gen_name("policy"), t, temp=True)``; called twice. Without it the
+        four tables are large lazy expressions, right but each computed from the start.
+
+    Returns
+    -------
+    Decision
+    """
+    facts = gather(scores, features, status, previous_or_none(status, previous_states))
+    journeys = cache(_step(facts, as_of, config, has_contacts=has_contacts))
+    flagged = _flagged(journeys.filter(journeys.in_journey), as_of, config, currency, cache)
+    winback = _winback(journeys, flagged, currency)
+
+    tonight = journeys.select(*STATE_SCHEMA)
+    if previous_states is not None:
+        lost = previous_or_none(status, previous_states).anti_join(status, "contact_id")
+        tonight = tonight.union(lost, distinct=False)
+    left = journeys.filter(journeys.leaving.notnull())
+    exits = left.mutate(days_in_journey=states.days_since(as_of, left.entered_at)).select(*EXITS_SCHEMA)
+    return Decision(
+        winback=winback.order_by("contact_id"),
+        states=tonight.order_by("contact_id"),
+        entries=winback.filter(winback.state == "flagged").order_by("contact_id"),
+        exits=exits.order_by("contact_id"),
+    )
+
+
+def _step(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: bool) -> Any:
+    """Move every contact one day on: exits, then entries, then tonight's state."""
+    t = facts.mutate(channel_number=channels.choose_channel(facts, config, has_contacts=has_contacts))
+    t = t.mutate(
+        leaving=states.leaving_reason(t, as_of, config),
+        asleep=states.asleep(t, as_of),
+        consent_basis=channels.consent_basis(t, t.channel_number),
+    )
+    blocked = eligibility.blocking_reason(t, as_of, config)
+    stays = t.previous_state.isin(states.IN_JOURNEY).fill_null(False) & t.leaving.isnull()
+    t = t.mutate(not_flagged_reason=ibis.ifelse(stays, None, blocked), candidate=blocked.isnull() & ~stays)
+    t = t.mutate(entered=ranking.admit(t, config))
+    over = t.candidate & ~t.entered
+    return t.mutate(
+        **states.transition(t, as_of, config),
+        in_journey=t.entered | (~t.candidate & t.not_flagged_reason.isnull()),
+        not_flagged_reason=ibis.ifelse(over, "over_capacity", t.not_flagged_reason),
+    )
+
+
+def _flagged(t: Any, as_of: date, config: PolicyConfig, currency: str, cache: Cache) -> Any:
+    """Say what concerns only the contacts in a journey: rank, reasons, treatment."""
+    t = cache(
+        t.mutate(
+            rank=ranking.position(t),
+            said=reasons.strongest(t, as_of, currency),
+            action=treatment.action(t, config),
+            tier=treatment.incentive_tier(t),
+        )
+    )
+    said = {f"reason_{n + 1}": t.said[n] for n in range(reasons.HOW_MANY)}
+    return t.select("rank", "action", "tier", **said, flagged_id=t.contact_id)
+
+
+def _winback(t: Any, flagged: Any, currency: str) -> Any:
+    """Put the list together, in the order and types of `WINBACK_SCHEMA`."""
+    t = t.left_join(flagged, t.contact_id == flagged.flagged_id)
+    onboard = (t.not_flagged_reason == "one_time_buyer").fill_null(False)
+    in_or_out = t.in_journey | t.leaving.notnull()
+    columns = {
+        "entered_at": ibis.ifelse(in_or_out, t.entered_at, None),
+        "entry_reason": ibis.ifelse(in_or_out, t.entry_reason, None),
+        "exit_reason": t.leaving,
+        "arm": ibis.ifelse(in_or_out, t.arm, None),
+        "currency": ibis.literal(currency),
+        "recommended_action": t.action.fill_null(ibis.ifelse(onboard, "onboard_second_purchase", "none")),
+        "incentive_tier": t.tier.fill_null("none"),
+        "channel": ibis.ifelse(t.in_journey | onboard, channels.channel_name(t.channel_number), None),
+        "consent_basis": ibis.ifelse(t.erased | t.objected_profiling, "none", t.consent_basis),
+    }
+    columns |= {name: ibis.ifelse(t.erased, None, t[name]) for name in ("email", "first_name", "last_name")}
+    columns |= {name: t[name].round() for name in ("days_since_purchase", "days_overdue")}
+    return t.select(
+        **{n: (columns[n] if n in columns else t[n]).cast(kind) for n, kind in WINBACK_SCHEMA.items()}
+    )

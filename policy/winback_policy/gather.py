@@ -1,0 +1,124 @@
+"""One row per contact with everything a decision looks at: status, score, features and yesterday's state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+
+from winback_policy.channels import CHANNELS
+from winback_policy.rfm import rfm
+
+STATE_SCHEMA = {
+    "contact_id": "string",
+    "state": "string",
+    "entered_at": "date",
+    "entry_reason": "string",
+    "exited_at": "date",
+    "exit_reason": "string",
+    "cooldown_until": "date",
+    "arm": "string",
+    "journeys": "int64",
+}
+"""The ``states`` table that one run hands to the next. One row per contact ever known."""
+
+SCORE_COLUMNS = (
+    "horizon_days",
+    "p_purchase",
+    "p_lapse",
+    "next_purchase_date",
+    "next_purchase_low",
+    "next_purchase_high",
+    "usual_gap_days",
+    "days_since_purchase",
+    "days_overdue",
+    "value_at_risk",
+    "base",
+)
+
+STATUS_COLUMNS = (
+    "email",
+    "phone",
+    "first_name",
+    "last_name",
+    "consent_email",
+    "consent_sms",
+    "consent_push",
+    "consent_post",
+    "has_email",
+    "soft_bounces_in_a_row",
+    "days_since_service_contact",
+    "cart_open_days",
+    "days_since_click",
+    "days_since_visit",
+    "send_weekday",
+    "send_hour",
+    "send_time_n",
+)
+
+STATUS_FLAGS = ("hard_bounced", "complained", "objected_profiling", "erased", "is_staff")
+
+FEATURE_COLUMNS = (
+    "purchase_days",
+    "purchase_days_90d",
+    "purchase_days_180d",
+    "gap_mean",
+    "gap_max",
+    "spend_total",
+    "incentives_180d",
+    "active_days_90d",
+    "last_category",
+    *(
+        f"{channel.prefix}_{measure}"
+        for channel in CHANNELS
+        for measure in ("ignored_in_a_row", "clicks_90d", "days_since_send")
+    ),
+)
+
+NO_SCORE_BASE = "never_bought"
+
+
+def previous_or_none(status: Any, previous_states: Any | None) -> Any:
+    """Return yesterday's states, or an empty table of the same schema on the first day."""
+    if previous_states is not None:
+        return previous_states.select(**{n: previous_states[n].cast(t) for n, t in STATE_SCHEMA.items()})
+    nulls = {n: ibis.null(t) for n, t in STATE_SCHEMA.items() if n != "contact_id"}
+    return status.filter(ibis.literal(False)).select("contact_id", **nulls)
+
+
+def gather(scores: Any, features: Any, status: Any, previous: Any) -> Any:
+    """Join the inputs of a decision, one row per contact in ``status``.
+
+    Parameters
+    ----------
+    scores, features, status : ibis.Table
+        Unique by ``contact_id``. ``scores`` and ``features`` may miss contacts (erased, objected).
+    previous : ibis.Table
+        From `previous_or_none`; its columns come out with the prefix ``previous_``.
+
+    Returns
+    -------
+    ibis.Table
+        Flags without nulls; ``base`` is ``never_bought`` where there is no score.
+    """
+    known = status.select(
+        "contact_id", *STATUS_COLUMNS, **{flag: status[flag].fill_null(False) for flag in STATUS_FLAGS}
+    )
+    scored = scores.select("contact_id", *SCORE_COLUMNS).rename(score_of="contact_id")
+    featured = features.select("contact_id", *FEATURE_COLUMNS).rename(features_of="contact_id")
+    before = previous.rename({f"previous_{name}": name for name in STATE_SCHEMA})
+    recency = scores.select(recency_of="contact_id", days_since_purchase="days_since_purchase")
+    graded = rfm(
+        features.select("contact_id", "purchase_days", "spend_total").inner_join(
+            recency, features.contact_id == recency.recency_of
+        )
+    )
+    joined = (
+        known.left_join(scored, known.contact_id == scored.score_of)
+        .left_join(featured, known.contact_id == featured.features_of)
+        .left_join(before, known.contact_id == before.previous_contact_id)
+        .left_join(graded, known.contact_id == graded.rfm_of)
+    )
+    return joined.drop("score_of", "features_of", "rfm_of", "previous_contact_id").mutate(
+        base=joined.base.fill_null(NO_SCORE_BASE)
+    )

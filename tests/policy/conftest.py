@@ -1,0 +1,229 @@
+"""Small worlds for the policy: contacts by example, as the tables that upstream layers hand over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+import ibis
+import pyarrow as pa
+import pytest
+
+from winback_policy.config import PolicyConfig
+from winback_policy.decide import WINBACK_SCHEMA, Decision, decide
+from winback_policy.gather import STATE_SCHEMA
+
+AS_OF = date(2025, 3, 10)
+
+SCORES = {
+    "as_of": "date",
+    "horizon_days": "int32",
+    "model_version": "string",
+    "p_purchase": "float64",
+    "p_lapse": "float64",
+    "p_within_7d": "float64",
+    "p_alive": "float64",
+    "expected_purchases": "float64",
+    "next_purchase_date": "date",
+    "next_purchase_low": "date",
+    "next_purchase_high": "date",
+    "usual_gap_days": "float64",
+    "days_since_purchase": "int32",
+    "days_overdue": "int32",
+    "expected_order_value": "float64",
+    "value_at_risk": "float64",
+    "currency": "string",
+    "base": "string",
+}
+
+CHANNEL_FEATURES = [
+    f"{channel}_{measure}"
+    for channel in ("email", "sms", "push", "direct_mail")
+    for measure in ("ignored_in_a_row", "clicks_90d", "days_since_send", "days_since_click")
+]
+
+FEATURES = dict.fromkeys(
+    (
+        "purchase_days",
+        "purchase_days_90d",
+        "purchase_days_180d",
+        "gap_mean",
+        "gap_max",
+        "spend_total",
+        "incentives_180d",
+        "active_days_90d",
+        "days_since_visit",
+        "days_since_service_contact",
+        *CHANNEL_FEATURES,
+    ),
+    "float64",
+) | {"last_category": "string"}
+
+STATUS = {
+    **dict.fromkeys(
+        ("email", "phone", "first_name", "last_name", "language", "country", "timezone"), "string"
+    ),
+    **dict.fromkeys(
+        ("consent_email", "consent_sms", "consent_push", "consent_phone", "consent_post"),
+        "boolean",
+    ),
+    **dict.fromkeys(
+        (
+            "hard_bounced",
+            "complained",
+            "objected_profiling",
+            "erased",
+            "is_staff",
+            "has_email",
+            "in_contacts",
+        ),
+        "boolean",
+    ),
+    **dict.fromkeys(
+        (
+            "soft_bounces_in_a_row",
+            "days_since_service_contact",
+            "cart_open_days",
+            "days_since_click",
+            "days_since_visit",
+            "send_weekday",
+            "send_hour",
+            "send_time_n",
+        ),
+        "int64",
+    ),
+}
+
+LATE = {
+    # status
+    "email": "someone@example.com",
+    "first_name": "Some",
+    "last_name": "One",
+    "has_email": True,
+    "in_contacts": True,
+    "consent_email": True,
+    "hard_bounced": False,
+    "complained": False,
+    "objected_profiling": False,
+    "erased": False,
+    "is_staff": False,
+    "send_weekday": 2,
+    "send_hour": 9,
+    "send_time_n": 4,
+    # score
+    "as_of": AS_OF,
+    "horizon_days": 28,
+    "p_purchase": 0.22,
+    "p_lapse": 0.78,
+    "next_purchase_date": date(2025, 4, 20),
+    "usual_gap_days": 12.0,
+    "days_since_purchase": 31,
+    "days_overdue": 9,
+    "value_at_risk": 120.4,
+    "base": "active",
+    # features
+    "purchase_days": 8.0,
+    "purchase_days_90d": 2.0,
+    "purchase_days_180d": 8.0,
+    "gap_mean": 12.0,
+    "gap_max": 24.0,
+    "spend_total": 400.0,
+    "incentives_180d": 0.0,
+    "active_days_90d": 2.0,
+    "last_category": "GROCERY",
+}
+"""A contact that everything speaks for flagging."""
+
+Rows = dict[str, dict[str, Any]]
+
+
+class Day(NamedTuple):
+    """The four tables of a day, by contact."""
+
+    winback: Rows
+    states: Rows
+    entries: Rows
+    exits: Rows
+
+
+class World:
+    """Contacts with yesterday's states: run a day, look at a contact, let time pass."""
+
+    def __init__(self, backend: Any) -> None:
+        self.backend = backend
+
+    def table(self, rows: Rows, schema: dict[str, str]) -> Any:
+        """Make an engine table of the columns in ``schema``."""
+        typed = ibis.schema({"contact_id": "string", **schema}).to_pyarrow()
+        records = [{**row, "contact_id": contact} for contact, row in rows.items()]
+        name = ibis.util.gen_name("given")
+        self.backend.con.register(name, pa.Table.from_pylist(records, schema=typed))
+        return self.backend.table(name)
+
+    def decide(
+        self,
+        rows: Rows,
+        *,
+        as_of: date = AS_OF,
+        previous: Rows | None = None,
+        has_contacts: bool = True,
+        config: PolicyConfig | None = None,
+        **settings: Any,
+    ) -> Decision:
+        """Decide for contacts given as differences from `LATE`."""
+        full = {contact: {**LATE, **row} for contact, row in rows.items()}
+        scored = {c: r for c, r in full.items() if not (r["erased"] or r["objected_profiling"])}
+        before = None
+        if previous is not None:
+            before = self.table(previous, {n: t for n, t in STATE_SCHEMA.items() if n != "contact_id"})
+        settings = {"holdout_share": 0.0, **settings}
+        return decide(
+            self.table(scored, SCORES),
+            self.table(scored, FEATURES),
+            self.table(full, STATUS),
+            before,
+            as_of=as_of,
+            config=config or PolicyConfig(**settings),
+            currency="EUR",
+            has_contacts=has_contacts,
+            cache=lambda t: self.backend.create_table(ibis.util.gen_name("cached"), t, temp=True),
+        )
+
+    def rows(self, table: Any) -> Rows:
+        """Fetch a table by contact, checking that it is ordered by contact and has no contact twice."""
+        fetched = self.backend.to_pyarrow(table).to_pylist()
+        contacts = [row["contact_id"] for row in fetched]
+        assert contacts == sorted(set(contacts))
+        return dict(zip(contacts, fetched, strict=True))
+
+    def winback(self, rows: Rows, **kwargs: Any) -> Rows:
+        """Decide, and fetch the list."""
+        decision = self.decide(rows, **kwargs)
+        assert list(decision.winback.columns) == list(WINBACK_SCHEMA)
+        return self.rows(decision.winback)
+
+    def day(self, offset: int, rows: Rows, previous: Rows | None, **settings: Any) -> Day:
+        """Run the day ``offset`` days after `AS_OF`."""
+        decision = self.decide(rows, as_of=AS_OF + timedelta(days=offset), previous=previous, **settings)
+        return Day(
+            *(self.rows(t) for t in (decision.winback, decision.states, decision.entries, decision.exits))
+        )
+
+
+@pytest.fixture(scope="session")
+def backend() -> Any:
+    """One in-process DuckDB for all."""
+    return ibis.duckdb.connect(threads=2)
+
+
+@pytest.fixture(scope="session")
+def world(backend: Any) -> World:
+    """A world to decide in."""
+    return World(backend)
+
+
+@pytest.fixture(scope="session")
+def evaluate(backend: Any) -> Callable[[Any], Any]:
+    """Evaluate one expression."""
+    return lambda expression: backend.execute(expression)
