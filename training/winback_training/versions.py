@@ -1,6 +1,6 @@
 """What the model registry says, as plain records, and the short history that rolling back walks.
 
-Nothing here knows MLflow: :mod:`winback_training.tracking` fills these records, the command line prints them.
+Nothing here knows MLflow: :mod:`winback_training.registry` fills these records, the command line prints them.
 """
 
 from __future__ import annotations

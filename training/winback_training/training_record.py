@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from winback_training.train import TrainingResult
 
 MODEL = "winback"
+EVALUATION_FILE = "evaluation.json"
 _IN_FILES = ("evaluation", "metrics")
 _NOT_METRICS = ("origin", "population", "model")
 
@@ -53,7 +54,7 @@ def params_of(settings: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str,
     settings : mapping
         Flat, such as ``{"score.horizon_days": 90}``.
     info : mapping
-        ``LapseModel.info``; its nested scalars become ``model.…``, its evaluation and its lists stay in the files.
+        ``LapseModel.info``; nested scalars become ``model.…``; evaluation and lists stay in files.
 
     Examples
     --------
@@ -108,7 +109,7 @@ def write_files(result: TrainingResult, folder: Path) -> None:
     for name in ("metrics", "calibration", "lift"):
         getattr(evaluation, name).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
     _write_json(folder / "features.json", list(result.model.feature_names))
-    _write_json(folder / "evaluation.json", evaluation_of(result))
+    _write_json(folder / EVALUATION_FILE, evaluation_of(result))
     _write_json(folder / "model.json", result.model.info)
 
 

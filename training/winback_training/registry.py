@@ -1,0 +1,217 @@
+"""The model registry: which versions there are, which one scores, and the way back.
+
+Aliases say which version does what: ``candidate`` (the newest training), ``champion`` (scores every day),
+``previous_champion`` (what a rollback returns to). The champions so far stand in the tag ``champions`` of the
+registered model, so that a rollback can be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from winback_features.errors import ConfigError, GateRefusal
+from winback_training.gate import GateConfig, check_gate
+from winback_training.tracking import open_store
+from winback_training.training_record import EVALUATION_FILE
+from winback_training.versions import (
+    CANDIDATE,
+    CHAMPION,
+    PREVIOUS,
+    ModelVersion,
+    Promotion,
+    after_promotion,
+    after_rollback,
+)
+
+_HISTORY = "champions"
+
+
+def list_versions(*, tracking_uri: str, model_name: str) -> tuple[ModelVersion, ...]:
+    """Return the registered versions, newest first, with their metrics; empty when there is none."""
+    with open_store(tracking_uri) as client:
+        aliases = _aliases(client, model_name)
+        found = sorted(_registered(client, model_name), key=lambda v: int(v.version), reverse=True)
+        return tuple(_version(client, v, aliases, everything=False) for v in found)
+
+
+def show(version: str | None = None, *, tracking_uri: str, model_name: str) -> ModelVersion:
+    """Return one version (the champion when none is named) with its parameters and tags.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such version.
+    """
+    with open_store(tracking_uri) as client:
+        aliases = _aliases(client, model_name)
+        wanted = _known(client, model_name, aliases, version or CHAMPION)
+        return _version(client, client.get_model_version(model_name, wanted), aliases, everything=True)
+
+
+def promote(
+    version: str | None = None,
+    *,
+    tracking_uri: str,
+    model_name: str,
+    gate: GateConfig,
+    force: bool = False,
+) -> Promotion:
+    """Make a version (the candidate when none is named) the champion, if the gate lets it.
+
+    Parameters
+    ----------
+    version : str, optional
+        A version number or an alias.
+    tracking_uri, model_name : str
+    gate : GateConfig
+    force : bool
+        Promote against the gate; its reasons are kept in the version's tag ``gate``.
+
+    Returns
+    -------
+    Promotion
+
+    Raises
+    ------
+    GateRefusal
+        When the gate refuses and ``force`` is false.
+    ConfigError
+        When there is no such version.
+    """
+    with open_store(tracking_uri) as client:
+        aliases = _aliases(client, model_name)
+        wanted = _known(client, model_name, aliases, version or CANDIDATE)
+        champion = aliases.get(CHAMPION)
+        if wanted == champion:
+            return Promotion(wanted, aliases.get(PREVIOUS), changed=False)
+        verdict = check_gate(_summary(client, client.get_model_version(model_name, wanted)), gate)
+        if not (verdict.passed or force):
+            raise GateRefusal(
+                "The gate refuses it. " + " ".join(verdict.reasons),
+                where=f"{model_name} version {wanted}",
+                how="Train on more or newer data, loosen [gate] in winback.toml, or promote with --force.",
+            )
+        judged = "passed" if verdict.passed else "forced: " + " ".join(verdict.reasons)
+        client.set_model_version_tag(model_name, wanted, "gate", judged)
+        client.set_model_version_tag(model_name, wanted, "promoted_at", _now())
+        history = after_promotion(_history(client, model_name), champion, wanted)
+        _crown(client, model_name, history, aliases)
+        return Promotion(wanted, champion, verdict.reasons)
+
+
+def rollback(*, tracking_uri: str, model_name: str) -> Promotion:
+    """Make the previous champion the champion again; repeated, it goes back further.
+
+    Raises
+    ------
+    ConfigError
+        When there is no champion before the present one.
+    """
+    with open_store(tracking_uri) as client:
+        aliases = _aliases(client, model_name)
+        champion = aliases.get(CHAMPION)
+        history = after_rollback(_history(client, model_name), champion)
+        if champion is None or not history:
+            raise ConfigError(
+                "There is no earlier champion to return to.",
+                where=f"model {model_name}",
+                how="See `winback models list`, and promote a version by its number.",
+            )
+        _known(client, model_name, aliases, history[-1])
+        client.set_model_version_tag(model_name, champion, "rolled_back_at", _now())
+        _crown(client, model_name, history, aliases)
+        return Promotion(history[-1], champion)
+
+
+def _crown(client: Any, name: str, history: tuple[str, ...], aliases: Mapping[str, str]) -> None:
+    """Write the history first, then move the aliases: a crash between leaves the old champion scoring."""
+    client.set_registered_model_tag(name, _HISTORY, ",".join(history))
+    if len(history) > 1:
+        client.set_registered_model_alias(name, PREVIOUS, history[-2])
+    elif PREVIOUS in aliases:
+        client.delete_registered_model_alias(name, PREVIOUS)
+    client.set_registered_model_alias(name, CHAMPION, history[-1])
+    if aliases.get(CANDIDATE) == history[-1]:
+        client.delete_registered_model_alias(name, CANDIDATE)
+
+
+def _version(client: Any, found: Any, aliases: Mapping[str, str], *, everything: bool) -> ModelVersion:
+    """Return a registry entry as a plain record."""
+    run = client.get_run(found.run_id).data if found.run_id else None
+    tags: dict[str, str] = dict(found.tags)
+    return ModelVersion(
+        version=str(found.version),
+        run_id=found.run_id or "",
+        digest=tags.get("digest", ""),
+        aliases=tuple(sorted(alias for alias, version in aliases.items() if version == str(found.version))),
+        as_of=date.fromisoformat(tags["as_of"]) if "as_of" in tags else None,
+        horizon_days=int(tags["horizon_days"]) if "horizon_days" in tags else None,
+        created_at=_utc(found.creation_timestamp / 1000),
+        metrics=dict(sorted(run.metrics.items())) if run else {},
+        gate=tags.get("gate", ""),
+        params=dict(sorted(run.params.items())) if run and everything else {},
+        tags=tags if everything else {},
+    )
+
+
+def _aliases(client: Any, name: str) -> dict[str, str]:
+    """Return alias -> version; empty when nothing is registered under the name."""
+    found = client.search_registered_models(f"name = '{name}'")
+    return {str(alias): str(version) for model in found for alias, version in model.aliases.items()}
+
+
+def _known(client: Any, name: str, aliases: Mapping[str, str], version: str) -> str:
+    """Return the number of a version given by number or alias; a sentence when there is none."""
+    wanted = aliases.get(version, version)
+    there = sorted((str(found.version) for found in _registered(client, name)), key=int)
+    if wanted in there:
+        return wanted
+    if not there:
+        raise ConfigError(
+            "No model is registered.", where=f"model {name}", how="Train one with `winback train`."
+        )
+    missing = (
+        f"There is no {version}." if version in (CANDIDATE, CHAMPION) else f"There is no version {version}."
+    )
+    how = {
+        CANDIDATE: "Train one with `winback train`, or name a version.",
+        CHAMPION: "Promote one with `winback models promote`.",
+    }
+    raise ConfigError(missing, where=f"model {name}", how=how.get(version, f"There are {', '.join(there)}."))
+
+
+def _summary(client: Any, found: Any) -> dict[str, Any]:
+    """Return the forward tests of a version as its training wrote them."""
+    with tempfile.TemporaryDirectory(prefix="winback-") as scratch:
+        path = client.download_artifacts(found.run_id, EVALUATION_FILE, scratch)
+        summary: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))["summary"]
+    return summary
+
+
+def _history(client: Any, name: str) -> tuple[str, ...]:
+    text = client.get_registered_model(name).tags.get(_HISTORY, "")
+    return tuple(text.split(",")) if text else ()
+
+
+def _registered(client: Any, name: str) -> list[Any]:
+    """Return every version, page by page."""
+    page = client.search_model_versions(f"name = '{name}'", max_results=1000)
+    found = list(page)
+    while page.token:
+        page = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=page.token)
+        found += page
+    return found
+
+
+def _now() -> str:
+    return _utc(time.time())
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,250 @@
+"""The experiment tracker: the only module of training that imports MLflow.
+
+A training becomes one run of the experiment ``winback`` (parameters, metrics, pictures, tables, the bundle),
+one logged pyfunc model, and one version in the registry with the alias ``candidate``; what becomes of it
+after that is in :mod:`winback_training.registry`.
+
+Everything goes through explicit clients: no global tracking URI, no active run, nothing in the working
+folder. MLflow's telemetry is switched off before it is imported; no address is asked but that of the tracking
+URI. The bundle is logged as data, not pickled as a Python object: whoever loads it checks its digest first.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_UV_AUTO_DETECT="false")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.pyfunc import save_model
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+from winback_features.errors import ConfigError
+from winback_models.config import ScoreConfig
+from winback_training.pyfunc import default_score, input_columns, output_columns
+from winback_training.training_record import metrics_of, params_of, tags_of, write_files
+from winback_training.versions import (
+    CANDIDATE,
+    RegisteredVersion,
+)
+
+if TYPE_CHECKING:
+    from winback_training.train import TrainingResult
+
+EXPERIMENT = "winback"
+BUNDLE = "bundle"
+"""Folder of the bundle among the run's artifacts; the pyfunc model holds the same under ``data/bundle``."""
+
+_BATCH = 100
+_NOISY = ("mlflow", "alembic")
+
+
+def log_training(
+    result: TrainingResult,
+    *,
+    tracking_uri: str,
+    model_name: str,
+    settings: Mapping[str, Any],
+    artifact_root: Path | None = None,
+    score: ScoreConfig | None = None,
+) -> RegisteredVersion:
+    """Log a training, register its model and make it the candidate.
+
+    Parameters
+    ----------
+    result : TrainingResult
+    tracking_uri : str
+        ``sqlite:///…/mlflow.db`` or the address of a tracking server.
+    model_name : str
+        Name in the registry.
+    settings : mapping
+        Flat settings to log as parameters.
+    artifact_root : Path, optional
+        Folder for files; when absent, ``mlartifacts`` beside a SQLite store, or what the server decides.
+    score : ScoreConfig, optional
+        What the logged pyfunc model answers; the horizon's own default when absent.
+
+    Returns
+    -------
+    RegisteredVersion
+
+    Raises
+    ------
+    ConfigError
+        When the store cannot be reached or was moved. A run that began is marked as failed.
+    """
+    score = score or default_score(result.model.horizon_days)
+    with open_store(tracking_uri) as client, tempfile.TemporaryDirectory(prefix="winback-") as scratch:
+        experiment = _experiment(client, tracking_uri, artifact_root)
+        run_id = client.create_run(
+            experiment,
+            run_name=f"{model_name} {result.as_of.isoformat()}",
+            tags={"mlflow.source.name": "winback train", "mlflow.source.type": "LOCAL"},
+        ).info.run_id
+        try:
+            registered = _log(client, experiment, run_id, result, model_name, settings, score, Path(scratch))
+        except BaseException:
+            client.set_terminated(run_id, "FAILED")
+            raise
+        client.set_terminated(run_id, "FINISHED")
+        return registered
+
+
+def _log(
+    client: MlflowClient,
+    experiment: str,
+    run_id: str,
+    result: TrainingResult,
+    model_name: str,
+    settings: Mapping[str, Any],
+    score: ScoreConfig,
+    scratch: Path,
+) -> RegisteredVersion:
+    files, bundle = scratch / "files", scratch / BUNDLE
+    files.mkdir()
+    digest = result.model.save(bundle)
+    write_files(result, files)
+    tags, params = tags_of(result, digest), params_of(settings, result.model.info)
+    metrics = metrics_of(result.evaluation.metrics)
+    model = client.create_logged_model(
+        experiment, name=model_name, source_run_id=run_id, params=params, tags=tags, model_type="pyfunc"
+    )
+    now = time.time_ns() // 1_000_000
+    logged = [
+        Metric(name, value, now, 0, model_id=model.model_id, run_id=run_id) for name, value in metrics.items()
+    ]
+    client.log_batch(run_id, metrics=logged, tags=[RunTag(*pair) for pair in tags.items()])
+    pairs = [Param(*pair) for pair in params.items()]
+    for start in range(0, len(pairs), _BATCH):
+        client.log_batch(run_id, params=pairs[start : start + _BATCH])
+    client.log_artifacts(run_id, str(files))
+    client.log_artifacts(run_id, str(bundle), BUNDLE)
+
+    folder = scratch / "model"
+    save_model(
+        folder,
+        loader_module="winback_training.pyfunc",
+        data_path=str(bundle),
+        mlflow_model=Model(run_id=run_id, model_id=model.model_id, artifact_path=model.artifact_location),
+        signature=_signature(result, score),
+        pip_requirements=[f"winback=={installed_version('winback')}"],
+        model_config={"score": asdict(score), "as_of": result.as_of.isoformat()},
+    )
+    client.log_model_artifacts(model.model_id, str(folder))
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    number = _register(client, model_name, model, run_id, tags)
+    return RegisteredVersion(number, run_id, digest)
+
+
+def _register(
+    client: MlflowClient, name: str, model: LoggedModel, run_id: str, tags: Mapping[str, str]
+) -> str:
+    try:
+        client.create_registered_model(name, description="Who buys again, when, and for how much.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    # The place itself, not models:/<id>: MLflow would look that up in the global store, and make one here.
+    registered = client.create_model_version(
+        name, model.artifact_location, run_id=run_id, tags=dict(tags), model_id=model.model_id
+    )
+    number = str(registered.version)
+    link = [{"name": name, "version": registered.version}]
+    client.set_logged_model_tags(model.model_id, {MLFLOW_MODEL_VERSIONS: json.dumps(link)})
+    client.set_registered_model_alias(name, CANDIDATE, number)
+    return number
+
+
+def _signature(result: TrainingResult, score: ScoreConfig) -> ModelSignature:
+    """Return the explicit signature: MLflow's own guess takes probabilities for whole numbers."""
+    inputs, outputs = input_columns(result.model), output_columns(score)
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType[kind], name) for name, kind in inputs.items()]),
+        outputs=Schema([ColSpec(DataType[kind], name) for name, kind in outputs.items()]),
+        params=ParamSchema([ParamSpec("as_of", DataType.string, result.as_of.isoformat())]),
+    )
+
+
+def _experiment(client: MlflowClient, uri: str, artifact_root: Path | None) -> str:
+    """Return the experiment's id, made on first use with its files in a place of our choice."""
+    root = artifact_root or _beside(uri)
+    location = root.resolve().as_uri() if root else None
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is None:
+        return str(client.create_experiment(EXPERIMENT, artifact_location=location))
+    if location and found.artifact_location.rstrip("/") != location:
+        message = f"The store keeps its files in {found.artifact_location}, not in {location}: was it moved?"
+        how = "Move it back, or rename mlflow.db to begin a new store."
+        raise ConfigError(message, where=_shown(uri), how=how)
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _beside(uri: str) -> Path | None:
+    path = uri.removeprefix("sqlite:///")
+    return Path(path).parent / "mlartifacts" if path != uri else None
+
+
+@contextmanager
+def open_store(uri: str) -> Iterator[MlflowClient]:
+    """Give a client of the store, without MLflow's chatter, and turn its failures into sentences.
+
+    Raises
+    ------
+    ConfigError
+        When the store cannot be reached, read or written.
+    """
+    if uri.startswith("sqlite:///"):
+        _check_sqlite(uri)
+    levels = {name: logging.getLogger(name).level for name in _NOISY}
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        yield MlflowClient(uri, registry_uri=uri)
+    except MlflowException as error:
+        raise _broken(uri, error.message) from error
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _check_sqlite(uri: str) -> None:
+    """Open the file once: MLflow would try an unusable one again and again for two minutes."""
+    path = Path(uri.removeprefix("sqlite:///"))
+    if set("%?") & set(str(path)):
+        raise _broken(uri, "A % or a ? in its path means something else in an address of SQLite.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA schema_version").fetchone()
+    except (OSError, sqlite3.Error) as error:
+        raise _broken(uri, f"{error}.") from error
+
+
+def _broken(uri: str, why: str) -> ConfigError:
+    how = "Check training.tracking_uri (or the home folder) in winback.toml, and that it can be written."
+    return ConfigError(f"The experiment store cannot be used: {why}", where=_shown(uri), how=how)
+
+
+def _shown(uri: str) -> str:
+    """Return the address without a user's name and password."""
+    return re.sub(r"(?<=://)[^/@]*@", "", uri)
