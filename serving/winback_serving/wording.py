@@ -1,0 +1,133 @@
+"""Codes, numbers and days in the words that a marketer reads, the same on a terminal and on a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date
+
+NOT_FLAGGED: Mapping[str, str] = {
+    "erased": "erased on request",
+    "objected_profiling": "objected to profiling, so not scored",
+    "staff": "own staff",
+    "hard_bounced": "address bounced for good",
+    "no_consent": "no channel they agreed to",
+    "complained": "complained about our mail",
+    "open_service_case": "a service case is open",
+    "cart_open": "a cart is open: that journey has them",
+    "recently_active": "active in the last few days: leave them be",
+    "never_bought": "never bought",
+    "one_time_buyer": "bought once: a second-order journey fits better",
+    "lapsed_already": "lapsed long ago: too late for this list",
+    "cooldown": "has just left a win-back journey",
+    "low_risk": "more likely than not to buy anyway",
+    "on_time": "quiet, but within their own rhythm",
+    "over_capacity": "at risk, but beyond today's capacity",
+}
+"""Why a contact is not on the list, by ``not_flagged_reason``."""
+
+EXITS: Mapping[str, str] = {
+    "purchased": "bought again",
+    "risk_fell": "risk fell",
+    "journey_ended": "journey ended without a purchase",
+    "unsubscribed": "unsubscribed",
+    "no_consent": "no channel left",
+    "hard_bounced": "address bounced",
+    "complained": "complained",
+    "objected_profiling": "objected to profiling",
+    "erased": "erased on request",
+    "staff": "own staff",
+    "history_cancelled": "purchases were cancelled",
+}
+"""Why a contact left the list, by ``exit_reason``."""
+
+CHANNELS: Mapping[str, str] = {
+    "sms": "SMS",
+    "email": "e-mail",
+    "direct_mail": "direct mail",
+    "post": "direct mail",
+}
+"""What a channel is called; any other by its own name."""
+
+SEGMENTS: Mapping[str, str] = {"cant_lose": "can't lose"}
+"""What an RFM segment is called; any other by its own name."""
+
+DASH = "–"
+
+
+def words(code: str | None, known: Mapping[str, str] | None = None) -> str:
+    """Return a code in words.
+
+    >>> words("low_risk", NOT_FLAGGED), words("win_back"), words(None)
+    ('more likely than not to buy anyway', 'win back', '–')
+    """
+    return (known or {}).get(code, code.replace("_", " ")) if code else DASH
+
+
+def percent(share: float | None) -> str:
+    """Return a share in whole per cent; the ends are reached only when they are true.
+
+    >>> percent(0.223), percent(0.004), percent(0.999), percent(0.0), percent(None)
+    ('22 %', '<1 %', '>99 %', '0 %', '–')
+    """
+    if share is None or math.isnan(share):
+        return DASH
+    if 0 < share < 0.005:
+        return "<1 %"
+    if 0.995 < share < 1:
+        return ">99 %"
+    return f"{100 * share:.0f} %"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """Return a number with thousands separated.
+
+    >>> number(391326), number(0.08451, 4), number(float("nan"))
+    ('391,326', '0.0845', '–')
+    """
+    return DASH if value is None or math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def money(value: float | None, currency: str) -> str:
+    """Return an amount in whole units.
+
+    >>> money(1234.5, "USD"), money(None, "EUR")
+    ('1,234 USD', '–')
+    """
+    return DASH if value is None or math.isnan(value) else f"{value:,.0f} {currency}"
+
+
+def day(value: date | None, today: date | None = None) -> str:
+    """Return a day; the year only where it is not today's.
+
+    >>> day(date(2018, 1, 9), date(2018, 1, 1)), day(date(2017, 12, 9), date(2018, 1, 1)), day(None)
+    ('9 Jan', '9 Dec 2017', '–')
+    """
+    if value is None:
+        return DASH
+    text = f"{value.day} {value:%b}"
+    return text if today is not None and value.year == today.year else f"{text} {value.year}"
+
+
+def lateness(days_overdue: float | None) -> str:
+    """Return how late a contact is against its own rhythm.
+
+    >>> lateness(9), lateness(1.2), lateness(-2), lateness(0)
+    ('9 days late', '1 day late', 'due in 2 days', 'due today')
+    """
+    if days_overdue is None or math.isnan(days_overdue):
+        return DASH
+    days = round(days_overdue)
+    if days == 0:
+        return "due today"
+    count = f"{abs(days):,} day{'' if abs(days) == 1 else 's'}"
+    return f"{count} late" if days > 0 else f"due in {count}"
+
+
+def count(value: int, one: str, many: str | None = None) -> str:
+    """Return a number of things.
+
+    >>> count(1, "row"), count(2400, "row"), count(3, "entry", "entries")
+    ('1 row', '2,400 rows', '3 entries')
+    """
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
