@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
+import ibis
 import pytest
 
 
@@ -28,6 +30,37 @@ def first_column(text: str, separator: str) -> list[list[str]]:
     """Return the code-marked names in the first cell of each row of the table with that second heading."""
     table = text[text.index(separator) :].split("\n\n")[0]
     return [re.findall(r"`([^`]+)`", line.split("|")[1]) for line in table.splitlines()[2:]]
+
+
+def test_every_reason_of_the_quarantine_is_explained(contract: str) -> None:
+    from winback_features import rules
+    from winback_features.contracts import TABLES
+
+    reasons = {rules.DUPLICATE_LINE, rules.DUPLICATE_CONTACT, rules.UNREADABLE_LINE}
+    for spec in TABLES.values():
+        flags = {
+            rules.unreadable_flag(c.name): "boolean"
+            for c in spec.columns
+            if c.kind in ("timestamp", "amount")
+        }
+        types = {c.name: "timestamp" if c.kind == "timestamp" else "string" for c in spec.columns}
+        values = ibis.table({**types, **flags}, name=spec.name)
+        reasons |= {rule.reason for rule in rules.row_rules(spec, values, spec.names, date(2026, 1, 1))}
+    rows = {row[0] for row in first_column(chapter(contract, "Bad rows"), "| reason | when |")}
+    assert rows - reasons == {"unreadable_<column>"}
+    assert {reason for reason in reasons - rows if not reason.startswith("unreadable_")} == set()
+
+
+def test_every_notice_is_explained(root: Path, contract: str) -> None:
+    pattern = r"""Notice\(\s*"(\w+)"|"code": "(\w+)"|"(unknown_\w+)"|"(\w+)": "\{n\}"""
+    files = [*root.glob("features/winback_features/*.py"), root / "serving/winback_serving/run_record.py"]
+    codes = {
+        next(filter(None, match))
+        for path in files
+        for match in re.findall(pattern, path.read_text(encoding="utf-8"))
+    }
+    rows = {row[0] for row in first_column(chapter(contract, "Notices"), "| code | meaning |")}
+    assert rows == codes
 
 
 @pytest.mark.parametrize("name", ["orders", "events", "contacts"])

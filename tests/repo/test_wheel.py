@@ -32,14 +32,16 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_the_five_packages_and_nothing_else(root: Path, wheel: Path) -> None:
+def test_the_wheel_holds_the_five_packages_and_nothing_else(
+    root: Path, tracked: list[Path], wheel: Path
+) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = {
         path.relative_to(root / room).as_posix()
         for room in ROOMS
-        for path in (root / room / f"winback_{room}").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        for path in tracked
+        if root / room / f"winback_{room}" in path.parents
     }
     assert names == expected
     assert {f"winback_{room}/py.typed" for room in ROOMS} <= names
