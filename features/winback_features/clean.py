@@ -49,7 +49,7 @@ def orders_of(lines: ibis.Table) -> ibis.Table:
 
 
 def clean_events(rows: ibis.Table) -> ibis.Table:
-    """Return events as ``Tables.events``: kind, role and channel resolved, ``machine`` false where unknown."""
+    """Return events as ``Tables.events``: kind, role and channel resolved, ``machine`` never null."""
     word = rows.kind.lower()
     known = list(EVENT_KINDS.items())
     channel = rows.channel.lower()

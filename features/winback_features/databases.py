@@ -102,7 +102,7 @@ def _from_duckdb(backend: Any, location: str, path: Path) -> ibis.Table:
 
 def _from_postgres(backend: Any, location: str, url: str) -> ibis.Table:
     try:
-        import psycopg  # noqa: F401, PLC0415 — an extra; its absence is a message, not a crash
+        import psycopg  # noqa: F401 — an extra: without it there is a message, not a crash
     except ImportError:
         raise ConfigError(
             "The PostgreSQL driver is not installed.",

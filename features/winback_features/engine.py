@@ -44,13 +44,11 @@ def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[
     (42,)
     """
     if config.name != "duckdb":
-        raise ConfigError(
-            f"There is no engine called {config.name!r}.", where="engine.name", how='Set it to "duckdb".'
-        )
+        what = f"There is no engine called {config.name!r}."
+        raise ConfigError(what, where="engine.name", how='Set it to "duckdb".')
     if config.threads < 1:
-        raise ConfigError(
-            f"{config.threads} threads cannot work.", where="engine.threads", how="Set it to 1 or more."
-        )
+        what = f"{config.threads} threads cannot work."
+        raise ConfigError(what, where="engine.threads", how="Set it to 1 or more.")
     with tempfile.TemporaryDirectory(prefix="winback-", dir=temp_dir) as spill:
         try:
             backend = ibis.duckdb.connect(
@@ -61,12 +59,8 @@ def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[
                 autoload_known_extensions=False,
             )
         except duckdb.Error as error:
-            message = str(error).splitlines()[0]
-            raise ConfigError(
-                f"DuckDB refuses the engine's settings ({message}).",
-                where="engine",
-                how='Write memory_limit like "4GB".',
-            ) from error
+            what = f"DuckDB refuses the engine's settings ({str(error).splitlines()[0]})."
+            raise ConfigError(what, where="engine", how='Write memory_limit like "4GB".') from error
         try:
             yield backend
         finally:

@@ -41,7 +41,8 @@ def purchase_days(tables: Tables, before: date) -> ibis.Table:
     Returns
     -------
     ibis.Table
-        ``contact_id, day, n_orders`` (int64) and ``amount`` (decimal(18, 4); null when no order that day has one).
+        ``contact_id, day, n_orders`` (int64) and ``amount`` (decimal(18, 4); null when no order that day
+        has one).
     """
     orders = purchase_orders(tables, before)
     return orders.group_by("contact_id", "day").aggregate(

@@ -137,7 +137,7 @@ def _check_utf8(file: Path, label: str) -> None:
             except UnicodeDecodeError as error:
                 line = lines + piece[: error.start].count(b"\n") + 1
                 what = f"Line {line} is not UTF-8 text (byte 0x{piece[error.start]:02X})."
-                how = 'Save the file as "CSV UTF-8", or set `encoding` in [source] (for example "cp1252" or "utf-16").'
+                how = 'Save it as "CSV UTF-8", or set `encoding` in [source], for example "cp1252".'
                 raise InputError(what, where=label, how=how) from None
             lines += piece.count(b"\n")
 

@@ -1,8 +1,8 @@
-"""Take the shop's tables in: what is sound becomes :class:`Tables`, what is not goes to quarantine with a reason.
+"""Take the shop's tables in: what is sound becomes :class:`Tables`, the rest goes to quarantine.
 
-A row that breaks a rule is put aside and the run goes on; a table that breaks one is refused with
-:class:`~winback_features.errors.InputError`, before anything was written. Nothing is dropped silently: for every table
-``rows in == rows used + rows quarantined``.
+A row that breaks a rule is put aside with a reason and the run goes on; a table that breaks one is
+refused with :class:`~winback_features.errors.InputError`, before anything was written. Nothing is dropped
+silently: for every table ``rows in == rows used + rows quarantined``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,9 @@ from winback_features.contracts import CONTACTS, EVENTS, ORDERS, TableSpec
 from winback_features.errors import ConfigError
 from winback_features.mapping import map_columns
 from winback_features.netting import net_cancellations
-from winback_features.notices import table_notices
+from winback_features.notices import order_notices, table_notices
 from winback_features.quarantine import quarantined
-from winback_features.reports import IngestReport, Notice, TableReport
+from winback_features.reports import IngestReport, TableReport
 from winback_features.rules import (
     DUPLICATE_CONTACT,
     DUPLICATE_LINE,
@@ -134,6 +134,8 @@ class _Intake:
         )
         events = clean.clean_events(taken["events"].rows) if "events" in taken else None
         contacts = clean.clean_contacts(taken["contacts"].rows) if "contacts" in taken else None
+        reports = [t.report for t in taken.values()]
+        reports[0] = replace(reports[0], warnings=(*reports[0].warnings, *order_notices(orders)))
         quarantine = (
             ibis.union(*(t.quarantine for t in taken.values()))
             if len(taken) > 1
@@ -148,7 +150,7 @@ class _Intake:
             quarantine=self._keep(
                 "quarantine", quarantine.order_by("table", "row_number"), QUARANTINE_SCHEMA
             ),
-            report=IngestReport(tuple(t.report for t in taken.values())),
+            report=IngestReport(tuple(reports)),
             has_events="events" in taken,
             has_contacts="contacts" in taken,
         )

@@ -13,6 +13,7 @@ import sqlglot.expressions as sge
 
 from winback_features.contracts import TableSpec
 from winback_features.errors import ConfigError, InputError
+from winback_features.functions import digest
 from winback_features.sources import ROW, RawTable
 
 DIGEST = "winback_digest"
@@ -47,7 +48,7 @@ def map_columns(raw: RawTable, spec: TableSpec, mapping: Mapping[str, str]) -> M
     raw : RawTable
     spec : TableSpec
     mapping : mapping of str to str
-        Contract column to their column, or to a DuckDB SQL expression over their columns. A column that is not
+        Contract column to their column, or to a DuckDB SQL expression over their columns. One that is not
         mapped is taken by its own name: as written first, then whatever the case.
 
     Raises
@@ -69,8 +70,8 @@ def map_columns(raw: RawTable, spec: TableSpec, mapping: Mapping[str, str]) -> M
             expressions[column.name] = wanted
         elif column.required:
             raise _missing(raw, column.name, section)
-    digest = ibis.struct({c: raw.table[c] for c in raw.columns}).hash()
-    table = raw.table.mutate(digest.name(DIGEST))
+    marked = digest(ibis.struct({c: raw.table[c] for c in raw.columns}))
+    table = raw.table.mutate(marked.name(DIGEST))
     for name, text in expressions.items():
         table = _compute(table, raw, name, text, f"{section}.{name}")
     chosen = {name: table[theirs] for name, theirs in plain.items()}
@@ -110,7 +111,7 @@ def _computed(name: str) -> str:
 
 
 def _compute(table: ibis.Table, raw: RawTable, name: str, text: str, where: str) -> ibis.Table:
-    """Add the expression as a column; where text cannot be calculated with, its columns are read as numbers."""
+    """Add the expression as a column; text in arithmetic is read as numbers if it must."""
     try:
         expression = sg.parse_one(text, dialect="duckdb")
     except sg.errors.SqlglotError:
@@ -131,10 +132,10 @@ def _compute(table: ibis.Table, raw: RawTable, name: str, text: str, where: str)
     raise ConfigError(what, where=where, how=how)
 
 
-def _over_numbers(expression: sge.Expression) -> sge.Expression:
+def _over_numbers(expression: sge.Expr) -> sge.Expr:
     """Read columns that stand in arithmetic as numbers; text that is no number becomes NaN, blanks null."""
 
-    def read(node: sge.Expression) -> sge.Expression:
+    def read(node: sge.Expr) -> sge.Expr:
         if isinstance(node, sge.Column) and isinstance(
             node.parent, sge.Add | sge.Sub | sge.Mul | sge.Div | sge.Neg
         ):

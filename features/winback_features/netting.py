@@ -1,13 +1,14 @@
 """Match cancellations to the orders they cancel, like closing brackets to opening ones.
 
-A negative order cancels the contact's most recent earlier order of the same absolute amount that is not yet
-cancelled, if at most ``cancellation_days`` lie between; otherwise it is a return, and the purchase stands.
+A negative order cancels the contact's most recent earlier order of the same absolute amount that is not
+yet cancelled, if at most ``cancellation_days`` lie between; otherwise it is a return, and the purchase
+stands.
 
-The match is written with window functions. Within a contact and an absolute amount, order the rows by time and let
-``s`` be the running sum of +1 for an order and −1 for a negative order; the nesting level is ``s − min(0, min s so
-far)``. The order that reached level L is closed by the next row of its group which either reaches L again from below
-or leaves L downwards, if that row is a negative one. A row's match depends on no later row than its own, so facts
-from tomorrow on never change what was matched up to today.
+The match is written with window functions. Within a contact and an absolute amount, order the rows by
+time and let ``s`` be the running sum of +1 for an order and −1 for a negative order; the nesting level is
+``s − min(0, min s so far)``. The order that reached level L is closed by the next row of its group which
+either reaches L again from below or leaves L downwards, if that row is a negative one. A row's match
+depends on no later row than its own, so facts from tomorrow on never change what was matched up to today.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def net_cancellations(orders: ibis.Table, cancellation_days: int) -> ibis.Table:
     rows = rows.mutate(balance=step.sum().over(ibis.cumulative_window(group_by=GROUP, order_by=TIME)))
     lowest = rows.balance.min().over(ibis.cumulative_window(group_by=GROUP, order_by=TIME))
     rows = rows.mutate(level=rows.balance - ibis.least(lowest, 0))
-    # A negative order is known by the level it leaves. At level 0 it closes nothing, and no order has level 0.
+    # A negative order is known by the level it leaves; at 0 it closes nothing, and no order has level 0.
     left = rows.level.lag().over(ibis.window(group_by=GROUP, order_by=TIME)).fill_null(0)
     rows = rows.mutate(bracket=ibis.ifelse(rows.negative, left, rows.level))
     partners = ibis.window(group_by=(*GROUP, "bracket"), order_by=TIME)

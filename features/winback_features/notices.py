@@ -26,8 +26,8 @@ def table_notices(staged: StagedTable, brand: BrandConfig, duplicates_kept: int)
     found = [*_float_ids(staged), *_mixed_zones(staged)]
     if duplicates_kept:
         message = (
-            f"{duplicates_kept} lines repeat an earlier line of the same day word for word. Without a time of day "
-            "they may be real repeats, so they were kept."
+            f"{duplicates_kept} lines repeat an earlier line of the same day word for word. "
+            "Without a time of day they may be real repeats, so they were kept."
         )
         found.append(Notice("duplicates_kept", message, duplicates_kept))
     if staged.spec.name == "orders":
@@ -43,6 +43,21 @@ def table_notices(staged: StagedTable, brand: BrandConfig, duplicates_kept: int)
     return tuple(found)
 
 
+def order_notices(orders: ibis.Table) -> list[Notice]:
+    """Return the notices on orders as summed from their lines: contacts with returns only, orders of zero."""
+    bought = (orders.amount.isnull() | (orders.amount >= 0)).any()
+    contacts = orders.group_by("contact_id").aggregate(bought=bought)
+    counts = {
+        "returns_only": int(contacts.filter(~contacts.bought).count().execute()),
+        "zero_orders": int(orders.filter(orders.amount == 0).count().execute()),
+    }
+    messages = {
+        "returns_only": "{n} contacts have negative orders only: they are known, but never bought.",
+        "zero_orders": "{n} orders come to zero: they are kept and counted, and are no purchase.",
+    }
+    return [Notice(code, messages[code].format(n=n), n) for code, n in counts.items() if n]
+
+
 def _float_ids(staged: StagedTable) -> list[Notice]:
     notices = []
     for name in ("contact_id", "order_id"):
@@ -54,8 +69,8 @@ def _float_ids(staged: StagedTable) -> list[Notice]:
         if count:
             example = as_float[name].min().execute()
             message = (
-                f"{count} values of {theirs} ({name}) look like {example}: a whole number was read as a float. They "
-                f"are kept as written; if other tables write them without .0, map "
+                f"{count} values of {theirs} ({name}) look like {example}: whole numbers read as floats. "
+                f"They are kept as written; if other tables write them without .0, map "
                 f"{name} = \"regexp_replace(CAST({theirs} AS VARCHAR), '\\.0$', '')\"."
             )
             notices.append(Notice("float_ids", message, count))
@@ -71,8 +86,8 @@ def _mixed_zones(staged: StagedTable) -> list[Notice]:
     if not (zoned and naive):
         return []
     message = (
-        f"{zoned} times of {staged.mapped.theirs[staged.spec.time_column]} have a zone and {naive} have none. Each "
-        "was read by its own form; those without a zone are taken to be in source.timezone, or the brand's."
+        f"{zoned} times of {staged.mapped.theirs[staged.spec.time_column]} have a zone, {naive} do not. "
+        "Each was read by its own form; those without a zone are taken to be in source.timezone, or the brand's."
     )
     return [Notice("mixed_zones", message, min(zoned, naive))]
 

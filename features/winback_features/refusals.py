@@ -1,4 +1,4 @@
-"""When a whole table is refused: what is wrong with it throughout, said with the first offenders and the mend."""
+"""When a whole table is refused: what is wrong throughout, with the first offenders and the mend."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def refuse_damaged_ids(staged: StagedTable) -> None:
         count = int(found.count().execute())
         if count:
             examples = _examples(found, name)
-            raise InputError(
-                f"{count} values of {staged.mapped.theirs[name]} ({name}) are numbers rounded by a spreadsheet or a "
-                f"float column, so different ones can no longer be told apart: {examples}.",
-                where=staged.label,
-                how="Export the identifiers as text from where they come from; do not open the file in a spreadsheet.",
+            what = (
+                f"{count} values of {staged.mapped.theirs[name]} ({name}) were rounded by a spreadsheet or a "
+                f"float column, so different ones can no longer be told apart: {examples}."
             )
+            how = "Export the identifiers as text, with no spreadsheet in between."
+            raise InputError(what, where=staged.label, how=how)
 
 
 def refuse_bad_share(
@@ -73,8 +73,8 @@ def refuse_bad_share(
     elif bad[worst] == rows_in:
         what = f"No row can be used: {worst} throughout{first}."
     else:
-        share = f"{total} of {rows_in} rows ({total / rows_in:.1%}) are bad, more than max_bad_share = {max_bad_share:.1%}"
-        what = f"{share} ({listed}{first})."
+        share = f"{total} of {rows_in} rows ({total / rows_in:.1%}) are bad"
+        what = f"{share}, more than max_bad_share = {max_bad_share:.1%} ({listed}{first})."
     raise InputError(what, where=staged.label, how=_mend(worst, staged.spec.name, theirs))
 
 
@@ -96,7 +96,7 @@ def _mend(reason: str, table: str, theirs: str) -> str:
         f"amount = \"replace({theirs}, ',', '.')\".",
         "future_date": "Check how dates are written (day and month exchanged?), and the computer's clock.",
         "implausible_date": f"Say how dates are written, under {section}, with try_strptime.",
-        "unreadable_line": "Check the file's quotes and delimiters: some lines have too few or too many fields.",
+        "unreadable_line": "Check quotes and delimiters: lines have too few or too many fields.",
     }
     return mends.get(
         reason, "Mend the source, or raise max_bad_share in [source] if leaving these rows out is meant."

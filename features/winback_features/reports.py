@@ -65,7 +65,8 @@ class TableReport:
 
     def __post_init__(self) -> None:
         if self.rows_in != self.rows_used + self.rows_quarantined:
-            msg = f"{self.name}: {self.rows_in} rows in, {self.rows_used} used, {self.rows_quarantined} quarantined"
+            kept = f"{self.rows_used} used, {self.rows_quarantined} quarantined"
+            msg = f"{self.name}: {self.rows_in} rows in, {kept}"
             raise AssertionError(msg)
 
     def as_dict(self) -> dict[str, Any]:

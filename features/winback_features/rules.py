@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 import ibis
 
 from winback_features.contracts import TableSpec
 from winback_features.mapping import DIGEST
 from winback_features.sources import ROW
-from winback_features.values import EARLIEST, Reading
+from winback_features.values import EARLIEST
 
 DUPLICATE_LINE = "duplicate_line"
 DUPLICATE_CONTACT = "duplicate_contact"
@@ -27,13 +27,20 @@ class Rule:
     broken: ibis.Value
 
 
-def row_rules(spec: TableSpec, readings: Mapping[str, Reading], today: date) -> tuple[Rule, ...]:
+def unreadable_flag(name: str) -> str:
+    """Name the boolean column that says where a contract column cannot be read."""
+    return f"winback_unreadable_{name}"
+
+
+def row_rules(spec: TableSpec, values: ibis.Table, present: Collection[str], today: date) -> tuple[Rule, ...]:
     """Return the rules of one table; a row goes to quarantine for the first it breaks.
 
     Parameters
     ----------
     spec : TableSpec
-    readings : mapping of str to Reading
+    values : ibis.Table
+        Typed contract columns, and an :func:`unreadable_flag` for those that can be unreadable.
+    present : collection of str
         The contract columns that the source has.
     today : datetime.date
         The last day on which something can have happened, in the brand's zone.
@@ -41,25 +48,24 @@ def row_rules(spec: TableSpec, readings: Mapping[str, Reading], today: date) -> 
     Returns
     -------
     tuple of Rule
-        ``missing_…`` and ``unreadable_…`` by column in the contract's order, then ``implausible_date`` and
+        ``unreadable_…`` and ``missing_…`` by column in the contract's order, then ``implausible_date`` and
         ``future_date``. The time column is called ``time`` in reason codes.
     """
     rules = []
     for column in spec.columns:
-        reading = readings.get(column.name)
-        if reading is None:
+        if column.name not in present:
             continue
         name = "time" if column.name == spec.time_column else column.name
-        # "Missing" is asked last, so that an unreadable value is not called missing.
-        if reading.unreadable is not None:
-            rules.append(Rule(f"unreadable_{name}", column.name, reading.unreadable))
+        # Unreadable is asked before missing: what cannot be read has no value either.
+        if unreadable_flag(column.name) in values.columns:
+            rules.append(Rule(f"unreadable_{name}", column.name, values[unreadable_flag(column.name)]))
         if not column.nullable:
-            rules.append(Rule(f"missing_{name}", column.name, reading.value.isnull()))
+            rules.append(Rule(f"missing_{name}", column.name, values[column.name].isnull()))
     if spec.time_column:
-        moment = readings[spec.time_column].value
-        first = datetime.combine(EARLIEST, time())
+        moment = values[spec.time_column]
+        first, after = (datetime.combine(day, time()) for day in (EARLIEST, today + timedelta(days=1)))
         rules.append(Rule("implausible_date", spec.time_column, moment < ibis.literal(first)))
-        rules.append(Rule("future_date", spec.time_column, moment.date() > ibis.literal(today)))
+        rules.append(Rule("future_date", spec.time_column, moment >= ibis.literal(after)))
     return tuple(rules)
 
 
@@ -75,8 +81,8 @@ def repeated_rows(rows: ibis.Table, time_column: str | None) -> ibis.Table:
     Returns
     -------
     ibis.Table
-        ``ROW`` and ``timed`` (bool): whether the row has a time of day. Two equal lines at the same second are
-        one line twice; two equal lines of the same day may be two orders.
+        ``ROW`` and ``timed`` (bool): whether the row has a time of day. Two equal lines at the same second
+        are one line twice; two equal lines of the same day may be two orders.
     """
     often = rows.group_by(DIGEST).aggregate(n=ibis._.count())
     often = often.filter(often.n > 1)

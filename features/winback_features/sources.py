@@ -76,7 +76,7 @@ def open_source(backend: Any, name: str, source: SourceConfig, base_dir: Path, w
         raise ValueError(name)
     if source.database:
         table, fingerprint = load_table(backend, location, source.database, base_dir)
-        return RawTable(name, location, _numbered(table, by_content=True), fingerprint)
+        return RawTable(name, location, _by_content(table), fingerprint)
     files = find_files(location, base_dir)
     fingerprint = fingerprint_files(files)
     if file_format(location, files) == "parquet":
@@ -85,17 +85,20 @@ def open_source(backend: Any, name: str, source: SourceConfig, base_dir: Path, w
     return RawTable(name, location, table, fingerprint, rejected)
 
 
-def _numbered(table: ibis.Table, *, by_content: bool = False) -> ibis.Table:
-    """Number the rows from 1, in the order they have (or in the order of their content)."""
-    number = ibis.row_number()
-    if by_content:
-        number = number.over(ibis.window(order_by=table.columns))
-    return table.mutate((number + 1).name(ROW))
+def _by_content(table: ibis.Table) -> ibis.Table:
+    """Give row numbers to a table that has no order of its own."""
+    return table.mutate((ibis.row_number().over(ibis.window(order_by=table.columns)) + 1).name(ROW))
 
 
 def _read_parquet(backend: Any, label: str, files: tuple[Path, ...]) -> ibis.Table:
+    """Open Parquet files; numbering the rows of a single one costs nothing, and is done by all threads."""
+    paths = [str(f) for f in files]
     try:
-        return _numbered(backend.read_parquet([str(f) for f in files], union_by_name=True))
+        if len(files) == 1:
+            table = backend.read_parquet(paths, file_row_number=True)
+            return table.mutate((table.file_row_number + 1).name(ROW)).drop("file_row_number")
+        table = backend.read_parquet(paths, union_by_name=True)
+        return table.mutate((ibis.row_number() + 1).name(ROW))
     except duckdb.Error as error:
         raise unreadable_file(label, error) from error
 
@@ -130,9 +133,10 @@ def _read_csv(
         rejects_scan=scans,
     )
     try:
-        table = backend.create_table(gen_name("winback_csv"), _numbered(view), temp=True)
+        table = backend.create_table(gen_name("winback_csv"), view, temp=True)
     except duckdb.Error as error:
         raise unreadable_file(label, error) from error
+    table = table.mutate((table.rowid() + 1).name(ROW))
     found = backend.table(errors)
     # One line may break several rules; the header is line 1, so row r stands on line r + 1.
     rejected = found.group_by("file_id", "line").aggregate(

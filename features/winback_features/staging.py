@@ -13,8 +13,9 @@ from ibis.util import gen_name
 
 from winback_features.contracts import TableSpec
 from winback_features.errors import InputError
+from winback_features.functions import trim
 from winback_features.mapping import DIGEST, MappedTable
-from winback_features.rules import Rule, row_rules
+from winback_features.rules import Rule, row_rules, unreadable_flag
 from winback_features.sources import ROW, unreadable_file
 from winback_features.values import Clock, Reading, read, readable
 
@@ -64,28 +65,18 @@ def stage(backend: Any, mapped: MappedTable, spec: TableSpec, clock: Clock, toda
     InputError
         If a column's type cannot hold what the contract asks for, or the source breaks off.
     """
-    table = mapped.table
+    found = _view(backend, "found", _with_text(mapped))
     readings: dict[str, Reading] = {}
     for column in spec.columns:
         if column.name not in mapped.theirs:
             continue
-        found = table[column.name]
-        if not readable(column, found.type()):
-            raise _wrong_type(mapped, spec, column.name, str(found.type()))
-        readings[column.name] = read(column, found, clock)
-    rules = row_rules(spec, readings, today)
-    columns = {
-        c.name: readings[c.name].value if c.name in readings else ibis.null(_null_type(c.kind))
-        for c in spec.columns
-    }
-    zoned = readings[spec.time_column].zoned if spec.time_column else None
-    staged = table.select(
-        ROW,
-        DIGEST,
-        **columns,
-        **_fault(rules, readings),
-        **{ZONED: ibis.null("boolean") if zoned is None else zoned},
-    )
+        value = found[column.name]
+        if not readable(column, value.type()):
+            raise _wrong_type(mapped, spec, column.name, str(value.type()))
+        readings[column.name] = read(column, value, found[_text(column.name)], clock)
+    values = _view(backend, "values", _with_values(found, spec, readings))
+    rules = row_rules(spec, values, readings, today)
+    staged = values.select(ROW, DIGEST, *spec.names, ZONED, **_fault(rules, values))
     try:
         rows = backend.create_table(gen_name(f"winback_staged_{spec.name}"), staged, temp=True)
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
@@ -105,11 +96,41 @@ def _null_type(kind: str) -> str:
     }[kind]
 
 
-def _fault(rules: tuple[Rule, ...], readings: Mapping[str, Reading]) -> dict[str, ibis.Value]:
+def _view(backend: Any, name: str, table: ibis.Table) -> ibis.Table:
+    """Name an intermediate step, so that the next one refers to its columns instead of repeating them."""
+    view: ibis.Table = backend.create_view(gen_name(f"winback_{name}"), table)
+    return view
+
+
+def _text(name: str) -> str:
+    return f"winback_text_{name}"
+
+
+def _with_text(mapped: MappedTable) -> ibis.Table:
+    table = mapped.table
+    return table.mutate(**{_text(c): trim(table[c].cast("string")) for c in mapped.theirs})
+
+
+def _with_values(found: ibis.Table, spec: TableSpec, readings: Mapping[str, Reading]) -> ibis.Table:
+    """Return typed values, what was found as text, and where it cannot be read."""
+    values: dict[str, ibis.Value] = {}
+    for column in spec.columns:
+        reading = readings.get(column.name)
+        values[column.name] = ibis.null(_null_type(column.kind)) if reading is None else reading.value
+        if reading is not None:
+            values[_text(column.name)] = found[_text(column.name)]
+            if reading.unreadable is not None:
+                values[unreadable_flag(column.name)] = reading.unreadable
+    time = readings.get(spec.time_column or "")
+    zoned = ibis.null("boolean") if time is None or time.zoned is None else time.zoned
+    return found.select(ROW, DIGEST, **values, **{ZONED: zoned})
+
+
+def _fault(rules: tuple[Rule, ...], values: ibis.Table) -> dict[str, ibis.Value]:
     index = ibis.cases(
         *((r.broken, ibis.literal(i, "int8")) for i, r in enumerate(rules)), else_=ibis.null("int8")
     )
-    text = ibis.cases(*((r.broken, readings[r.column].text) for r in rules), else_=ibis.null("string"))
+    text = ibis.cases(*((r.broken, values[_text(r.column)]) for r in rules), else_=ibis.null("string"))
     return {FAULT: index, FAULT_TEXT: text}
 
 

@@ -73,8 +73,8 @@ class Tables:
         The engine that holds them.
     orders : ibis.Table
         One row per contact, order and day, its lines summed: ``contact_id, order_id, ordered_at, day, amount,
-        cancelled_on, discount, coupon, is_gift``. Times are the brand's, without a zone. ``amount`` is null where
-        no line has one; ``cancelled_on`` is the day on which a negative order cancelled this one.
+        cancelled_on, discount, coupon, is_gift``. Times are the brand's, without a zone. ``amount`` is null
+        where no line has one; ``cancelled_on`` is the day on which a negative order cancelled this one.
     lines : ibis.Table
         One row per line used: ``contact_id, order_id, day, category, product_id, amount``.
     events : ibis.Table

@@ -12,6 +12,7 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from winback_features.contracts import Column
+from winback_features.functions import instant, wall_clock
 from winback_features.tables import MONEY
 
 NO_VALUE = ("", "nan", "NaN", "NaT", "None", "NULL", "null", "<NA>", "N/A", "#N/A")
@@ -24,17 +25,7 @@ TRUE_WORDS = ("true", "t", "yes", "y", "1", "1.0")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "0.0")
 
 _DATE = r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}"
-_ZONE = r":\d{2}(\.\d+)? ?(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?|[A-Za-z]+/[A-Za-z_/]+)$"
-
-
-@ibis.udf.scalar.builtin(name="timezone")
-def _wall_clock(zone: str, instant: dt.Timestamp(timezone="UTC")) -> dt.timestamp:  # type: ignore[valid-type]
-    """Return what the clocks of a zone show at an instant."""
-
-
-@ibis.udf.scalar.builtin(name="timezone")
-def _instant(zone: str, clock: dt.timestamp) -> dt.Timestamp(timezone="UTC"):  # type: ignore[valid-type]
-    """Return the instant at which the clocks of a zone show a time."""
+_ZONE = r":\d{2}(\.\d+)? ?([Zz]|UTC|GMT|[+-]\d{2}(:?\d{2})?|[A-Za-z]+/[A-Za-z_/]+)$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +44,6 @@ class Reading:
     ----------
     value : ibis.Value
         In the contract's type; null where missing or unreadable.
-    text : ibis.Value
-        As found, for the quarantine.
     unreadable : ibis.Value or None
         Where something was found that cannot be read; None where anything can.
     zoned : ibis.Value or None
@@ -62,7 +51,6 @@ class Reading:
     """
 
     value: ibis.Value
-    text: ibis.Value
     unreadable: ibis.Value | None = None
     zoned: ibis.Value | None = None
 
@@ -79,16 +67,17 @@ def readable(column: Column, kind: dt.DataType) -> bool:
         return True
     match column.kind:
         case "string":
-            return kind.is_numeric() or kind.is_uuid() or kind.is_boolean() and not column.required
+            fits = kind.is_numeric() or kind.is_uuid() or (kind.is_boolean() and not column.required)
         case "timestamp":
-            return kind.is_timestamp() or kind.is_date()
+            fits = kind.is_timestamp() or kind.is_date()
         case "amount" | "number":
-            return kind.is_numeric()
+            fits = kind.is_numeric()
         case "bool":
-            return kind.is_boolean() or kind.is_numeric()
+            fits = kind.is_boolean() or kind.is_numeric()
+    return bool(fits)
 
 
-def read(column: Column, found: ibis.Value, clock: Clock) -> Reading:
+def read(column: Column, found: ibis.Value, text: ibis.Value, clock: Clock) -> Reading:
     """Read one column.
 
     Parameters
@@ -96,14 +85,17 @@ def read(column: Column, found: ibis.Value, clock: Clock) -> Reading:
     column : Column
     found : ibis.Value
         In a type for which :func:`readable` holds.
+    text : ibis.Value
+        The same as text, without blanks at its ends.
     clock : Clock
     """
-    text = found.cast("string")
     match column.kind:
         case "string":
-            return _read_string(column, text)
+            return _read_string(column, found, text)
+        case "timestamp" if found.type().is_string() or found.type().is_null():
+            return _read_written_time(text, clock)
         case "timestamp":
-            return _read_time(found, text, clock)
+            return _read_time(found, clock)
         case "amount" | "number":
             return _read_number(column, found, text)
         case "bool":
@@ -111,69 +103,69 @@ def read(column: Column, found: ibis.Value, clock: Clock) -> Reading:
 
 
 def _absent(text: ibis.Value, words: tuple[str, ...] = NO_VALUE) -> ibis.Value:
-    return text.isnull() | text.strip().isin(words)
+    return text.isnull() | text.isin(words)
 
 
-def _read_string(column: Column, text: ibis.Value) -> Reading:
+def _read_string(column: Column, found: ibis.Value, text: ibis.Value) -> Reading:
     """Keep identifiers exactly as written; trim the rest."""
     if column.name.endswith("_id"):
-        return Reading(ibis.ifelse(_absent(text), ibis.null("string"), text), text)
-    return Reading(text.strip().nullif(""), text)
+        return Reading(ibis.ifelse(_absent(text), ibis.null("string"), found.cast("string")))
+    value = text.nullif("")
+    return Reading(value.upper() if column.name == "currency" else value)
 
 
-def _read_time(found: ibis.Value, text: ibis.Value, clock: Clock) -> Reading:
+def _read_time(found: ibis.Value, clock: Clock) -> Reading:
     kind = found.type()
     if kind.is_date():
-        return Reading(found.cast("timestamp(6)"), text)
-    if kind.is_timestamp():
-        if kind.timezone is not None:
-            return Reading(_wall_clock(clock.brand, found), text)
-        return Reading(_to_brand(found.cast("timestamp(6)"), clock), text)
-    written = text.strip()
-    dated = written.re_search(_DATE)
-    has_clock = written.contains(":")
-    zoned = has_clock & written.upper().re_search(_ZONE.replace("A-Za-z", "A-Z"))
+        return Reading(found.cast("timestamp(6)"))
+    if kind.timezone is not None:
+        return Reading(wall_clock(clock.brand, found))
+    return Reading(_to_brand(found.cast("timestamp(6)"), clock))
+
+
+def _read_written_time(text: ibis.Value, clock: Clock) -> Reading:
+    dated = text.re_search(_DATE)
+    has_clock = text.contains(":")
+    zoned = has_clock & text.re_search(_ZONE)
     # DuckDB wants seconds before a zone, no blank before an offset, and a capital Z.
-    tidy = written.re_replace(r"\s+([+-]\d)", r"\1").re_replace(r"z$", "Z")
+    tidy = text.re_replace(r" +([+-]\d)", r"\1").re_replace(r"z$", "Z")
     tidy = tidy.re_replace(r"([T ]\d{1,2}:\d{2})(Z|[+-])", r"\1:00\2")
-    local = _to_brand(written.try_cast("timestamp(6)"), clock)
     value = ibis.cases(
         (~dated, ibis.null("timestamp(6)")),
-        (zoned, _wall_clock(clock.brand, tidy.try_cast("timestamp('UTC', 6)"))),
-        (has_clock, local),
-        else_=written.try_cast("date").cast("timestamp(6)"),
+        (zoned, wall_clock(clock.brand, tidy.try_cast("timestamp('UTC', 6)"))),
+        (has_clock, _to_brand(text.try_cast("timestamp(6)"), clock)),
+        else_=text.try_cast("date").cast("timestamp(6)"),
     )
-    unreadable = value.isnull() & ~_absent(text)
-    return Reading(value, text, unreadable, ibis.ifelse(has_clock & ~unreadable, zoned, ibis.null("boolean")))
+    return Reading(
+        value, value.isnull() & ~_absent(text), ibis.ifelse(has_clock, zoned, ibis.null("boolean"))
+    )
 
 
 def _to_brand(naive: ibis.Value, clock: Clock) -> ibis.Value:
     if clock.source == clock.brand:
         return naive
-    return _wall_clock(clock.brand, _instant(clock.source, naive))
+    return wall_clock(clock.brand, instant(clock.source, naive))
 
 
 def _read_number(column: Column, found: ibis.Value, text: ibis.Value) -> Reading:
     """Read money as decimal(18, 4); ``NaN`` is no amount, but stands for "no value" in optional columns."""
     target = "float64" if column.name == "value" else MONEY
     if found.type().is_string():
-        number = text.strip().try_cast(target)
-        words = tuple(w for w in NO_VALUE if w.lower() != "nan" or column.kind != "amount")
-        absent = _absent(text, words)
-    elif found.type().is_floating():
-        number = found.try_cast(target)
-        absent = found.isnull() if column.kind == "amount" else found.isnull() | found.isnan()
+        number = text.try_cast(target)
+        absent = _absent(text, tuple(w for w in NO_VALUE if w.lower() != "nan" or column.kind != "amount"))
     else:
         number = found.try_cast(target)
         absent = found.isnull()
+        if found.type().is_floating() and column.kind != "amount":
+            absent = absent | found.isnan()
     if target == "float64":
         number = ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
-    return Reading(number, text, number.isnull() & ~absent)
+    return Reading(number, number.isnull() & ~absent)
 
 
 def _read_bool(text: ibis.Value) -> Reading:
-    word = text.strip().lower()
+    word = text.lower()
     value = ibis.cases(
         (word.isin(TRUE_WORDS), True), (word.isin(FALSE_WORDS), False), else_=ibis.null("boolean")
     )
-    return Reading(value, text, value.isnull() & ~_absent(text))
+    return Reading(value, value.isnull() & ~_absent(text))
