@@ -47,7 +47,7 @@ layers: $(VENV)/.installed-test  ## import-linter: imports point one way
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.installed-test  ## hold the documents against the code: commands, settings, features, links
-	$(BIN)/python -m pytest -q tests/repo -k "docs" $(ARGS)
+	$(BIN)/python -m pytest -q $(wildcard tests/repo/test_docs_*.py) $(ARGS)
 
 bench: $(VENV)/.installed-run  ## the benchmark table; ARGS="--data FOLDER" for your own sets
 	$(BIN)/python benchmarks/run.py $(ARGS)
