@@ -1,0 +1,122 @@
+"""``winback models``: what is registered, and which version scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from winback_serving.commands.common import config_option, output_options
+from winback_serving.output import Output
+from winback_serving.settings import Settings
+from winback_training import registry
+from winback_training.versions import ModelVersion, Promotion
+
+SHOWN = ("active.auc", "active.brier", "active.brier_skill")
+DIGITS = 12
+
+
+@click.group()
+def models() -> None:
+    """List, show, promote or roll back registered models."""
+
+
+@models.command("list")
+@config_option
+@output_options
+def list_models(settings: Settings, out: Output) -> None:
+    """List the registered versions, newest first."""
+    found = registry.list_versions(**_place(settings))
+    fields = {"command": "models list", "models": [version.as_dict() for version in found]}
+    out.result(fields, lambda console: _show_list(console, found))
+
+
+@models.command("show")
+@click.argument("version", required=False)
+@config_option
+@output_options
+def show_model(version: str | None, settings: Settings, out: Output) -> None:
+    """Show one version (a number or an alias), the champion when none is named."""
+    found = registry.show(version, **_place(settings))
+    out.result(
+        {"command": "models show", "model": found.as_dict()}, lambda console: _show_one(console, found)
+    )
+
+
+@models.command("promote")
+@click.argument("version", required=False)
+@click.option("--force", is_flag=True, help="Promote against the gate; its reasons are recorded.")
+@config_option
+@output_options
+def promote_model(version: str | None, force: bool, settings: Settings, out: Output) -> None:
+    """Make a version the champion if the gate lets it, the candidate when none is named.
+
+    Ends with exit code 3 when the gate refuses.
+    """
+    done = registry.promote(version, gate=settings.gate, force=force, **_place(settings))
+    for reason in done.reasons:
+        out.warn(f"Forced against the gate: {reason}")
+    _report(out, "models promote", done)
+
+
+@models.command("rollback")
+@config_option
+@output_options
+def rollback_model(settings: Settings, out: Output) -> None:
+    """Make the previous champion the champion again."""
+    _report(out, "models rollback", registry.rollback(**_place(settings)))
+
+
+def _place(settings: Settings) -> dict[str, str]:
+    return {"tracking_uri": settings.tracking_uri, "model_name": settings.training.model_name}
+
+
+def _report(out: Output, command: str, done: Promotion) -> None:
+    text = f"Version {done.champion} is the champion" + ("." if done.changed else " already.")
+    if done.changed and done.previous:
+        text += f" Before it was version {done.previous}."
+    out.result({"command": command, **done.as_dict()}, lambda console: console.print(text))
+
+
+def _show_list(console: Console, found: tuple[ModelVersion, ...]) -> None:
+    if not found:
+        console.print("No model is registered. `winback train` registers one.")
+        return
+    table = Table(
+        "version", "alias", "as of", "days", "AUC", "Brier", "skill", "gate", box=None, pad_edge=False
+    )
+    for version in found:
+        metrics = [_metric(version, name) for name in SHOWN]
+        table.add_row(
+            version.version,
+            ", ".join(version.aliases),
+            str(version.as_of or ""),
+            str(version.horizon_days or ""),
+            *metrics,
+            version.gate.partition(":")[0],
+        )
+    console.print(table)
+
+
+def _show_one(console: Console, version: ModelVersion) -> None:
+    console.print(f"Version {version.version} {', '.join(version.aliases)}".rstrip())
+    about: dict[str, Any] = {
+        "trained for": version.as_of,
+        "horizon": f"{version.horizon_days} days",
+        "registered": version.created_at,
+        "gate": version.gate or "never promoted",
+        "digest": version.digest[:DIGITS],
+        "MLflow run": version.run_id,
+    }
+    for title, values in (("", about), ("Forward tests", version.metrics), ("Parameters", version.params)):
+        table = Table(title, "", box=None, pad_edge=False, show_header=bool(title))
+        for name, value in values.items():
+            table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
+        console.print(table)
+
+
+def _metric(version: ModelVersion, name: str) -> str:
+    value = version.metrics.get(name)
+    return "–" if value is None else f"{value:.4f}"

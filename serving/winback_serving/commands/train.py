@@ -1,0 +1,126 @@
+"""``winback train``: fit, test forward, log and register."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import date, timedelta
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from winback_features.engine import open_engine
+from winback_features.ingest import ingest
+from winback_features.reports import IngestReport
+from winback_models.charts import MODEL_LABELS
+from winback_models.config import ScoreConfig
+from winback_serving.commands.common import as_of_option, config_option, output_options, today
+from winback_serving.horizon import learn_horizon
+from winback_serving.output import Output
+from winback_serving.settings import Settings
+from winback_training.gate import GateVerdict, check_gate
+from winback_training.tracking import log_training
+from winback_training.train import TrainingResult
+from winback_training.train import train as fit_and_test
+from winback_training.versions import RegisteredVersion
+
+METRICS = {"auc": "AUC", "brier": "Brier", "brier_skill": "skill", "log_loss": "log-loss", "bias": "bias"}
+
+
+@click.command()
+@config_option
+@as_of_option("Use only what happened before this day; the day after the newest order when absent.")
+@output_options
+def train(settings: Settings, as_of: date | None, out: Output) -> None:
+    """Fit, test forward in time, and register a candidate model.
+
+    The candidate scores nothing before `winback models promote` makes it the champion.
+    """
+    with out.working() as work, open_engine(settings.engine) as backend:
+        work.say("Reading and checking the inputs")
+        now = today(settings)
+        tables = ingest(backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir)
+        day = as_of or default_day(tables.report, now)
+        horizon = learn_horizon(tables, day) if settings.horizon_auto else None
+        if horizon:
+            work.say(f"Horizon: {horizon.days} days ({horizon.reason})")
+        score = replace(settings.score, horizon_days=horizon.days) if horizon else settings.score
+        work.say(f"Training for {day}, {score.horizon_days} days ahead")
+        result = fit_and_test(tables, day, score, settings.training, work.say)
+        work.say("Logging and registering the candidate")
+        registered = log_training(
+            result,
+            tracking_uri=settings.tracking_uri,
+            model_name=settings.training.model_name,
+            settings=dict(flat_settings(settings, score)),
+            artifact_root=settings.artifact_root,
+            score=score,
+        )
+    summary = result.evaluation.summary()
+    verdict = check_gate(summary, settings.gate)
+    for notice in result.notices:
+        out.warn(notice)
+    fields: dict[str, Any] = {
+        "command": "train",
+        "as_of": day,
+        "horizon_days": score.horizon_days,
+        "model": {"name": settings.training.model_name, **asdict(registered)},
+        "evaluation": summary,
+        "gate": asdict(verdict),
+        "notices": result.notices,
+    }
+    out.result(fields, lambda console: show_training(console, result, registered, verdict))
+
+
+def default_day(report: IngestReport, now: date) -> date:
+    """Return the day after the newest order, and not later than today."""
+    newest = report["orders"].last_day
+    return now if newest is None else min(now, newest + timedelta(days=1))
+
+
+def flat_settings(settings: Settings, score: ScoreConfig) -> Iterator[tuple[str, Any]]:
+    """Yield ``section.key`` and value of what a training depends on."""
+    parts: dict[str, Any] = {
+        "brand": settings.brand,
+        "score": score,
+        "training": settings.training,
+        "gate": settings.gate,
+    }
+    for section, config in parts.items():
+        for key, value in asdict(config).items():
+            if key != "tracking_uri":
+                yield f"{section}.{key}", value
+
+
+def show_training(
+    console: Console, result: TrainingResult, registered: RegisteredVersion, verdict: GateVerdict
+) -> None:
+    """Print the forward test on the active base, and what the gate will say."""
+    active = result.evaluation.summary().get("populations", {}).get("active", {})
+    if active:
+        days = ", ".join(str(day) for day in result.evaluation.origins)
+        console.print(f"Forward tests on the active base, mean over {days}:\n", soft_wrap=True)
+        console.print(_metrics_table(active))
+    version = registered.version
+    console.print(f"\nRegistered as version {version}, the candidate.")
+    if verdict.passed:
+        console.print(f"[green]The gate lets it pass.[/] Next: winback models promote {version}")
+    else:
+        console.print("[yellow]The gate would refuse it:[/]")
+        for reason in verdict.reasons:
+            console.print(f"  {escape(reason)}", soft_wrap=True)
+
+
+def _metrics_table(active: Mapping[str, Mapping[str, float | None]]) -> Table:
+    table = Table("model", box=None, pad_edge=False)
+    for title in METRICS.values():
+        table.add_column(title, justify="right")
+    for model in [*(m for m in MODEL_LABELS if m in active), *sorted(set(active) - set(MODEL_LABELS))]:
+        values = (active[model].get(key) for key in METRICS)
+        cells = ("–" if v is None or math.isnan(v) else f"{v:.4f}" for v in values)
+        table.add_row(MODEL_LABELS.get(model, model), *cells, style="bold" if model == "winback" else "")
+    return table
