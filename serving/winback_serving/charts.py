@@ -231,7 +231,7 @@ def _moment(name: str, day: date, *, right: bool) -> alt.LayerChart | alt.FacetC
 def bare(chart: alt.LayerChart) -> alt.TopLevelMixin:
     """Return another module's chart fit for the report: no title of its own, no background, legend below."""
     result: alt.TopLevelMixin = chart.properties(
-        title=alt.Undefined, background="transparent", padding=4
+        title="", background="transparent", padding=4
     ).configure_legend(
         orient="bottom",
         columns=3,

@@ -181,7 +181,7 @@ def _next_commands(home: Path, run: PublishedRun) -> list[tuple[str, str]]:
 
 
 def _program(name: str) -> str:
-    """Return how to call a program of this environment from here: by name where that finds it, else by path."""
+    """Return how a program of this environment is called from here: by name, or by path if need be."""
     beside = Path(sys.executable).with_name(name)
     found = shutil.which(name)
     if found and Path(found).resolve() == beside.resolve():
