@@ -9,12 +9,27 @@ import ibis
 
 from winback_features.contact_features import contact_features
 from winback_features.dictionary import FEATURES, Feature
-from winback_features.engagement_features import engagement_features
+from winback_features.engagement_features import (
+    activity_features,
+    loyalty_features,
+    response_features,
+    send_features,
+)
 from winback_features.expressions import join_contacts
-from winback_features.purchase_features import purchase_features, season
+from winback_features.purchase_features import assortment_features, purchase_features, season
 
 if TYPE_CHECKING:
     from winback_features.tables import Tables
+
+PARTS = (
+    purchase_features,
+    assortment_features,
+    activity_features,
+    send_features,
+    response_features,
+    loyalty_features,
+)
+"""What is joined to the contacts: functions of (tables, as_of), each one row per contact at most."""
 
 
 def _column(table: ibis.Table, feature: Feature) -> Any:
@@ -42,8 +57,7 @@ def build_features(tables: Tables, as_of: date) -> ibis.Table:
         contact with an order, an event or a contact row before ``as_of``, ordered by contact; without those
         erased or opposed to profiling by then. A lazy expression: nothing is computed until it is executed.
     """
-    contacts = contact_features(tables, as_of)
-    t = join_contacts(contacts, purchase_features(tables, as_of))
-    t = engagement_features(tables, t, as_of).mutate(**season(as_of))
+    facts = (part(tables, as_of) for part in PARTS)
+    t = join_contacts(contact_features(tables, as_of), *facts).mutate(**season(as_of))
     columns = {feature.name: _column(t, feature) for feature in FEATURES}
     return t.select("contact_id", **columns).order_by("contact_id")

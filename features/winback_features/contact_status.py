@@ -151,15 +151,14 @@ def build_contact_status(tables: Tables, as_of: date) -> ibis.Table:
     contacts = contacts.select(
         "contact_id", *PROFILE, *CONSENTS, "email_status", "is_staff", in_contacts=ibis.literal(value=True)
     )
-    t = known_contacts(tables, as_of).select("contact_id")
-    for facts in (
+    t = join_contacts(
+        known_contacts(tables, as_of).select("contact_id"),
         contacts,
         withdrawn_contacts(tables, as_of),
         delivery_status(tables, as_of),
         recent_contact(tables, as_of),
         send_time(tables, as_of),
-    ):
-        t = join_contacts(t, facts)
+    )
     columns: dict[str, Any] = {name: t[name] for name in COLUMNS if name not in ("hard_bounced", "has_email")}
     for consent, channel in CONSENTS.items():
         left = t[f"left_{channel}"].fill_null(False)

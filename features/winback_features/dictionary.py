@@ -368,3 +368,7 @@ def markdown_table() -> str:
         return f"| {' | '.join(cells)} |"
 
     return "\n".join((head, *map(row, FEATURES)))
+
+
+if __name__ == "__main__":
+    print(markdown_table())  # noqa: T201 - the one job of running this module

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from winback_features.contracts import OTHER_KIND, SEND_CHANNELS
-from winback_features.expressions import facts_before, join_contacts, ratio
+from winback_features.expressions import facts_before, ratio
 from winback_features.facts import purchase_orders
 
 if TYPE_CHECKING:
@@ -144,24 +144,3 @@ def activity_features(tables: Tables, as_of: date) -> ibis.Table:
         days_since_activity=days.age.min(),
     )
     return t.mutate(activity_trend=ratio(t.active_days_30d * 3, t.active_days_90d))
-
-
-def engagement_features(tables: Tables, contacts: ibis.Table, as_of: date) -> ibis.Table:
-    """Join all engagement features to ``contacts``.
-
-    Parameters
-    ----------
-    tables : Tables
-    contacts : ibis.Table
-        With ``contact_id``; the rows of the result.
-    as_of : date
-
-    Returns
-    -------
-    ibis.Table
-        ``contacts`` and the features of group ``engagement``; null where nothing is known, counts too.
-    """
-    t = join_contacts(contacts, activity_features(tables, as_of))
-    t = join_contacts(t, send_features(tables, as_of))
-    t = join_contacts(t, response_features(tables, as_of))
-    return join_contacts(t, loyalty_features(tables, as_of))

@@ -37,10 +37,27 @@ def ratio(numerator: Any, denominator: Any) -> Any:
     return numerator.cast("float64") / denominator.cast("float64").nullif(0.0)
 
 
-def join_contacts(left: ibis.Table, right: ibis.Table) -> ibis.Table:
-    """Left-join two tables on ``contact_id``, keeping one such column."""
-    joined = left.left_join(right, "contact_id")
-    return joined.drop("contact_id_right") if "contact_id_right" in joined.columns else joined
+def join_contacts(contacts: ibis.Table, *facts: ibis.Table) -> ibis.Table:
+    """Left-join tables to ``contacts`` on ``contact_id``, in one join, so that engines plan it once.
+
+    Parameters
+    ----------
+    contacts : ibis.Table
+        The rows of the result.
+    *facts : ibis.Table
+        Each with at most one row per ``contact_id``, and column names of its own.
+
+    Returns
+    -------
+    ibis.Table
+        The columns of all, ``contact_id`` once.
+    """
+    joined, keys = contacts, []
+    for number, table in enumerate(facts):
+        keys.append(f"contact_id_{number}")
+        table = table.rename({keys[-1]: "contact_id"})
+        joined = joined.left_join(table, contacts.contact_id == table[keys[-1]])
+    return joined.drop(*keys)
 
 
 def mode_key(count: Any, value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from winback_features.expressions import cut, facts_before, join_contacts, ratio
+from winback_features.expressions import cut, facts_before, ratio
 from winback_features.facts import purchase_orders
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _gap_features(t: ibis.Table) -> dict[str, Any]:
     }
 
 
-def category_features(tables: Tables, as_of: date) -> ibis.Table:
+def assortment_features(tables: Tables, as_of: date) -> ibis.Table:
     """Count the categories bought, and name the one with most money on the last purchase day.
 
     Only lines of purchases count, so a cancelled order leaves no category.
@@ -202,7 +202,7 @@ def purchase_features(tables: Tables, as_of: date) -> ibis.Table:
     -------
     ibis.Table
         ``contact_id`` and the features of group ``purchase`` in `winback_features.dictionary.FEATURES`, but
-        for `season`.
+        for those of `season` and `assortment_features`.
 
     References
     ----------
@@ -213,7 +213,7 @@ def purchase_features(tables: Tables, as_of: date) -> ibis.Table:
     t = _totals(daily_purchases(classified_orders(tables, as_of)))
     returned = (-t.returned).fill_null(0)
     kept = ("purchase_days", "gap_median", "gap_max", "gap_last", "orders", "zero_orders", "returns")
-    t = t.select(
+    return t.select(
         "contact_id",
         *kept,
         *(f"purchase_days_{w}d" for w in DAY_WINDOWS),
@@ -235,4 +235,3 @@ def purchase_features(tables: Tables, as_of: date) -> ibis.Table:
         coupon_share=ratio(t.coupons, t.coupon_known),
         gift_share=ratio(t.gifts, t.gift_known),
     )
-    return join_contacts(t, category_features(tables, as_of))

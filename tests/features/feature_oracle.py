@@ -1,10 +1,11 @@
-"""An independent oracle: every feature once more, from its description, in plain Python loops over one contact."""
+"""An independent oracle: every feature once more, from its description, in plain Python, one by one."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from datetime import date, datetime, time
+from itertools import pairwise
 
 CHANNELS = ("email", "sms", "push", "direct_mail")
 
@@ -60,7 +61,7 @@ def _purchases(orders, lines, as_of):
     for day in days:
         known = [o["amount"] for o in bought if o["day"] == day and o["amount"] is not None]
         spend[day] = sum(known) if known else None
-    gaps = [(b - a).days for a, b in zip(days, days[1:], strict=False)]
+    gaps = [(b - a).days for a, b in pairwise(days)]
     silence = (as_of - days[-1]).days if days else None
     f["purchase_days"] = len(days)
     f["frequency"] = len(days) - 1 if days else None
@@ -79,7 +80,7 @@ def _purchases(orders, lines, as_of):
         f[f"silence_over_gap_{name}"] = silence / f[f"gap_{name}"] if gaps else None
     f["regularity_k"] = None
     if len(gaps) > 1:
-        mixes = [a / (a + b) for a, b in zip(gaps, gaps[1:], strict=False)]
+        mixes = [a / (a + b) for a, b in pairwise(gaps)]
         v = (sum((m - 0.5) ** 2 for m in mixes) + 4 / 12) / (len(mixes) + 4)
         f["regularity_k"] = (1 - 4 * v) / (8 * v)
     for w in (7, 14, 30, 60, 90, 180, 365):

@@ -1,4 +1,4 @@
-"""Small shops for the feature tests: clean tables in DuckDB, rows as plain dictionaries, strategies for hypothesis."""
+"""Small shops for the feature tests: clean tables in DuckDB, rows as dictionaries, hypothesis strategies."""
 
 from __future__ import annotations
 
@@ -160,73 +160,88 @@ def forget_after(shop: Shop, as_of: date) -> Shop:
     )
 
 
-def random_shop(seed: int, contacts: int = 40, start: date = date(2023, 1, 1), days: int = 500) -> Shop:
-    """Draw an untidy shop: cancellations, returns, zero and unknown amounts, ties, machines, odd contacts."""
-    draw = random.Random(seed)
-    shop = Shop()
+class RandomShop:
+    """Draws an untidy shop: cancellations, returns, zero and unknown amounts, ties, machines."""
 
-    def a_day() -> date:
-        return start + timedelta(days=draw.randrange(days))
+    def __init__(self, seed: int, start: date = date(2023, 1, 1), days: int = 500) -> None:
+        self.draw, self.start, self.days = random.Random(seed), start, days
+        self.shop = Shop()
 
-    def a_time() -> time:
-        return draw.choice([time(), time(draw.randrange(24), draw.choice([0, 30])), time(8), time(20, 15)])
+    def day(self) -> date:
+        return self.start + timedelta(days=self.draw.randrange(self.days))
 
-    def maybe(value, share=0.5):
-        return value if draw.random() < share else None
+    def time(self) -> time:
+        some = time(self.draw.randrange(24), self.draw.choice([0, 30]))
+        return self.draw.choice([time(), some, time(8), time(20, 15)])
 
-    def a_moment():
-        return datetime.combine(a_day(), a_time())
+    def maybe(self, value, share=0.5):
+        return value if self.draw.random() < share else None
 
+    def moment(self) -> datetime:
+        return datetime.combine(self.day(), self.time())
+
+    def add_order(self, contact: str, number: int) -> None:
+        draw = self.draw
+        amount = draw.choice([None, 0, 5, 5, 12.3456, 80, draw.randrange(1, 9999) / 100, -7.5])
+        made = order(contact, self.day(), amount, self.time(), order_id=f"{contact}/{number}")
+        made |= {
+            "discount": draw.choice([None, Decimal(0), Decimal("1.5")]),
+            "coupon": draw.choice([None, True, False]),
+            "is_gift": draw.choice([None, True, False]),
+        }
+        self.shop.orders.append(made)
+        if amount and amount > 0 and draw.random() < 0.15:
+            made["cancelled_on"] = made["day"] + timedelta(days=draw.randrange(30))
+            back = order(contact, made["cancelled_on"], -amount, self.time(), order_id=f"{contact}/{number}-")
+            self.shop.orders.append(back)
+        shares = draw.choice([1, 1, 2, 3])
+        part = None if made["amount"] is None else (made["amount"] / shares).quantize(Decimal("0.0001"))
+        for _ in range(shares):
+            line = {k: made[k] for k in ("contact_id", "order_id", "day")} | {"amount": part}
+            self.shop.lines.append(
+                line | {"category": draw.choice([None, "tea", "cups", "Tea", "zoo", "ábc"])}
+            )
+
+    def add_event(self, contact: str) -> None:
+        extra = ["email_sent", "email_sent", "email_click", "loyalty_points", "quiz"]
+        kind = self.draw.choice([*EVENT_KINDS, *extra])
+        value = self.draw.choice([None, 10.0, 25.0, 25.0]) if kind == "loyalty_points" else None
+        machine = self.draw.random() < 0.2
+        self.shop.events.append(event(contact, self.day(), kind, self.time(), value=value, machine=machine))
+
+    def add_profile(self, contact: str) -> None:
+        draw = self.draw
+        self.shop.contacts.append(
+            {
+                "contact_id": contact,
+                "email": self.maybe(f"{contact}@example.org", 0.8),
+                "first_name": self.maybe("Ada"),
+                "created_at": self.maybe(self.moment(), 0.7),
+                "acquisition_source": draw.choice([None, "shop", "ad"]),
+                "consent_email": draw.choice([None, True, False]),
+                "consent_post": draw.choice([None, True, False]),
+                "email_status": draw.choice([None, "ok", "hard_bounced", "soft_bounced"]),
+                "objected_profiling_at": self.maybe(self.moment(), 0.1),
+                "erased_at": self.maybe(self.moment(), 0.1),
+                "is_staff": draw.choice([None, True, False]),
+            }
+        )
+
+
+def random_shop(seed: int, contacts: int = 40) -> Shop:
+    """Return the shop that `RandomShop` draws from ``seed``."""
+    made = RandomShop(seed)
     for i in range(contacts):
         contact = f"{i:05d}"
-        for j in range(draw.choice([0, 1, 1, 2, 3, 5, 12, 30])):
-            day = a_day()
-            amount = draw.choice([None, 0, 5, 5, 12.3456, 80, draw.randrange(1, 9999) / 100, -7.5])
-            made = order(contact, day, amount, a_time(), order_id=f"{contact}/{j}")
-            made |= {
-                "discount": draw.choice([None, Decimal(0), Decimal("1.5")]),
-                "coupon": draw.choice([None, True, False]),
-                "is_gift": draw.choice([None, True, False]),
-            }
-            shop.orders.append(made)
-            if amount and amount > 0 and draw.random() < 0.15:
-                back = day + timedelta(days=draw.randrange(30))
-                made["cancelled_on"] = back
-                shop.orders.append(order(contact, back, -amount, a_time(), order_id=f"{contact}/{j}-"))
-            shares = draw.choice([1, 1, 2, 3])
-            for _ in range(shares):
-                part = (
-                    None if made["amount"] is None else (made["amount"] / shares).quantize(Decimal("0.0001"))
-                )
-                category = draw.choice([None, "tea", "cups", "Tea", "zoo", "ábc"])
-                line = {k: made[k] for k in ("contact_id", "order_id", "day")}
-                shop.lines.append(line | {"category": category, "amount": part})
-        kinds = [*EVENT_KINDS, "email_sent", "email_sent", "email_click", "loyalty_points", "quiz"]
-        for _ in range(draw.choice([0, 0, 3, 40])):
-            kind = draw.choice(kinds)
-            value = draw.choice([None, 10.0, 25.0, 25.0]) if kind == "loyalty_points" else None
-            shop.events.append(
-                event(contact, a_day(), kind, a_time(), value=value, machine=draw.random() < 0.2)
-            )
-        if draw.random() < 0.7:
-            shop.contacts.append(
-                {
-                    "contact_id": contact,
-                    "email": maybe(f"{contact}@example.org", 0.8),
-                    "first_name": maybe("Ada"),
-                    "created_at": maybe(a_moment(), 0.7),
-                    "acquisition_source": draw.choice([None, "shop", "ad"]),
-                    "consent_email": draw.choice([None, True, False]),
-                    "consent_post": draw.choice([None, True, False]),
-                    "email_status": draw.choice([None, "ok", "hard_bounced", "soft_bounced"]),
-                    "objected_profiling_at": maybe(a_moment(), 0.1),
-                    "erased_at": maybe(a_moment(), 0.1),
-                    "is_staff": draw.choice([None, True, False]),
-                }
-            )
-    draw.shuffle(shop.orders)
-    draw.shuffle(shop.events)
-    return shop
+        for number in range(made.draw.choice([0, 1, 1, 2, 3, 5, 12, 30])):
+            made.add_order(contact, number)
+        for _ in range(made.draw.choice([0, 0, 3, 40])):
+            made.add_event(contact)
+        if made.draw.random() < 0.7:
+            made.add_profile(contact)
+    made.draw.shuffle(made.shop.orders)
+    made.draw.shuffle(made.shop.events)
+    return made.shop
 
 
 def cdnow_sample() -> Shop:
@@ -262,7 +277,7 @@ def small_shops(draw) -> Shop:
                         times,
                         st.sampled_from([None, True, False]),
                     ),
-                    max_size=12,
+                    max_size=30,
                 )
             )
         )
@@ -283,7 +298,7 @@ def small_shops(draw) -> Shop:
     events = [
         event(contact, day, kind, at, value=value, machine=machine)
         for contact, day, kind, at, value, machine in draw(
-            st.lists(st.tuples(ids, days_of_year, kinds, times, values, st.booleans()), max_size=12)
+            st.lists(st.tuples(ids, days_of_year, kinds, times, values, st.booleans()), max_size=30)
         )
     ]
     moments = st.none() | st.builds(datetime.combine, days_of_year, times)

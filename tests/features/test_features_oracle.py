@@ -40,7 +40,7 @@ def test_random_shops_agree_with_the_oracle(shop_engine, seed, as_of):
 
 def test_random_shops_reach_every_feature(shop_engine):
     rows = [
-        row for s in range(1, 7) for row in rows_of(shop_engine.features(random_shop(s), CUTS[2])).values()
+        row for s in range(1, 9) for row in rows_of(shop_engine.features(random_shop(s), CUTS[2])).values()
     ]
     for feature in FEATURES:
         values = {row[feature.name] for row in rows}

@@ -1,0 +1,141 @@
+"""Contact status: consent, bounces, withdrawals, open carts and the hour at which a contact is there."""
+
+from datetime import date, datetime, time, timedelta
+
+import pytest
+from feature_shop import Shop, event, order, random_shop, rows_of
+
+from winback_features.contact_status import COLUMNS, CONSENTS, PROFILE, build_contact_status
+
+CUT = date(2024, 5, 1)
+
+
+def ago(days: int) -> date:
+    return CUT - timedelta(days=days)
+
+
+def status(engine, **tables) -> dict[str, dict]:
+    return rows_of(engine.status(Shop(**tables), CUT))
+
+
+def test_every_known_contact_has_one_row_with_all_columns(shop_engine):
+    shop = random_shop(3)
+    table, features = shop_engine.status(shop, CUT), shop_engine.features(shop, CUT)
+    assert tuple(table.column_names) == COLUMNS
+    ids = table["contact_id"].to_pylist()
+    assert ids == sorted(set(ids))
+    scored = {r["contact_id"] for r in table.to_pylist() if not (r["erased"] or r["objected_profiling"])}
+    assert scored == set(features["contact_id"].to_pylist()) < set(ids)
+
+
+def test_a_buyer_without_a_contact_row_is_unknown_not_refused(shop_engine):
+    row = status(shop_engine, orders=[order("a", ago(3))])["a"]
+    assert (
+        row["in_contacts"]
+        is row["hard_bounced"]
+        is row["erased"]
+        is row["is_staff"]
+        is row["has_email"]
+        is False
+    )
+    assert all(row[consent] is None for consent in CONSENTS)
+
+
+@pytest.mark.parametrize("kind", ["unsubscribe", "email_complaint"])
+def test_leaving_a_channel_withdraws_its_consent(shop_engine, kind):
+    contacts = [{"contact_id": c, "consent_email": True, "consent_sms": True, "email": "x"} for c in "ab"]
+    events = [event("a", ago(3), kind), event("b", CUT, kind)]
+    rows = status(shop_engine, contacts=contacts, events=events)
+    assert (rows["a"]["consent_email"], rows["a"]["consent_sms"]) == (False, True)
+    assert rows["a"]["complained"] == (kind == "email_complaint")
+    assert rows["b"]["consent_email"] is True
+    assert rows["b"]["complained"] is False
+
+
+def test_an_unsubscribe_may_name_another_channel(shop_engine):
+    events = [event("a", ago(3), "unsubscribe", channel="direct_mail")]
+    row = status(shop_engine, events=events)["a"]
+    assert (row["consent_post"], row["consent_email"]) == (False, None)
+
+
+def test_bounces(shop_engine):
+    soft, sent, opened = "email_bounce_soft", "email_sent", "email_open"
+    events = [
+        event("hard", ago(9), "email_bounce_hard"),
+        *(
+            event("row", ago(d), kind)
+            for d, kind in [(9, soft), (8, opened), (7, sent), (6, soft), (5, soft)]
+        ),
+    ]
+    contacts = [
+        {"contact_id": "marked", "email_status": "hard_bounced"},
+        {"contact_id": "fine", "email_status": "ok"},
+    ]
+    rows = status(shop_engine, events=events, contacts=contacts)
+    assert {c for c, row in rows.items() if row["hard_bounced"]} == {"hard", "marked"}
+    assert {c: row["soft_bounces_in_a_row"] for c, row in rows.items()} == {
+        "fine": 0,
+        "hard": 0,
+        "marked": 0,
+        "row": 2,
+    }
+
+
+def test_withdrawals_count_before_the_cut_only(shop_engine):
+    past, cut = datetime.combine(ago(1), time(23)), datetime.combine(CUT, time())
+    profile = {"email": "a@example.org", "first_name": "Ada", "is_staff": True}
+    contacts = [
+        {"contact_id": "erased", "erased_at": past} | profile,
+        {"contact_id": "opposed", "objected_profiling_at": past} | profile,
+        {"contact_id": "later", "erased_at": cut, "objected_profiling_at": cut} | profile,
+    ]
+    rows = status(shop_engine, contacts=contacts)
+    assert [c for c, row in rows.items() if row["erased"]] == ["erased"]
+    assert [c for c, row in rows.items() if row["objected_profiling"]] == ["opposed"]
+    assert all(rows["erased"][name] is None for name in PROFILE)
+    assert rows["later"]["first_name"] == rows["opposed"]["first_name"] == "Ada"
+    assert set(rows_of(shop_engine.features(Shop(contacts=contacts), CUT))) == {"later"}
+
+
+def test_a_cart_is_open_until_something_is_bought(shop_engine):
+    events = [event(c, ago(4), "cart_add") for c in ("open", "closed", "same", "before", "zero")]
+    orders = [
+        order("closed", ago(2)),
+        order("same", ago(4)),
+        order("before", ago(5)),
+        order("zero", ago(2), 0),
+    ]
+    rows = status(shop_engine, events=events, orders=orders)
+    assert {c: r["cart_open_days"] for c, r in rows.items()} == {
+        "open": 4,
+        "closed": None,
+        "same": None,
+        "before": 4,
+        "zero": 4,
+    }
+
+
+def test_send_time_prefers_clicks_and_breaks_ties_downwards(shop_engine):
+    monday = date(2024, 4, 1)
+    events = [
+        event("clicks", monday, "email_click", time(20)),
+        event("clicks", monday + timedelta(days=1), "site_visit", time(9, 59)),
+        event("clicks", monday + timedelta(days=2), "email_open", time(3)),
+        event("clicks", monday + timedelta(days=2), "email_click", time(3), machine=True),
+    ]
+    orders = [
+        order("clicks", monday + timedelta(days=5), at=time(15)),
+        *(order("buys", monday + timedelta(days=d), at=time(17, 5)) for d in (6, 13, 1)),
+        order("dated", monday, at=time()),
+    ]
+    rows = status(shop_engine, events=events, orders=orders)
+    found = {c: (r["send_weekday"], r["send_hour"], r["send_time_n"]) for c, r in rows.items()}
+    assert found == {"clicks": (0, 9, 2), "buys": (6, 17, 3), "dated": (0, None, 1)}
+
+
+def test_without_a_contacts_table_an_address_is_unknown(shop_engine):
+    from dataclasses import replace
+
+    shop_engine.load(Shop([order("a", ago(3))]))
+    tables = replace(shop_engine.tables, has_contacts=False)
+    assert build_contact_status(tables, CUT).has_email.to_pyarrow().to_pylist() == [None]
