@@ -85,11 +85,10 @@ def _collapse(
 def _fit_once(
     kind: BtydKind, penalizer: float, x: Array, t_x: Array, T: Array, n: Array
 ) -> tuple[tuple[float, ...], float] | None:
-    """Return (parameters, log-likelihood) of the best start, or None without a sane minimum."""
+    """Return (parameters, log-likelihood) of the first start that ends at a sane minimum, or None."""
     likelihood, value_and_grad = _lifetimes_likelihood(kind)
     data = (x, t_x, T, n, penalizer)
     limit = np.log(BOUND)
-    best: Any = None
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # overflow on the optimiser's way; the end point is checked below
         for start in STARTS:
@@ -102,13 +101,11 @@ def _fit_once(
                 bounds=[(-limit, limit)] * 4,
                 options={"ftol": 1e-13, "gtol": 1e-7, "maxiter": 500},
             )
-            if np.isfinite(found.fun) and (best is None or found.fun < best.fun - 1e-9):
-                best = found
-        inside = best is not None and bool(np.all(np.abs(best.x) < limit - 0.7))
-        if not inside or np.max(np.abs(best.jac)) > 1e-3:
-            return None
-        plain = -float(likelihood(best.x, x, t_x, T, n, 0.0)) * float(n.sum())
-    return tuple(float(p) for p in np.exp(best.x)), plain
+            sane = np.isfinite(found.fun) and np.abs(found.x).max() < limit - 0.7
+            if sane and np.abs(found.jac).max() < 1e-3:
+                plain = -float(likelihood(found.x, x, t_x, T, n, 0.0)) * float(n.sum())
+                return tuple(float(p) for p in np.exp(found.x)), plain
+    return None
 
 
 def _lifetimes_likelihood(kind: BtydKind) -> tuple[Any, Any]:

@@ -24,7 +24,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import SplineTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
 from winback_models.btyd import Array
 from winback_models.design import Design, Matrix, log_odds
@@ -118,8 +118,8 @@ def fit_members(design: Design, slices: Sequence[Slice], seed: int) -> dict[str,
     """Fit the learned members on the person-periods of all slices together."""
     x, y = _stack(design, slices)
     boosting = HistGradientBoostingClassifier(
-        learning_rate=0.05,
-        max_iter=120,
+        learning_rate=0.08,
+        max_iter=80,
         max_leaf_nodes=15,
         min_samples_leaf=max(20, min(200, len(y) // 200)),
         l2_regularization=5.0,
@@ -130,8 +130,7 @@ def fit_members(design: Design, slices: Sequence[Slice], seed: int) -> dict[str,
     logistic = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
         StandardScaler(),
-        SplineTransformer(n_knots=4, degree=1, knots="quantile", extrapolation="linear", include_bias=False),
-        LogisticRegression(C=0.01, max_iter=500),
+        LogisticRegression(C=0.01, solver="newton-cholesky"),
     )
     return {"boosting": boosting.fit(x, y), "logistic": logistic.fit(x, y)}
 

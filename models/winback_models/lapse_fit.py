@@ -115,15 +115,15 @@ def _fit_hazard(
     bought = int(np.isfinite(waits).sum())
     if min(bought, len(waits) - bought) < MIN_PURCHASES:
         return None, f"{bought} purchases in {len(waits)} label windows are too few to learn from: BTYD alone"
+    older = [t for t in closed if (closed[0].as_of - t.as_of).days >= horizon_days]
     span = (closed[0].as_of - closed[-1].as_of).days
-    used, left_out = choose_columns([t.features for t in closed], numeric_features, span)
+    used, left_out = choose_columns([t.features for t in older or closed], numeric_features, span)
     design = Design(used, left_out, choose_edges(waits, horizon_days))
-    slices = [Slice(t.features, t.waits, t.models) for t in closed]
-    older = [s for s, t in zip(slices, closed, strict=True) if (closed[0].as_of - t.as_of).days >= horizon_days]
+    slices = [_slice(t) for t in closed]
     weights = dict.fromkeys(MEMBERS, 1.0 / len(MEMBERS))
     intercept, slope = 0.0, 1.0
     if older:
-        said, y = slice_log_odds(design, fit_members(design, older, seed), slices[0])
+        said, y = slice_log_odds(design, fit_members(design, [_slice(t) for t in older], seed), slices[0])
         weights = fit_weights(said, y)
         intercept, slope = fit_calibration(mix(said, weights), y)
         status = "personal model, weighted and calibrated on a later slice"
@@ -131,3 +131,7 @@ def _fit_hazard(
         status = "personal model with equal weights: no later slice to calibrate on"
     members = fit_members(design, slices, seed)
     return HazardModel(design, members, weights, intercept, slope), status
+
+
+def _slice(time: LabelTime) -> Slice:
+    return Slice(time.features, time.waits, time.models)

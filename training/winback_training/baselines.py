@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from winback_models.btyd import Array, BtydKind
 from winback_models.btyd_fit import fit_btyd
+from winback_models.design import choose_columns
 from winback_models.history import history
 from winback_models.lapse_fit import LabelTime
 from winback_training.dataset import bought_within
@@ -28,7 +29,11 @@ RFM = ("days_since_purchase", "frequency", "T_days", "order_value_mean")
 
 
 def baseline_scores(
-    today: LabelTime, closed: Sequence[LabelTime], horizon_days: int, numeric_features: Sequence[str], seed: int
+    today: LabelTime,
+    closed: Sequence[LabelTime],
+    horizon_days: int,
+    numeric_features: Sequence[str],
+    seed: int,
 ) -> dict[str, Array]:
     """Return each baseline's P(purchase within the horizon) for the contacts of ``today``, each of shape (n,)."""
     said = {kind: btyd_probability(today, kind, horizon_days) for kind in ("bg_nbd", "mbg_nbd")}
@@ -40,10 +45,12 @@ def baseline_scores(
     labels = [bought_within(t.waits, horizon_days) for t in closed]
     y = np.concatenate(labels) if labels else np.array([])
     if len(y) and 0 < y.sum() < len(y):
-        x = np.concatenate([t.features[list(numeric_features)].to_numpy(np.float64, na_value=np.nan) for t in closed])
-        trees = HistGradientBoostingClassifier(learning_rate=0.05, max_iter=150, max_leaf_nodes=15, random_state=seed)
-        now = today.features[list(numeric_features)].to_numpy(np.float64, na_value=np.nan)
-        said["boosting"] = trees.fit(x, y).predict_proba(now)[:, 1]
+        used, _ = choose_columns([t.features for t in closed], numeric_features, span_days=0)
+        x = np.concatenate([_matrix(t.features, used) for t in closed])
+        trees = HistGradientBoostingClassifier(
+            learning_rate=0.05, max_iter=150, max_leaf_nodes=15, random_state=seed
+        )
+        said["boosting"] = trees.fit(x, y).predict_proba(_matrix(today.features, used))[:, 1]
         line = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
         line.fit(np.concatenate([_rfm(t.features) for t in closed]), y)
         said["logistic"] = line.predict_proba(_rfm(today.features))[:, 1]
@@ -57,6 +64,9 @@ def btyd_probability(today: LabelTime, kind: BtydKind, horizon_days: int) -> Arr
     return btyd.p_purchase(x, t_x, age, horizon_days)
 
 
+def _matrix(features: pd.DataFrame, columns: Sequence[str]) -> Array:
+    return features[list(columns)].to_numpy(np.float64, na_value=np.nan)
+
+
 def _rfm(features: pd.DataFrame) -> Array:
-    values = features[list(RFM)].to_numpy(np.float64, na_value=np.nan)
-    return np.log1p(np.maximum(np.nan_to_num(values), 0.0))
+    return np.log1p(np.maximum(np.nan_to_num(_matrix(features, RFM)), 0.0))

@@ -50,7 +50,8 @@ class LabelTimes:
 
         backend = self.tables.backend
         self._count += 1
-        features = backend.create_table(f"label_time_{id(self)}_{self._count}", build_features(self.tables, as_of), temp=True)
+        name = f"label_time_{self._count}"
+        features = backend.create_table(name, build_features(self.tables, as_of))
         labels = build_labels(self.tables, as_of, self.horizon_days)
         buyers = features.filter(features.purchase_days > 0)
         histories = buyers.group_by(HISTORY).aggregate(n=buyers.count()).order_by(HISTORY).to_pandas()
@@ -58,8 +59,15 @@ class LabelTimes:
         first = never.semi_join(labels, "contact_id").count()
         chosen = buyers
         if int(histories["n"].sum()) > self.rows:
-            chosen = buyers.order_by([buyers.contact_id.hexdigest("sha256"), buyers.contact_id]).limit(self.rows)
-        sample = chosen.left_join(labels, "contact_id").drop("contact_id_right").order_by(ibis._.contact_id).to_pandas()
+            chosen = buyers.order_by([buyers.contact_id.hexdigest("sha256"), buyers.contact_id]).limit(
+                self.rows
+            )
+        sample = (
+            chosen.left_join(labels, "contact_id")
+            .drop("contact_id_right")
+            .order_by(ibis._.contact_id)
+            .to_pandas()
+        )
         waits = sample.pop("days_to_purchase").to_numpy(np.float64, na_value=np.inf)
         waits = np.where(np.isnan(waits), np.inf, waits)
         label_time = LabelTime(
@@ -70,7 +78,7 @@ class LabelTimes:
             never_bought=int(never.count().execute()),
             first_purchases=int(first.execute()),
         )
-        backend.drop_table(features.get_name())
+        backend.raw_sql(f'DROP TABLE "{name}"')  # ibis 12's drop_table loses the name under sqlglot 30
         return label_time
 
 
