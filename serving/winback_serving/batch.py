@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ibis.util import gen_name
+
 from winback_features.build import build_features
 from winback_features.contact_status import build_contact_status
 from winback_features.engine import open_engine
@@ -172,7 +174,7 @@ def _write_tables(
             config=settings.policy,
             currency=currency,
             has_contacts=tables.has_contacts,
-            cache=lambda table: table.cache(),
+            cache=lambda table: backend.create_table(gen_name("decision"), table, temp=True),
         )
         for name in ("winback", "states", "entries", "exits"):
             write_expression(getattr(decision, name), ["contact_id"], path(name))

@@ -44,7 +44,7 @@ TOP_COLUMNS = (
 
 
 @contextmanager
-def open_list(run: PublishedRun, name: str, batch_rows: int = 10_000) -> Iterator[pa.RecordBatchReader]:
+def open_list(run: PublishedRun, name: str) -> Iterator[pa.RecordBatchReader]:
     """Stream one list of a run in its order.
 
     Parameters
@@ -52,8 +52,6 @@ def open_list(run: PublishedRun, name: str, batch_rows: int = 10_000) -> Iterato
     run : PublishedRun
     name : str
         One of :data:`LISTS`.
-    batch_rows : int
-        Rows at a time.
 
     Yields
     ------
@@ -61,7 +59,7 @@ def open_list(run: PublishedRun, name: str, batch_rows: int = 10_000) -> Iterato
     """
     with duckdb.connect() as connection:
         table = connection.read_parquet(str(run.file(name)))
-        yield table.order(LISTS[name]).fetch_arrow_reader(batch_rows)
+        yield pa.RecordBatchReader.from_stream(table.order(LISTS[name]))
 
 
 def top_of_list(run: PublishedRun, rows: int = 15) -> list[dict[str, Any]]:
