@@ -195,7 +195,8 @@ def _summary(client: Any, found: Any) -> dict[str, Any]:
 
 
 def _history(client: Any, name: str) -> tuple[str, ...]:
-    text = client.get_registered_model(name).tags.get(_HISTORY, "")
+    found = client.search_registered_models(f"name = '{name}'")
+    text = next((model.tags.get(_HISTORY, "") for model in found), "")
     return tuple(text.split(",")) if text else ()
 
 

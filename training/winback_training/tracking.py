@@ -18,6 +18,7 @@ import re
 import sqlite3
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -138,15 +139,18 @@ def _log(
     client.log_artifacts(run_id, str(bundle), BUNDLE)
 
     folder = scratch / "model"
-    save_model(
-        folder,
-        loader_module="winback_training.pyfunc",
-        data_path=str(bundle),
-        mlflow_model=Model(run_id=run_id, model_id=model.model_id, artifact_path=model.artifact_location),
-        signature=_signature(result, score),
-        pip_requirements=[f"winback=={installed_version('winback')}"],
-        model_config={"score": asdict(score), "as_of": result.as_of.isoformat()},
-    )
+    with warnings.catch_warnings():
+        # It asks for an example to guess the signature from; ours is explicit.
+        warnings.filterwarnings("ignore", ".*input example was not provided", UserWarning)
+        save_model(
+            folder,
+            loader_module="winback_training.pyfunc",
+            data_path=str(bundle),
+            mlflow_model=Model(run_id=run_id, model_id=model.model_id, artifact_path=model.artifact_location),
+            signature=_signature(result, score),
+            pip_requirements=[f"winback=={installed_version('winback')}"],
+            model_config={"score": asdict(score), "as_of": result.as_of.isoformat()},
+        )
     client.log_model_artifacts(model.model_id, str(folder))
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
@@ -242,9 +246,9 @@ def _check_sqlite(uri: str) -> None:
 
 def _broken(uri: str, why: str) -> ConfigError:
     how = "Check training.tracking_uri (or the home folder) in winback.toml, and that it can be written."
-    return ConfigError(f"The experiment store cannot be used: {why}", where=_shown(uri), how=how)
+    return ConfigError(f"The experiment store cannot be used: {_shown(why)}", where=_shown(uri), how=how)
 
 
-def _shown(uri: str) -> str:
-    """Return the address without a user's name and password."""
-    return re.sub(r"(?<=://)[^/@]*@", "", uri)
+def _shown(text: str) -> str:
+    """Return the text without the user's name and password that an address in it may hold."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "", text)

@@ -1,0 +1,123 @@
+"""Candidate, champion, rollback: the aliases after each step, the gate in between, and the sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tracked import small_result
+
+from winback_features.errors import ConfigError, GateRefusal
+from winback_training import training_record
+from winback_training.gate import GateConfig
+from winback_training.registry import list_versions, promote, rollback, show
+from winback_training.tracking import log_training, open_store
+
+GATE = GateConfig()
+
+
+class Shop:
+    """One store, and a model name of its own per test."""
+
+    def __init__(self, uri: str, name: str) -> None:
+        self.place = {"tracking_uri": uri, "model_name": name}
+
+    def train(self, **ours: float) -> str:
+        return log_training(small_result(**ours), settings={}, **self.place).version
+
+    def promote(self, version: str | None = None, **more: Any) -> Any:
+        return promote(version, gate=GATE, **more, **self.place)
+
+    def aliases(self) -> dict[str, str]:
+        return {alias: v.version for v in list_versions(**self.place) for alias in v.aliases}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    home: Path = tmp_path_factory.mktemp("registry")
+    return f"sqlite:///{home / 'mlflow.db'}"
+
+
+@pytest.fixture
+def shop(store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.setattr(training_record, "to_svg", lambda chart: "<svg/>")  # drawn in earnest elsewhere
+    return Shop(store, request.node.name)
+
+
+def test_the_way_of_a_candidate_to_champion_and_back(shop: Shop) -> None:
+    first = shop.train()
+    assert shop.aliases() == {"candidate": first}
+    done = shop.promote()
+    assert (done.champion, done.previous, done.reasons, done.changed) == (first, None, (), True)
+    assert shop.aliases() == {"champion": first}
+
+    second = shop.train()
+    assert shop.aliases() == {"champion": first, "candidate": second}
+    assert shop.promote().previous == first
+    third = shop.train()
+    shop.promote(third)
+    assert shop.aliases() == {"champion": third, "previous_champion": second}
+    assert [v.version for v in list_versions(**shop.place)] == [third, second, first]
+    assert show(**shop.place).version == third
+    assert show(**shop.place).gate == "passed"
+
+    back = rollback(**shop.place)
+    assert (back.champion, back.previous) == (second, third)
+    assert shop.aliases() == {"champion": second, "previous_champion": first}
+    assert "rolled_back_at" in show(third, **shop.place).tags
+    assert rollback(**shop.place).champion == first
+    assert shop.aliases() == {"champion": first}
+    with pytest.raises(ConfigError, match="no earlier champion"):
+        rollback(**shop.place)
+    assert shop.aliases() == {"champion": first}
+
+
+def test_the_gate_refuses_unless_forced_and_the_reasons_are_kept(shop: Shop) -> None:
+    shop.train()
+    shop.promote()
+    worse = shop.train(auc=0.5)
+    with pytest.raises(GateRefusal, match="no better than chance") as caught:
+        shop.promote()
+    assert caught.value.exit_code == 3
+    assert worse in caught.value.where
+    assert shop.aliases() == {"champion": "1", "candidate": worse}
+    forced = shop.promote(force=True)
+    assert len(forced.reasons) == 1
+    assert shop.aliases()["champion"] == worse
+    assert show(**shop.place).gate.startswith("forced: It ranks no better than chance")
+
+
+def test_promoting_the_champion_again_changes_nothing(shop: Shop) -> None:
+    version = shop.train()
+    shop.promote()
+    assert not shop.promote(version).changed
+    with pytest.raises(ConfigError, match="no candidate"):
+        shop.promote()
+
+
+def test_an_alias_set_by_hand_is_respected(shop: Shop) -> None:
+    for _ in range(3):
+        shop.train()
+    shop.promote("1")
+    with open_store(shop.place["tracking_uri"]) as client:
+        client.set_registered_model_alias(shop.place["model_name"], "champion", "2")
+    shop.promote("3")
+    assert rollback(**shop.place).champion == "2"
+
+
+def test_missing_models_and_versions_read_as_sentences(shop: Shop) -> None:
+    assert list_versions(**shop.place) == ()
+    for ask in (lambda: show(**shop.place), shop.promote):
+        with pytest.raises(ConfigError, match="No model is registered") as caught:
+            ask()
+        assert "winback train" in caught.value.how
+    with pytest.raises(ConfigError, match="no earlier champion"):
+        rollback(**shop.place)
+    shop.train()
+    with pytest.raises(ConfigError, match="no champion") as caught:
+        show(**shop.place)
+    assert "promote" in caught.value.how
+    with pytest.raises(ConfigError, match="no version 7") as caught:
+        shop.promote("7")
+    assert caught.value.how == "There are 1."

@@ -1,0 +1,244 @@
+"""Logging a training: everything is there, nothing lies anywhere else, and the model can be loaded back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from tracked import AS_OF, FEATURES, small_features, small_model, small_result
+
+from winback_features.dictionary import FEATURES as DICTIONARY
+from winback_features.errors import ConfigError, InputError
+from winback_models.lapse_model import LapseModel
+from winback_training import tracking
+from winback_training.pyfunc import default_score, input_columns, output_columns
+from winback_training.registry import list_versions, show
+from winback_training.tracking import log_training, open_store
+from winback_training.versions import RegisteredVersion
+
+HERE = Path(__file__).parent
+NAME = "winback-lapse"
+SETTINGS = {"score.horizon_days": 90, "training.seed": 0}
+
+ALONE = f"""
+import socket, sys
+asked = []
+def refuse(*address, **more):
+    asked.append(address)
+    raise OSError("no network here")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.create_connection = refuse
+sys.path.insert(0, sys.argv[1])
+from tracked import small_result
+from winback_training.tracking import log_training
+made = log_training(small_result(), tracking_uri=sys.argv[2], model_name={NAME!r}, settings={SETTINGS!r})
+assert not asked, asked
+print(made.version, made.run_id, made.digest)
+"""
+
+
+@dataclass(frozen=True)
+class Logged:
+    home: Path
+    cwd: Path
+    uri: str
+    registered: RegisteredVersion
+    stderr: str
+
+    @property
+    def place(self) -> dict[str, str]:
+        return {"tracking_uri": self.uri, "model_name": NAME}
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Logged:
+    """Log once, in a process that can reach no address, into a home whose name has a space and an accent."""
+    home, cwd = tmp_path_factory.mktemp("my shop é #1"), tmp_path_factory.mktemp("cwd")
+    uri = f"sqlite:///{home / 'mlflow.db'}"
+    (cwd / "pyproject.toml").write_text("[project]\nname = 'theirs'\n")
+    (cwd / "uv.lock").write_text("version = 1\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(HERE), uri],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return Logged(home, cwd, uri, RegisteredVersion(*done.stdout.split()), done.stderr)
+
+
+def test_nothing_lies_in_the_working_folder_and_all_in_the_home(logged: Logged) -> None:
+    assert sorted(p.name for p in logged.cwd.iterdir()) == ["pyproject.toml", "uv.lock"]
+    assert sorted(p.name for p in logged.home.iterdir()) == ["mlartifacts", "mlflow.db"]
+    assert not list(logged.home.rglob("uv.lock"))
+
+
+def test_the_screen_stays_quiet(logged: Logged) -> None:
+    assert logged.stderr == ""
+
+
+def test_the_run_holds_params_metrics_tags_and_files(logged: Logged) -> None:
+    with open_store(logged.uri) as client:
+        run = client.get_run(logged.registered.run_id)
+        files = {f.path for f in client.list_artifacts(run.info.run_id)}
+        experiment = client.get_experiment(run.info.experiment_id)
+        models = client.search_logged_models([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+    assert experiment.name == "winback"
+    assert run.data.params["score.horizon_days"] == "90"
+    assert run.data.params["model.status"] == "BTYD alone"
+    assert run.data.metrics["active.brier"] == pytest.approx(0.19)
+    assert run.data.metrics["active.brier.bg_nbd.newest"] == pytest.approx(0.18)
+    assert run.data.tags["digest"] == logged.registered.digest
+    assert run.data.tags["as_of"] == AS_OF.isoformat()
+    assert not [tag for tag in run.data.tags if "git" in tag]
+    assert {
+        "bundle",
+        "calibration.svg",
+        "lift.svg",
+        "features.json",
+        "evaluation.json",
+        "metrics.csv",
+    } <= files
+    assert [m.status for m in models] == ["READY"]
+    assert json.loads(models[0].tags["mlflow.modelVersions"]) == [{"name": NAME, "version": 1}]
+    assert {m.key for m in models[0].metrics} == set(run.data.metrics)
+
+
+def test_the_version_is_the_candidate_and_knows_its_training(logged: Logged) -> None:
+    (version,) = list_versions(**logged.place)
+    assert version.aliases == ("candidate",)
+    assert (version.version, version.run_id) == (logged.registered.version, logged.registered.run_id)
+    assert version.digest == logged.registered.digest
+    assert (version.as_of, version.horizon_days) == (AS_OF, 90)
+    assert version.params == {}
+    shown = show("candidate", **logged.place)
+    assert shown.params["training.seed"] == "0"
+    assert shown.tags["fingerprint.orders"] == "ab" * 32
+    assert shown.metrics == version.metrics
+
+
+def test_the_bundle_of_the_run_is_the_model(logged: Logged, tmp_path: Path) -> None:
+    with open_store(logged.uri) as client:
+        folder = Path(client.download_artifacts(logged.registered.run_id, tracking.BUNDLE, str(tmp_path)))
+    features = small_features()
+    expected = small_model().predict(features, AS_OF, default_score(90))
+    pd.testing.assert_frame_equal(
+        LapseModel.load(folder).predict(features, AS_OF, default_score(90)), expected
+    )
+
+
+@pytest.fixture
+def in_store(logged: Logged, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Stand in the logged store as a user of plain MLflow does, and give the model's address."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(logged.uri)
+    yield f"models:/{NAME}@candidate"
+    mlflow.set_tracking_uri(before)
+
+
+def test_plain_mlflow_loads_and_asks_it(in_store: str) -> None:
+    served = mlflow.pyfunc.load_model(in_store)
+    features = small_features()
+    said = served.predict(features)
+    ours = small_model().predict(features, AS_OF, default_score(90))
+    assert list(said.columns) == list(output_columns(default_score(90)))
+    np.testing.assert_array_equal(said["p_purchase"], ours["p_purchase"])
+    assert said["contact_id"].tolist() == features["contact_id"].tolist()
+    assert (said["as_of"] == pd.Timestamp(AS_OF)).all()
+    later = served.predict(features, params={"as_of": "2024-07-05"})
+    assert (later["next_purchase_date"] - said["next_purchase_date"]).dropna().eq(pd.Timedelta(days=5)).all()
+    with pytest.raises(mlflow.exceptions.MlflowException, match="missing inputs"):
+        served.predict(features.drop(columns="frequency"))
+
+
+def test_the_signature_is_what_the_model_says(in_store: str) -> None:
+    info = mlflow.models.get_model_info(in_store)
+    assert info.signature.inputs.input_names() == ["contact_id", *FEATURES]
+    kinds = {c.name: c.type.name for c in info.signature.outputs}
+    assert kinds == output_columns(default_score(90))
+    said = small_model().predict(small_features(), AS_OF, default_score(90))
+    assert list(said.columns) == list(kinds)
+    for name, kind in kinds.items():
+        assert {"double": "f", "integer": "i", "datetime": "M", "string": "OU"}[kind].find(
+            said[name].dtype.kind
+        ) >= 0
+
+
+def test_a_changed_bundle_is_not_opened(in_store: str, tmp_path: Path) -> None:
+    folder = Path(mlflow.artifacts.download_artifacts(in_store, dst_path=str(tmp_path)))
+    (bundle,) = folder.rglob("bundle.joblib")
+    bundle.write_bytes(bundle.read_bytes() + b"x")
+    with pytest.raises(InputError, match="digest"):
+        mlflow.pyfunc.load_model(str(folder))
+
+
+def test_categories_of_the_dictionary_are_texts() -> None:
+    texts = {f.name for f in DICTIONARY if f.dtype == "category"}
+    model = small_model(feature_names=tuple(f.name for f in DICTIONARY if f.name != "contact_id"))
+    kinds = input_columns(model)
+    assert {name for name, kind in kinds.items() if kind == "string"} == texts | {"contact_id"}
+
+
+def test_a_failure_marks_the_run_and_registers_nothing(
+    logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("disk full")
+
+    monkeypatch.setattr(tracking, "save_model", fail)
+    with pytest.raises(RuntimeError, match="disk full"):
+        log_training(small_result(), settings=SETTINGS, **logged.place)
+    with open_store(logged.uri) as client:
+        (experiment,) = (e for e in client.search_experiments() if e.name == "winback")
+        statuses = [run.info.status for run in client.search_runs([experiment.experiment_id])]
+    assert sorted(statuses) == ["FAILED", "FINISHED"]
+    assert len(list_versions(**logged.place)) == 1
+
+
+def test_a_moved_store_is_refused_in_words(logged: Logged, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="was it moved"):
+        log_training(small_result(), settings={}, artifact_root=tmp_path / "elsewhere", **logged.place)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("kind", ["a folder", "no database", "a percent sign", "a file above"])
+def test_an_unusable_store_is_refused_at_once(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "no database":
+        path.write_bytes(b"not a database at all" * 100)
+    elif kind == "a percent sign":
+        path = tmp_path / "50%20off" / "mlflow.db"
+    else:
+        (tmp_path / "file").write_text("")
+        path = tmp_path / "file" / "mlflow.db"
+    with pytest.raises(ConfigError, match="store cannot be used") as caught:
+        list_versions(tracking_uri=f"sqlite:///{path}", model_name=NAME)
+    assert caught.value.exit_code == 2
+    assert "tracking_uri" in caught.value.how
+
+
+def test_a_password_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as caught, open_store("nonsense://ann:secret@host/db"):
+        pass
+    assert "secret" not in str(caught.value)
+
+
+def test_default_questions_stay_within_the_horizon() -> None:
+    assert default_score(28).curve_days == (7, 14)
+    assert default_score(28).horizon_days == 28
+    assert date.fromisoformat("2024-06-30") == AS_OF
