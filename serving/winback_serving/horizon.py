@@ -99,6 +99,6 @@ def learn_horizon(tables: Tables, as_of: date) -> Horizon:
     counts = (
         paced.filter(paced.gap.notnull()).group_by("gap").aggregate(n=ibis._.count()).to_pyarrow().to_pydict()
     )
-    first = days.day.min().execute()
-    history = 0 if first is None else (as_of - first.date() if hasattr(first, "date") else as_of - first).days
+    first: date | None = days.day.min().to_pyarrow().as_py()
+    history = 0 if first is None else (as_of - first).days
     return choose_horizon(zip(counts["gap"], counts["n"], strict=True), history)

@@ -40,7 +40,7 @@ class RuleModel:
         gap = np.nan_to_num(features["gap_mean"].to_numpy(float), nan=45.0)
         days = features["purchase_days"].to_numpy(float)
         p = np.exp(-silence / (2 * gap))
-        numbers = {name: p for name in score_columns(score.curve_days)}
+        numbers = dict.fromkeys(score_columns(score.curve_days), p)
         next_date = pd.Timestamp(as_of) + pd.to_timedelta(np.round(gap), unit="D")
         recent = silence <= 2 * self.horizon_days
         base = np.select([days == 0, ~recent, days == 1], ["never_bought", "lapsed", "one_time"], "active")
@@ -71,7 +71,7 @@ def rule_model() -> type[RuleModel]:
 
 @pytest.fixture(scope="session")
 def write_shop() -> Callable[..., Path]:
-    """Give a function that writes a sample of CDNOW's customers and a winback.toml, and returns the latter."""
+    """Give a function that writes a sample of CDNOW's customers and a winback.toml."""
 
     def write(folder: Path, every: int = 10, extra: str = "") -> Path:
         package = find_spec("lifetimes")

@@ -128,13 +128,17 @@ def test_a_model_that_breaks_its_promise_is_our_fault(tmp_path: Path, model: Fak
         score_features(features(tmp_path, 10, 10), model, DAY, SCORE, "EUR", tmp_path / "s.parquet")
 
 
-def test_row_groups_have_one_size_however_the_rows_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_row_groups_have_one_size_however_the_rows_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("winback_serving.parquet.ROWS_PER_GROUP", 10)
     schema = pa.schema([("x", pa.int64())])
     digests = set()
     for sizes in ([25], [10, 10, 5], [1] * 25, [24, 0, 1]):
         rows = iter(range(25))
-        batches = [pa.record_batch({"x": pa.array([next(rows) for _ in range(n)], pa.int64())}) for n in sizes]
+        batches = [
+            pa.record_batch({"x": pa.array([next(rows) for _ in range(n)], pa.int64())}) for n in sizes
+        ]
         path = tmp_path / f"{len(sizes)}.parquet"
         assert write_batches(batches, schema, path) == 25
         meta = pq.read_metadata(path)

@@ -117,10 +117,15 @@ with RunStore(Path(sys.argv[1])).lock():
 
 
 def test_two_jobs_do_not_write_at_once_and_a_dead_one_does_not_block(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True
+    ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(StoreBusyError, match=f"process {holder.pid}") as caught, RunStore(tmp_path).lock():
+        with (
+            pytest.raises(StoreBusyError, match=f"process {holder.pid}") as caught,
+            RunStore(tmp_path).lock(),
+        ):
             pass
         assert caught.value.exit_code == 2
         holder.kill()

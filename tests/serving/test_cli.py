@@ -1,0 +1,206 @@
+"""The command line: quick to answer, errors as sentences with the mend, codes and JSON for scripts."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+from rich.console import Console
+
+from winback_features.errors import GateRefusal
+from winback_serving import cli
+from winback_serving.output import Output
+from winback_serving.run_view import show_list
+
+WriteShop = Callable[..., Path]
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--help"]) == 0
+    text = capsys.readouterr().out
+    for name, line in cli.COMMANDS.items():
+        assert name in text
+        assert line[:30] in text
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_each_command_is_where_the_group_looks_and_has_its_options(name: str) -> None:
+    command = getattr(import_module(f"winback_serving.commands.{name}"), name)
+    leaves = command.commands.values() if isinstance(command, click.Group) else [command]
+    for leaf in leaves:
+        options = {opt for param in leaf.params for opt in param.opts}
+        assert "--json" in options, leaf.name
+        assert "--debug" in options, leaf.name
+        assert leaf.help, leaf.name
+    if name != "demo":
+        assert command.get_short_help_str(200) == cli.COMMANDS[name]
+
+
+def test_version_and_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("winback ")
+    assert cli.run(["scor"]) == 2
+    assert "Did you mean score?" in capsys.readouterr().err
+
+
+def test_init_writes_a_file_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "new" / "shop"
+    assert cli.run(["init", str(folder)]) == 0
+    assert (folder / "winback.toml").read_text().startswith("# Settings of winback")
+    assert "winback check" in capsys.readouterr().out
+    (folder / "winback.toml").write_text("mine")
+    assert cli.run(["init", str(folder)]) == 2
+    assert (folder / "winback.toml").read_text() == "mine"
+    assert "There is one already" in capsys.readouterr().err
+    assert cli.run(["init", str(folder / "winback.toml")]) == 2
+
+
+def test_an_error_is_a_sentence_with_the_mend_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["check", "-c", str(tmp_path / "no.toml")]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "no.toml: There is no such file." in shown.err
+    assert "`winback init` writes one" in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_an_error_as_json_is_one_object_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["score", "-c", str(tmp_path / "no.toml"), "--json"]) == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["ok"] is False
+    assert set(answer["error"]) == {"code", "message", "where", "how", "exit_code"}
+    assert answer["error"]["exit_code"] == 2
+
+    assert cli.run(["score", "--as-of", "soon", "--json"]) == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["error"]["code"] == "UsageError"
+    assert "'soon' is no day" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "words"),
+    [
+        (GateRefusal("It leaks.", how="Mend it."), 3, "It leaks."),
+        (ZeroDivisionError("oh"), 1, "This is a bug in winback: ZeroDivisionError: oh."),
+        (KeyboardInterrupt(), 130, "Interrupted; nothing was published."),
+        (BrokenPipeError(), 0, ""),
+    ],
+)
+def test_exit_codes(
+    raised: BaseException,
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(cli.winback, "main", fail)
+    if isinstance(raised, BrokenPipeError):
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert cli.run(["score"]) == code
+    shown = capsys.readouterr()
+    assert words in shown.err
+    assert "Traceback" not in shown.err
+    if isinstance(raised, ZeroDivisionError):
+        assert "--debug" in shown.err
+        assert cli.run(["score", "--debug"]) == 1
+        assert "Traceback" in capsys.readouterr().err
+
+
+def test_main_leaves_with_the_code() -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["scor"])
+    assert left.value.code == 2
+
+
+def test_check_counts_what_is_wrong_and_publishes_nothing(
+    tmp_path: Path, write_shop: WriteShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_shop(tmp_path, every=20)
+    with (tmp_path / "orders.csv").open("a") as file:
+        file.write(",o-1,1998-01-01,3\nc9,o-2,tomorrow,3\n")
+    assert cli.run(["check", "-c", str(config)]) == 0
+    text = capsys.readouterr().out
+    assert "missing_contact_id" in text
+    assert "unreadable_time" in text
+    assert "ordered_at = 'tomorrow'" in text
+    assert "The inputs can be used" in text
+    assert cli.run(["check", "-c", str(config), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    orders = answer["tables"]["orders"]
+    assert answer["ok"]
+    assert orders["rows_in"] == orders["rows_used"] + 2
+    assert orders["reasons"] == {"missing_contact_id": 1, "unreadable_time": 1}
+    assert {row["reason"] for row in answer["first_offenders"]} == set(orders["reasons"])
+    assert not (tmp_path / ".winback").exists()
+
+
+def test_check_learns_the_horizon_when_asked(
+    tmp_path: Path, write_shop: WriteShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_shop(tmp_path, every=20)
+    config.write_text(config.read_text().replace("horizon_days = 60", 'horizon_days = "auto"'))
+    assert cli.run(["check", "-c", str(config)]) == 0
+    assert "90 % of the" in capsys.readouterr().out
+
+
+def test_a_refused_table_ends_with_2_and_names_the_column(
+    tmp_path: Path, write_shop: WriteShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_shop(tmp_path, every=20)
+    (tmp_path / "orders.csv").write_text("contact_id,order_id,ordered\nc1,o1,2020-01-01\n")
+    assert cli.run(["check", "-c", str(config), "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["code"] == "InputError"
+    assert "orders" in error["where"]
+    assert error["how"]
+
+
+def test_score_without_a_champion_says_what_to_do(
+    tmp_path: Path, write_shop: WriteShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_shop(tmp_path, every=20)
+    assert cli.run(["score", "-c", str(config)]) == 2
+    assert "winback train" in capsys.readouterr().err
+    assert cli.run(["export", "-c", str(config), "--out", str(tmp_path / "x.csv")]) == 2
+    assert "`winback score` makes one" in capsys.readouterr().err
+    assert not (tmp_path / ".winback").exists()
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_list_fits_the_terminal(width: int) -> None:
+    row = {
+        "rank": 1,
+        "contact_id": "contact-with-a-very-long-name-0123456789",
+        "next_purchase_date": None,
+        "days_overdue": 9,
+        "p_purchase": 0.21,
+        "value_at_risk": 1234.5,
+        "currency": "USD",
+        "reason_1": "buys every 12 days on average, now 31 days silent",
+        "reason_2": "the longest silence so far: 31 days, before at most 24",
+        "reason_3": None,
+    }
+    console = Console(width=width, record=True, file=io.StringIO())
+    show_list(console, [row])
+    text = console.export_text()
+    assert max(len(line) for line in text.splitlines()) <= width
+    for word in ("+9 d", "21%", "1,234 USD", "31 days silent", "at most 24"):
+        assert word in " ".join(text.split()), word
+
+
+def test_json_has_no_nan_and_plain_dates(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Output(as_json=True).result({"x": float("nan")}, lambda console: None)
+    with pytest.raises(TypeError, match="object has no JSON form"):
+        Output(as_json=True).result({"x": object()}, lambda console: None)
+    Output(as_json=True).result({"path": Path("a/b"), "long": "x " * 200}, lambda console: None)
+    assert json.loads(capsys.readouterr().out)["path"] == "a/b"
