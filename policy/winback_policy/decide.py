@@ -156,9 +156,9 @@ def _step(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: bool) 
     t = facts.mutate(channel_number=channels.choose_channel(facts, config, has_contacts=has_contacts))
     t = t.mutate(
         leaving=states.leaving_reason(t, as_of, config),
-        asleep=states.asleep(t, as_of),
         consent_basis=channels.consent_basis(t, t.channel_number),
     )
+    t = t.mutate(asleep=states.asleep(t, as_of))
     blocked = eligibility.blocking_reason(t, as_of, config)
     stays = t.previous_state.isin(states.IN_JOURNEY).fill_null(False) & t.leaving.isnull()
     t = t.mutate(not_flagged_reason=ibis.ifelse(stays, None, blocked), candidate=blocked.isnull() & ~stays)

@@ -84,9 +84,10 @@ def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
 
 
 def asleep(t: Any, as_of: date) -> Any:
-    """Say whether the contact ended a journey without buying, and has not bought since."""
+    """Say whether the contact ended a journey without buying, today or before, and has not bought since."""
     sunset = (t.previous_state == "sunset").fill_null(False)
-    return sunset & ~bought_since(t, t.previous_exited_at, as_of)
+    ended_today = (t.leaving == "journey_ended").fill_null(False)
+    return ended_today | (sunset & ~bought_since(t, t.previous_exited_at, as_of))
 
 
 def entry_reason(t: Any) -> Any:
@@ -118,7 +119,6 @@ def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
         (t.entered, "flagged"),
         (stays, "in_winback"),
         ((t.leaving == "purchased").fill_null(False), "reactivated"),
-        ((t.leaving == "journey_ended").fill_null(False), "sunset"),
         (t.asleep & ~off_limits, "sunset"),
         (~off_limits & t.base.isin(("active", "one_time")), "active"),
         else_="inactive",

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from winback_policy.config import PolicyConfig
-from winback_policy.decide import WINBACK_SCHEMA, Decision, decide
+from winback_policy.decide import WINBACK_SCHEMA, Decision, as_is, decide
 from winback_policy.gather import STATE_SCHEMA
 
 AS_OF = date(2025, 3, 10)
@@ -161,6 +161,10 @@ class World:
         self.backend.con.register(name, pa.Table.from_pylist(records, schema=typed))
         return self.backend.table(name)
 
+    def materialise(self, table: Any) -> Any:
+        """Keep an intermediate table, as the daily job does."""
+        return self.backend.create_table(ibis.util.gen_name("kept"), table, temp=True)
+
     def decide(
         self,
         rows: Rows,
@@ -169,6 +173,7 @@ class World:
         previous: Rows | None = None,
         has_contacts: bool = True,
         config: PolicyConfig | None = None,
+        lazy: bool = False,
         **settings: Any,
     ) -> Decision:
         """Decide for contacts given as differences from `LATE`."""
@@ -187,7 +192,7 @@ class World:
             config=config or PolicyConfig(**settings),
             currency="EUR",
             has_contacts=has_contacts,
-            cache=lambda t: self.backend.create_table(ibis.util.gen_name("cached"), t, temp=True),
+            cache=as_is if lazy else self.materialise,
         )
 
     def rows(self, table: Any) -> Rows:
@@ -226,4 +231,4 @@ def world(backend: Any) -> World:
 @pytest.fixture(scope="session")
 def evaluate(backend: Any) -> Callable[[Any], Any]:
     """Evaluate one expression."""
-    return lambda expression: backend.execute(expression)
+    return lambda expression: backend.to_pyarrow(expression).as_py()

@@ -1,0 +1,283 @@
+"""What holds for every base: one reason or none, ranks without gaps, capacity, hysteresis, order and ids."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from typing import Any
+
+import ibis
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from winback_policy.config import PolicyConfig
+from winback_policy.decide import decide
+from winback_policy.eligibility import NOT_FLAGGED_REASONS
+from winback_policy.holdout import draw_arm
+from winback_policy.ranking import admit
+from winback_policy.rfm import SEGMENT_GRID, SEGMENTS, rfm
+from winback_policy.states import EXIT_REASONS, IN_JOURNEY, STATES
+
+AS_OF = date(2025, 3, 10)
+
+few = settings(
+    max_examples=2,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.data_too_large,
+    ],
+)
+some = settings(few, max_examples=15)
+
+maybe = st.sampled_from([None, None, None, 1, 5, 30])
+
+contact = st.fixed_dictionaries(
+    {
+        "base": st.sampled_from(["active"] * 6 + ["one_time", "lapsed", "never_bought"]),
+        "p_lapse": st.sampled_from([0.2, 0.4, 0.5, 0.6, 0.9]),
+        "days_overdue": st.sampled_from([-10, -3, 0, 4, 12]),
+        "days_since_purchase": st.integers(1, 60),
+        "value_at_risk": st.sampled_from([None, 0.0, 10.0, 10.0, 99.5]),
+        "purchase_days": st.integers(2, 6).map(float),
+        "spend_total": st.sampled_from([0.0, 10.0, 20.0, 20.0]),
+        "consent_email": st.sampled_from([True, True, True, None, False]),
+        "hard_bounced": st.sampled_from([False] * 9 + [True]),
+        "erased": st.sampled_from([False] * 9 + [True]),
+        "objected_profiling": st.sampled_from([False] * 9 + [True]),
+        "days_since_visit": maybe,
+        "cart_open_days": maybe,
+        "days_since_service_contact": maybe,
+        "email_ignored_in_a_row": st.integers(0, 8).map(float),
+    }
+)
+
+bases = st.lists(contact, min_size=25, max_size=50).map(
+    lambda rows: {f"c{i:03}": r for i, r in enumerate(rows)}
+)
+
+
+@few
+@given(first=bases, second=bases, share=st.sampled_from([0.0, 0.3]))
+def test_invariants_over_two_days(world: Any, first: Any, second: Any, share: float) -> None:
+    one = world.day(0, first, None, holdout_share=share)
+    two = world.day(1, second, one.states, holdout_share=share)
+    assert set(one.winback) == set(first)
+    assert set(two.states) == set(first) | set(second)
+    for day in (one, two):
+        listed = {c: r for c, r in day.winback.items() if r["state"] in IN_JOURNEY}
+        for contact_id, row in day.winback.items():
+            assert row["state"] in STATES
+            assert (row["not_flagged_reason"] is None) == (contact_id in listed)
+            assert row["not_flagged_reason"] in (None, *NOT_FLAGGED_REASONS)
+            assert row["exit_reason"] in (None, *EXIT_REASONS)
+            assert (row["rank"] is None) == (row["reason_3"] is None) == (contact_id not in listed)
+            assert day.states[contact_id]["state"] == row["state"]
+        assert sorted(r["rank"] for r in listed.values()) == list(range(1, len(listed) + 1))
+        best = sorted(
+            listed.values(),
+            key=lambda r: (
+                -(-1.0 if r["value_at_risk"] is None else r["value_at_risk"]),
+                -r["p_lapse"],
+                r["contact_id"],
+            ),
+        )
+        assert [r["rank"] for r in best] == list(range(1, len(best) + 1))
+        assert day.entries == {c: r for c, r in day.winback.items() if r["state"] == "flagged"}
+        assert set(day.exits) == {c for c, r in day.winback.items() if r["exit_reason"]}
+
+    # Who was in a journey is in it still, or has left with a reason: hysteresis and nobody lost.
+    before = {c for c, r in one.states.items() if r["state"] in IN_JOURNEY} & set(second)
+    stay = {c for c, r in two.winback.items() if r["state"] == "in_winback"}
+    assert before == stay | set(two.exits)
+    assert all(two.winback[c]["p_lapse"] >= 0.35 for c in stay)
+    assert all(two.winback[c]["p_lapse"] >= 0.5 for c in two.entries)
+    assert all(two.states[c]["arm"] == one.states[c]["arm"] for c in before)
+
+
+def frames(day: Any) -> list[Any]:
+    return [list(table.items()) for table in day]
+
+
+@settings(few, max_examples=1)
+@given(rows=bases, order=st.randoms(use_true_random=False))
+def test_row_order_changes_nothing(world: Any, rows: Any, order: Any) -> None:
+    shuffled = list(rows.items())
+    order.shuffle(shuffled)
+    assert frames(world.day(0, rows, None)) == frames(world.day(0, dict(shuffled), None))
+
+
+candidates = st.lists(
+    st.tuples(st.booleans(), st.sampled_from([None, 0.0, 5.0, 80.0]), st.sampled_from([0.5, 0.6, 0.9])),
+    min_size=1,
+    max_size=12,
+)
+
+
+@some
+@given(rows=candidates, capacity=st.integers(0, 8))
+def test_more_capacity_drops_nobody(backend: Any, rows: Any, capacity: int) -> None:
+    columns = list(zip(*rows, strict=True))
+    name = ibis.util.gen_name("candidates")
+    table = {
+        "contact_id": [f"{i:02}" for i in range(len(rows))],
+        "candidate": pa.array(columns[0], pa.bool_()),
+        "value_at_risk": pa.array(columns[1], pa.float64()),
+        "p_lapse": pa.array(columns[2], pa.float64()),
+    }
+    backend.con.register(name, pa.table(table))
+    t = backend.table(name)
+    capacities = {"fewer": capacity, "more": capacity + 1, "all": None}
+    columns = {n: admit(t, PolicyConfig(capacity=c)) for n, c in capacities.items()}
+    admitted = backend.to_pyarrow(t.mutate(**columns)).to_pylist()
+    fewer, more, everybody = ({r["contact_id"] for r in admitted if r[n]} for n in columns)
+    assert fewer <= more <= everybody
+    assert len(fewer) == min(capacity, len(everybody))
+    assert everybody == {f"{i:02}" for i, row in enumerate(rows) if row[0]}
+
+
+def test_the_best_enter_and_the_rest_is_told_why(world: Any) -> None:
+    rows = {
+        f"c{i:02}": {"value_at_risk": float(i * 7 % 20), "p_lapse": 0.2 if i == 19 else 0.7}
+        for i in range(20)
+    }
+    unlimited = world.winback(rows)
+    limited = world.day(0, rows, None, capacity=5)
+    best = sorted((c for c, r in unlimited.items() if r["rank"]), key=lambda c: unlimited[c]["rank"])
+    assert len(best) == 19
+    assert set(limited.entries) == set(best[:5])
+    over = {c for c, r in limited.winback.items() if r["not_flagged_reason"] == "over_capacity"}
+    assert over == set(best[5:])
+    assert {limited.states[c]["state"] for c in over} == {"active"}
+
+
+def test_the_cache_changes_nothing(world: Any) -> None:
+    rows = {"c1": {}, "c2": {"p_lapse": 0.1}, "c3": {"value_at_risk": 900.0}, "c4": {"erased": True}}
+    cached = world.day(0, rows, None, capacity=1)
+    lazy = world.decide(rows, capacity=1, lazy=True)
+    assert world.rows(lazy.winback) == cached.winback
+    assert world.rows(lazy.states) == cached.states
+
+
+def test_an_empty_base_gives_empty_tables(world: Any) -> None:
+    assert [len(table) for table in world.day(0, {}, None)] == [0, 0, 0, 0]
+
+
+buyer = st.tuples(st.integers(0, 4), st.integers(1, 90), st.sampled_from([None, 0.0, 5.0, 7.5, 80.0]))
+
+
+@some
+@given(rows=st.lists(buyer, min_size=1, max_size=40))
+def test_rfm_against_counting(backend: Any, rows: list[tuple[int, int, float | None]]) -> None:
+    """Score each contact by counting who is strictly worse; equal values thereby score equally."""
+    table = pa.table(
+        {
+            "contact_id": [f"{i:03}" for i in range(len(rows))],
+            "purchase_days": pa.array([float(f) for f, _, _ in rows]),
+            "days_since_purchase": pa.array([r if f else None for f, r, _ in rows], pa.int32()),
+            "spend_total": pa.array([m for _, _, m in rows], pa.float64()),
+        }
+    )
+    name = ibis.util.gen_name("rfm")
+    backend.con.register(name, table)
+    found = {row["rfm_of"]: row for row in backend.to_pyarrow(rfm(backend.table(name))).to_pylist()}
+    buyers = {f"{i:03}": (-r, f, m or 0.0) for i, (f, r, m) in enumerate(rows) if f}
+    assert set(found) == set(buyers)
+    for contact_id, mine in buyers.items():
+        r, f, m = (
+            1 + 5 * sum(other[k] < mine[k] for other in buyers.values()) // len(buyers) for k in range(3)
+        )
+        assert found[contact_id]["rfm_code"] == f"{r}{f}{m}"
+        assert found[contact_id]["rfm_segment"] == SEGMENT_GRID[r - 1][f - 1]
+
+
+def test_the_grid_has_ten_segments() -> None:
+    assert len(SEGMENTS) == 10
+    assert all(len(row) == 5 for row in SEGMENT_GRID)
+    assert (SEGMENT_GRID[4][0], SEGMENT_GRID[1][1], SEGMENT_GRID[0][4]) == ("new", "hibernating", "cant_lose")
+
+
+def test_the_holdout_is_the_share_it_should_be_and_grows_with_it(backend: Any) -> None:
+    contacts = [f"contact-{i}" for i in range(4000)]
+    backend.con.register("arms", pa.table({"contact_id": contacts}))
+    t = backend.table("arms")
+    drawn = {}
+    for share in (0.0, 0.1, 0.3, 1.0):
+        arm = draw_arm(t.contact_id, PolicyConfig(holdout_share=share))
+        rows = backend.to_pyarrow(t.mutate(arm=arm)).to_pylist()
+        drawn[share] = {row["contact_id"] for row in rows if row["arm"] == "holdout"}
+    assert drawn[0.0] == set()
+    assert drawn[1.0] == set(contacts)
+    assert drawn[0.1] < drawn[0.3]
+    assert abs(len(drawn[0.1]) / 4000 - 0.1) < 0.02
+    by_hand = {
+        c for c in contacts if int(hashlib.sha256(f"winback:{c}".encode()).hexdigest()[:8], 16) < 0.1 * 16**8
+    }
+    assert drawn[0.1] == by_hand
+    other = backend.to_pyarrow(
+        t.mutate(arm=draw_arm(t.contact_id, PolicyConfig(holdout_salt="b")))
+    ).to_pylist()
+    assert {row["contact_id"] for row in other if row["arm"] == "holdout"} != drawn[0.1]
+
+
+def test_admission_takes_the_best_candidates_only(backend: Any) -> None:
+    table = pa.table(
+        {
+            "contact_id": ["a", "b", "c", "d", "e"],
+            "value_at_risk": pa.array([1.0, None, 5.0, 5.0, 9.0]),
+            "p_lapse": [0.9, 0.99, 0.6, 0.7, 0.9],
+            "candidate": [True, True, True, True, False],
+        }
+    )
+    backend.con.register("candidates", table)
+    t = backend.table("candidates")
+    admitted = {
+        capacity: {
+            row["contact_id"]
+            for row in backend.to_pyarrow(
+                t.mutate(entered=admit(t, PolicyConfig(capacity=capacity)))
+            ).to_pylist()
+            if row["entered"]
+        }
+        for capacity in (0, 1, 2, 3, 4, 9, None)
+    }
+    assert admitted == {
+        0: set(),
+        1: {"d"},
+        2: {"d", "c"},
+        3: {"d", "c", "a"},
+        4: {"a", "b", "c", "d"},
+        9: {"a", "b", "c", "d"},
+        None: {"a", "b", "c", "d"},
+    }
+
+
+def test_the_policy_needs_no_backend_to_be_written_down() -> None:
+    """Decide over unbound tables: nothing is executed, so the same expressions compile for any engine."""
+    from winback_policy.gather import FEATURE_COLUMNS, SCORE_COLUMNS, STATUS_COLUMNS, STATUS_FLAGS
+
+    kinds = {"base": "string", "last_category": "string", "email": "string", "phone": "string"}
+    kinds |= {"first_name": "string", "last_name": "string", "has_email": "boolean"}
+    kinds |= {
+        n: "boolean" for n in (*STATUS_FLAGS, *STATUS_COLUMNS) if n.startswith("consent") or n in STATUS_FLAGS
+    }
+    kinds |= {n: "date" for n in SCORE_COLUMNS if n.startswith("next_")}
+
+    def unbound(name: str, columns: tuple[str, ...]) -> Any:
+        return ibis.table({"contact_id": "string"} | {c: kinds.get(c, "float64") for c in columns}, name=name)
+
+    decision = decide(
+        unbound("scores", SCORE_COLUMNS),
+        unbound("features", FEATURE_COLUMNS),
+        unbound("status", (*STATUS_COLUMNS, *STATUS_FLAGS)),
+        None,
+        as_of=AS_OF,
+        config=PolicyConfig(capacity=10),
+        currency="EUR",
+        has_contacts=True,
+    )
+    assert "LIMIT" not in ibis.to_sql(decision.winback, dialect="duckdb")

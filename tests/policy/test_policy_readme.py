@@ -1,0 +1,54 @@
+"""The door-plate names everything that comes out, and every setting with its default."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from winback_policy.channels import CHANNELS
+from winback_policy.config import PolicyConfig
+from winback_policy.decide import EXITS_SCHEMA, WINBACK_SCHEMA
+from winback_policy.eligibility import NOT_FLAGGED_REASONS
+from winback_policy.gather import STATE_SCHEMA
+from winback_policy.states import EXIT_REASONS, STATES
+from winback_policy.treatment import ACTIONS, INCENTIVE_TIERS
+
+README = (Path(__file__).parents[2] / "policy" / "README.md").read_text(encoding="utf-8")
+
+
+PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        NOT_FLAGGED_REASONS,
+        EXIT_REASONS,
+        STATES,
+        ACTIONS,
+        INCENTIVE_TIERS,
+        tuple(c.name for c in CHANNELS),
+        tuple(WINBACK_SCHEMA),
+        tuple(STATE_SCHEMA),
+        tuple(EXITS_SCHEMA),
+    ],
+)
+def test_every_word_is_explained(names: tuple[str, ...]) -> None:
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", PROSE))))
+    assert set(names) <= words
+
+
+def test_the_reasons_stand_in_their_order() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    assert tuple(r for r in rows if r in NOT_FLAGGED_REASONS) == NOT_FLAGGED_REASONS
+
+
+def test_every_setting_stands_with_its_default() -> None:
+    table = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \| ", README.split("## Settings")[1], re.MULTILINE))
+    defaults = {
+        f.name: "no limit" if f.default is None else str(f.default) for f in dataclasses.fields(PolicyConfig)
+    }
+    assert {name: value.strip("`") for name, value in table.items()} == defaults
