@@ -54,7 +54,8 @@ class LabelTimes:
         features = backend.create_table(name, build_features(self.tables, as_of))
         labels = build_labels(self.tables, as_of, self.horizon_days)
         buyers = features.filter(features.purchase_days > 0)
-        histories = buyers.group_by(HISTORY).aggregate(n=buyers.count()).order_by(HISTORY).to_pandas()
+        histories = buyers.group_by(HISTORY).aggregate(n=buyers.count()).order_by(HISTORY)
+        histories = histories.to_pyarrow().to_pandas()
         never = features.filter(features.purchase_days == 0)
         first = never.semi_join(labels, "contact_id").count()
         chosen = buyers
@@ -66,6 +67,7 @@ class LabelTimes:
             chosen.left_join(labels, "contact_id")
             .drop("contact_id_right")
             .order_by(ibis._.contact_id)
+            .to_pyarrow()
             .to_pandas()
         )
         waits = sample.pop("days_to_purchase").to_numpy(np.float64, na_value=np.inf)
@@ -75,8 +77,8 @@ class LabelTimes:
             features=sample,
             waits=waits,
             models=_rhythm(histories, sample),
-            never_bought=int(never.count().execute()),
-            first_purchases=int(first.execute()),
+            never_bought=int(never.count().to_pyarrow().as_py()),
+            first_purchases=int(first.to_pyarrow().as_py()),
         )
         backend.raw_sql(f'DROP TABLE "{name}"')  # ibis 12's drop_table loses the name under sqlglot 30
         return label_time
