@@ -122,12 +122,16 @@ class BtydModel:
         x, t_x, T, days = _floats(x, t_x, T, days)
         if self.kind == "base_rate":
             return np.asarray(self.rate_if_alive(x, T) * days)
-        a = self.a if abs(self.a - 1.0) > 1e-6 else 1.0 + 1e-6  # the formula's removable singularity
+        shift = 1.0 if self.kind == "bg_nbd" else 0.0
+        a = self.a if abs(self.a - 1.0) > 1e-6 else 1.0 + 1e-6  # the formula's removable singularities: a = 1 …
+        c = a + self.b + x - shift
+        c = np.where(np.abs(c) > 1e-6, c, 1e-6)  # … and c = 0
         z = days / (self.alpha + T + days)
-        c = a + self.b + x - (1.0 if self.kind == "bg_nbd" else 0.0)
-        first = a + self.b - self.r - (1.0 if self.kind == "bg_nbd" else 0.0)
-        survived = np.exp((a - 1.0) * np.log1p(-z)) * hyp2f1(first, a - 1.0, c, z)
-        return np.asarray(np.maximum(c / (a - 1.0) * (1.0 - survived), 0.0) * self.p_alive(x, t_x, T))
+        with np.errstate(invalid="ignore", over="ignore"):
+            survived = np.exp((a - 1.0) * np.log1p(-z)) * hyp2f1(a + self.b - self.r - shift, a - 1.0, c, z)
+            expected = c / (a - 1.0) * (1.0 - survived) * self.p_alive(x, t_x, T)
+        at_least = self.p_purchase(x, t_x, T, days)  # also where the series gives up, for contacts as good as dead
+        return np.asarray(np.where(np.isfinite(expected), np.maximum(expected, at_least), at_least))
 
 
 def _floats(*values: npt.ArrayLike) -> tuple[Array, ...]:

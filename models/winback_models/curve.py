@@ -51,7 +51,7 @@ class PurchaseCurve:
         k = np.clip((padded > target).sum(axis=1), 1, len(self.edges))
         row = np.arange(len(padded))
         above, below = padded[row, k - 1], padded[row, k]
-        share = np.divide(above - target, above - below, out=np.ones_like(above), where=above > below)
+        share = np.divide(above - target, above - below, out=np.ones_like(above), where=above - below > 1e-12)
         inside = ends[k - 1] + np.clip(share, 0.0, 1.0) * (ends[k] - ends[k - 1])
         beyond = self.log_survival[:, -1] > target
         wanted = 1.0 - (1.0 - q) * self._btyd_survival(float(self.edges[-1])) / np.exp(self.log_survival[:, -1])
