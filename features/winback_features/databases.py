@@ -82,7 +82,8 @@ def _from_duckdb(backend: Any, location: str, path: Path) -> ibis.Table:
     schema, name = _split(location)
     catalog = gen_name("winback_source")
     try:
-        backend.attach(str(path), name=catalog, read_only=True)
+        quoted = str(path).replace("'", "''")  # Ibis writes the path between quotes as it is
+        backend.attach(quoted, name=catalog, read_only=True)
     except duckdb.Error as error:
         what = f"The database file cannot be opened ({str(error).splitlines()[0]})."
         how = "Close the program that writes to it, or correct source.database."

@@ -20,6 +20,7 @@ import ibis
 from ibis.util import gen_name
 
 from winback_features import clean, refusals
+from winback_features.answers import count, records
 from winback_features.config import BrandConfig, SourceConfig
 from winback_features.contracts import CONTACTS, EVENTS, ORDERS, TableSpec
 from winback_features.errors import ConfigError
@@ -175,10 +176,10 @@ class _Intake:
             name=spec.name,
             source=raw.label,
             rows_in=rows_in,
-            rows_used=int(rows.count().execute()),
+            rows_used=count(rows),
             rows_quarantined=reasons.total(),
             reasons=dict(sorted(reasons.items())),
-            warnings=table_notices(staged, self.brand, duplicates_kept),
+            warnings=table_notices(staged, rows, self.brand, duplicates_kept),
             first_day=days[0],
             last_day=days[1],
             fingerprint=raw.fingerprint,
@@ -189,7 +190,7 @@ class _Intake:
         """Return the rows to drop (``ROW, reason``) and how many equal lines are kept."""
         repeats = self._keep("repeats", repeated_rows(staged.sound(), staged.spec.time_column))
         dropped = repeats.filter(repeats.timed).select(ROW, reason=ibis.literal(DUPLICATE_LINE))
-        kept = int(repeats.filter(~repeats.timed).count().execute())
+        kept = count(repeats.filter(~repeats.timed))
         if staged.spec is CONTACTS:
             older = superseded_contacts(staged.sound().anti_join(dropped, ROW))
             dropped = dropped.union(older.select(ROW, reason=ibis.literal(DUPLICATE_CONTACT)))
@@ -206,8 +207,8 @@ class _Intake:
 
 
 def _count_by(table: ibis.Table, column: str) -> dict[Any, int]:
-    counts = table.group_by(column).aggregate(n=table.count()).to_pyarrow().to_pylist()
-    return {row[column]: row["n"] for row in counts}
+    counts = table.group_by(column).aggregate(n=table.count())
+    return {row[column]: row["n"] for row in records(counts)}
 
 
 def _broken_rules(staged: StagedTable) -> Counter[str]:
@@ -216,9 +217,8 @@ def _broken_rules(staged: StagedTable) -> Counter[str]:
     for index, n in _count_by(staged.rows, FAULT).items():
         reasons["" if index is None else staged.rules[index].reason] += n
     rejected = staged.mapped.raw.rejected
-    count = int(rejected.count().execute()) if rejected is not None else 0
-    if count:
-        reasons[UNREADABLE_LINE] = count
+    if rejected is not None and (lines := count(rejected)):
+        reasons[UNREADABLE_LINE] = lines
     return reasons
 
 
@@ -226,5 +226,5 @@ def _days(rows: ibis.Table, spec: TableSpec) -> tuple[date | None, date | None]:
     if spec.time_column is None:
         return None, None
     moment = rows[spec.time_column]
-    found = rows.aggregate(first=moment.min().date(), last=moment.max().date()).to_pyarrow().to_pylist()[0]
+    (found,) = records(rows.aggregate(first=moment.min().date(), last=moment.max().date()))
     return found["first"], found["last"]

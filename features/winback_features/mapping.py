@@ -33,11 +33,14 @@ class MappedTable:
         ``ROW``, ``DIGEST`` and the contract columns found, still in the types of the source.
     theirs : mapping of str to str
         Contract column to what it was taken from, for messages.
+    computed : tuple of str
+        The contract columns given by an expression.
     """
 
     raw: RawTable
     table: ibis.Table
     theirs: Mapping[str, str]
+    computed: tuple[str, ...] = ()
 
 
 def map_columns(raw: RawTable, spec: TableSpec, mapping: Mapping[str, str]) -> MappedTable:
@@ -77,7 +80,7 @@ def map_columns(raw: RawTable, spec: TableSpec, mapping: Mapping[str, str]) -> M
     chosen = {name: table[theirs] for name, theirs in plain.items()}
     chosen |= {name: table[_computed(name)] for name in expressions}
     ordered = {c: chosen[c] for c in spec.names if c in chosen}
-    return MappedTable(raw, table.select(ROW, DIGEST, **ordered), plain | expressions)
+    return MappedTable(raw, table.select(ROW, DIGEST, **ordered), plain | expressions, tuple(expressions))
 
 
 def _check_names(spec: TableSpec, mapping: Mapping[str, str], section: str) -> None:
@@ -122,9 +125,10 @@ def _compute(table: ibis.Table, raw: RawTable, name: str, text: str, where: str)
         what = f"{text!r} is neither a column of {raw.label} nor an expression over its columns."
         raise ConfigError(what, where=where, how=how)
     for candidate in (expression, _over_numbers(expression)):
-        query = sg.select("*", candidate.as_(_computed(name), quoted=True)).from_(_ALIAS)
+        alias = f"{_ALIAS}_{name}"
+        query = sg.select("*", candidate.as_(_computed(name), quoted=True)).from_(alias)
         try:
-            return table.alias(_ALIAS).sql(query.sql("duckdb"), dialect="duckdb")
+            return table.alias(alias).sql(query.sql("duckdb"), dialect="duckdb")
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
     what = f"The expression {text!r} does not compute ({reason})."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ibis
 
+from winback_features.answers import count, records
 from winback_features.config import BrandConfig
 from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS
 from winback_features.reports import Notice
@@ -13,17 +14,21 @@ FLOAT_ID = r"^-?\d+\.0$"
 SHOWN = 5
 
 
-def table_notices(staged: StagedTable, brand: BrandConfig, duplicates_kept: int) -> tuple[Notice, ...]:
+def table_notices(
+    staged: StagedTable, used: ibis.Table, brand: BrandConfig, duplicates_kept: int
+) -> tuple[Notice, ...]:
     """Return the notices on one staged table.
 
     Parameters
     ----------
     staged : StagedTable
+    used : ibis.Table
+        Its rows that were not quarantined.
     brand : BrandConfig
     duplicates_kept : int
         Equal lines without a time of day, which were used.
     """
-    found = [*_float_ids(staged), *_mixed_zones(staged)]
+    found = [*_float_ids(staged), *_mixed_zones(staged, used)]
     if duplicates_kept:
         message = (
             f"{duplicates_kept} lines repeat an earlier line of the same day word for word. "
@@ -31,14 +36,14 @@ def table_notices(staged: StagedTable, brand: BrandConfig, duplicates_kept: int)
         )
         found.append(Notice("duplicates_kept", message, duplicates_kept))
     if staged.spec.name == "orders":
-        found += _currency_assumed(staged, brand)
+        found += _currency_assumed(staged, used, brand)
     if staged.spec.name == "events":
         found += _unknown_words(
-            staged, "kind", tuple(EVENT_KINDS), "unknown_kind", "kept as activity of kind other"
+            used, "kind", tuple(EVENT_KINDS), "unknown_kind", "kept as activity of kind other"
         )
     if staged.spec.name == "contacts":
         found += _unknown_words(
-            staged, "email_status", EMAIL_STATUSES, "unknown_email_status", "read as unknown"
+            used, "email_status", EMAIL_STATUSES, "unknown_email_status", "read as unknown"
         )
     return tuple(found)
 
@@ -48,8 +53,8 @@ def order_notices(orders: ibis.Table) -> list[Notice]:
     bought = (orders.amount.isnull() | (orders.amount >= 0)).any()
     contacts = orders.group_by("contact_id").aggregate(bought=bought)
     counts = {
-        "returns_only": int(contacts.filter(~contacts.bought).count().execute()),
-        "zero_orders": int(orders.filter(orders.amount == 0).count().execute()),
+        "returns_only": count(contacts.filter(~contacts.bought)),
+        "zero_orders": count(orders.filter(orders.amount == 0)),
     }
     messages = {
         "returns_only": "{n} contacts have negative orders only: they are known, but never bought.",
@@ -65,51 +70,48 @@ def _float_ids(staged: StagedTable) -> list[Notice]:
             continue
         rows, theirs = staged.rows, staged.mapped.theirs[name]
         as_float = rows.filter(rows[name].re_search(FLOAT_ID))
-        count = int(as_float.count().execute())
-        if count:
-            example = as_float[name].min().execute()
+        n = count(as_float)
+        if n:
+            example = as_float[name].min().to_pyarrow().as_py()
             message = (
-                f"{count} values of {theirs} ({name}) look like {example}: whole numbers read as floats. "
+                f"{n} values of {theirs} ({name}) look like {example}: whole numbers read as floats. "
                 f"They are kept as written; if other tables write them without .0, map "
                 f"{name} = \"regexp_replace(CAST({theirs} AS VARCHAR), '\\.0$', '')\"."
             )
-            notices.append(Notice("float_ids", message, count))
+            notices.append(Notice("float_ids", message, n))
     return notices
 
 
-def _mixed_zones(staged: StagedTable) -> list[Notice]:
+def _mixed_zones(staged: StagedTable, rows: ibis.Table) -> list[Notice]:
     if not staged.spec.time_column:
         return []
-    rows = staged.sound()
-    counts = rows.aggregate(zoned=rows[ZONED].sum(), naive=(~rows[ZONED]).sum()).to_pyarrow().to_pylist()[0]
+    (counts,) = records(rows.aggregate(zoned=rows[ZONED].sum(), naive=(~rows[ZONED]).sum()))
     zoned, naive = counts["zoned"] or 0, counts["naive"] or 0
     if not (zoned and naive):
         return []
     message = (
         f"{zoned} times of {staged.mapped.theirs[staged.spec.time_column]} have a zone, {naive} do not. "
-        "Each was read by its own form; those without a zone are taken to be in source.timezone, or the brand's."
+        "Each was read by its own form; those without a zone are in source.timezone, or the brand's."
     )
     return [Notice("mixed_zones", message, min(zoned, naive))]
 
 
-def _currency_assumed(staged: StagedTable, brand: BrandConfig) -> list[Notice]:
+def _currency_assumed(staged: StagedTable, rows: ibis.Table, brand: BrandConfig) -> list[Notice]:
     if "currency" not in staged.mapped.theirs:
         return []
-    rows = staged.sound()
-    count = int(rows.filter(rows.currency.isnull()).count().execute())
-    if not count:
+    n = count(rows.filter(rows.currency.isnull()))
+    if not n:
         return []
-    message = f"{count} rows name no currency; their amounts were taken to be in {brand.currency}."
-    return [Notice("one_currency_assumed", message, count)]
+    message = f"{n} rows name no currency; their amounts were taken to be in {brand.currency}."
+    return [Notice("one_currency_assumed", message, n)]
 
 
 def _unknown_words(
-    staged: StagedTable, column: str, known: tuple[str, ...], code: str, fate: str
+    rows: ibis.Table, column: str, known: tuple[str, ...], code: str, fate: str
 ) -> list[Notice]:
-    rows = staged.sound()
     word = rows[column].lower()
     unknown = rows.filter(word.notnull() & word.notin(known)).group_by(word=word).aggregate(n=ibis._.count())
-    found = {r["word"]: r["n"] for r in unknown.to_pyarrow().to_pylist()}
+    found = {r["word"]: r["n"] for r in records(unknown)}
     if not found:
         return []
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import ibis
 
+from winback_features.answers import count, records
 from winback_features.config import BrandConfig
 from winback_features.errors import InputError
 from winback_features.sources import ROW
@@ -38,11 +39,11 @@ def refuse_damaged_ids(staged: StagedTable) -> None:
         if source.type().is_floating():
             damaged = damaged | (rows[name].try_cast("float64").abs() >= WHOLE_FLOATS)
         found = rows.filter(damaged)
-        count = int(found.count().execute())
-        if count:
+        n = count(found)
+        if n:
             examples = _examples(found, name)
             what = (
-                f"{count} values of {staged.mapped.theirs[name]} ({name}) were rounded by a spreadsheet or a "
+                f"{n} values of {staged.mapped.theirs[name]} ({name}) were rounded by a spreadsheet or a "
                 f"float column, so different ones can no longer be told apart: {examples}."
             )
             how = "Export the identifiers as text, with no spreadsheet in between."
@@ -80,7 +81,7 @@ def refuse_bad_share(
 
 def _examples(found: ibis.Table, column: str) -> str:
     """Return the first offenders, as "row 3 '1.03E+19', row 8 …"."""
-    rows = found.order_by(ROW).limit(SHOWN).select(ROW, text=found[column]).to_pyarrow().to_pylist()
+    rows = records(found.order_by(ROW).limit(SHOWN).select(ROW, text=found[column]))
     return ", ".join(
         f"row {r[ROW]} {r['text']!r}" if r["text"] is not None else f"row {r[ROW]} empty" for r in rows
     )
@@ -107,7 +108,7 @@ def refuse_mixed_currencies(staged: StagedTable, brand: BrandConfig) -> None:
     """Refuse amounts in a currency that cannot be turned into the brand's."""
     rows = staged.sound()
     counts = rows.filter(rows.currency.notnull()).group_by("currency").aggregate(n=ibis._.count())
-    found = {r["currency"]: r["n"] for r in counts.order_by("currency").to_pyarrow().to_pylist()}
+    found = {r["currency"]: r["n"] for r in records(counts.order_by("currency"))}
     without = [c for c in found if c != brand.currency and c not in brand.rates]
     if not without:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import duckdb
 import ibis
 from ibis.util import gen_name
 
+from winback_features.answers import count
 from winback_features.config import SourceConfig
 from winback_features.databases import load_table
 from winback_features.errors import InputError
@@ -105,7 +107,7 @@ def _read_parquet(backend: Any, label: str, files: tuple[Path, ...]) -> ibis.Tab
 
 def unreadable_file(label: str, error: Exception) -> InputError:
     """Return the refusal of a file the engine cannot read to its end."""
-    message = str(error).splitlines()[0]
+    message = re.sub(r"'[^']*[/\\]([^'/\\]+)'", r"'\1'", str(error).splitlines()[0]).strip().rstrip(".:")
     how = "It is damaged or was cut off on the way: export or copy it again."
     return InputError(f"The file cannot be read ({message}).", where=label, how=how)
 
@@ -140,14 +142,14 @@ def _read_csv(
     found = backend.table(errors)
     # One line may break several rules; the header is line 1, so row r stands on line r + 1.
     rejected = found.group_by("file_id", "line").aggregate(
-        value=found.csv_line.min(), message=found.error_message.min()
+        value=found.csv_line.min().strip(), message=found.error_message.min()
     )
     rejected = backend.create_table(
         gen_name("winback_csv_rejected"),
         rejected.select(row_number=rejected.line.cast("int64") - 1, value="value", message="message"),
         temp=True,
     )
-    if len(files) == 1 and rejected.count().execute():
+    if len(files) == 1 and count(rejected):
         table = backend.create_table(gen_name("winback_csv"), _make_room(table, rejected), temp=True)
     return table.rename(dict(zip(names, places, strict=True))), rejected
 

@@ -79,10 +79,15 @@ def stage(backend: Any, mapped: MappedTable, spec: TableSpec, clock: Clock, toda
     staged = values.select(ROW, DIGEST, *spec.names, ZONED, **_fault(rules, values))
     try:
         rows = backend.create_table(gen_name(f"winback_staged_{spec.name}"), staged, temp=True)
-    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
-        raise unreadable_file(mapped.raw.label, error) from error
     except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
         raise _stopped(mapped, spec, error) from error
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.OutOfMemoryException):
+        raise
+    except duckdb.Error as error:
+        if mapped.computed and isinstance(error, duckdb.InvalidInputException):
+            raise _stopped(mapped, spec, error) from error
+        # Whatever else a damaged file makes the reader say.
+        raise unreadable_file(mapped.raw.label, error) from error
     return StagedTable(mapped, spec, rows, rules)
 
 

@@ -1,0 +1,18 @@
+"""Ask the engine for a few plain Python values, without a detour through pandas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+
+
+def count(table: ibis.Table) -> int:
+    """Return the number of rows."""
+    return int(table.count().to_pyarrow().as_py())
+
+
+def records(table: ibis.Table) -> list[dict[str, Any]]:
+    """Return the rows of a small result as dictionaries."""
+    rows: list[dict[str, Any]] = table.to_pyarrow().to_pylist()
+    return rows
