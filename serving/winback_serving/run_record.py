@@ -31,7 +31,7 @@ def run_identity(parts: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> run_identity({"as_of": "2020-01-01"})
-    'ac34a16206e1e9e6'
+    '4ff0ce1b1fb63c1d'
     """
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

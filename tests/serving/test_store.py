@@ -73,9 +73,14 @@ def test_the_previous_run_is_of_an_earlier_day(tmp_path: Path) -> None:
 
 def test_a_failure_in_staging_publishes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    with pytest.raises(ZeroDivisionError), store.lock(), store.staging() as folder:
-        (folder / "scores.parquet").write_text("half")
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with store.lock(), store.staging() as folder:
+            (folder / "scores.parquet").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert store.list_runs() == []
     assert list((tmp_path / "runs" / ".staging").iterdir()) == []
 
