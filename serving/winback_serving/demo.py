@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -46,8 +47,8 @@ def cohort_table(tables: Tables, before: date) -> pd.DataFrame:
     bought = days.select("contact_id", month=month_of["day"]).distinct()
     began = first.select("contact_id", cohort=month_of["first"])
     joined = bought.join(began, "contact_id")
-    counted = joined.group_by("cohort", "month").aggregate(n=joined.contact_id.nunique()).to_pandas()
-    people = {(int(c), int(m)): int(n) for c, m, n in counted.itertuples(index=False)}
+    counted = joined.group_by("cohort", "month").aggregate(n=joined.contact_id.nunique()).to_pyarrow()
+    people = {(row["cohort"], row["month"]): row["n"] for row in counted.to_pylist()}
     over = before.year * 12 + before.month - 1  # the month of `before` itself is not over
     cohorts = sorted(c for c, m in people if c == m and c < over)
     rows = [
@@ -77,34 +78,38 @@ def contact_story(
     purchases : list of date
         Purchase days since the first of those days.
     """
-    own = _only(tables, contact_id)
     step = max(1, model.horizon_days // STORY_STEPS_PER_HORIZON)
-    rows: list[tuple[date, float, float]] = []
-    for back in range(STORY_POINTS):
-        day = as_of - timedelta(days=back * step)
-        features = build_features(own, day).to_pandas()
-        if features.empty or not features["purchase_days"].iloc[0] > 0:
-            break
-        said = model.predict(features, day, score).iloc[0]
-        rows.append((day, float(said["p_purchase"]), float(said["p_alive"])))
-    curve = pd.DataFrame(reversed(rows), columns=["day", "p_purchase", "p_alive"])
-    bought = purchase_days(own, as_of).select("day").to_pandas()["day"]
-    since = rows[-1][0] if rows else as_of
-    return curve, sorted(day for day in pd.to_datetime(bought).dt.date if day >= since)
+    backs = [back * step for back in reversed(range(STORY_POINTS))]
+    ghosts = build_features(_ghosts(tables, contact_id, backs), as_of).to_pyarrow().to_pandas()
+    ghosts = ghosts[ghosts["purchase_days"] > 0].sort_values("contact_id", ascending=False, ignore_index=True)
+    days = [as_of - timedelta(days=int(back)) for back in ghosts["contact_id"]]
+    said = model.predict(ghosts, as_of, score)
+    curve = pd.DataFrame({"day": days, "p_purchase": said["p_purchase"], "p_alive": said["p_alive"]})
+    own = purchase_days(tables, as_of)
+    bought = own.filter(own.contact_id == contact_id).select("day").to_pyarrow()["day"].to_pylist()
+    return curve, sorted(day for day in bought if days and day >= days[0])
 
 
-def _only(tables: Tables, contact_id: str) -> Tables:
-    """Return the tables of one contact, small and materialised, so that asking them often is cheap."""
+def _ghosts(tables: Tables, contact_id: str, backs: Sequence[int]) -> Tables:
+    """Return a contact once for each number of days back, its whole life moved forward by so many days.
 
-    def cut(table: ibis.Table) -> ibis.Table:
-        return table.filter(table.contact_id == contact_id).cache()
+    Seen from one and the same day, each ghost is the contact as it was on a past day: what came later lies in
+    the ghost's future, where no feature looks. So one query answers for all the days. Only the season of the
+    year is today's and not that day's. A ghost's ``contact_id`` is its days back, with zeros in front.
+    """
+
+    def moved(table: ibis.Table, *moments: str) -> ibis.Table:
+        own = table.filter(table.contact_id == contact_id).mutate(back=ibis.array(list(backs)).unnest())
+        shift = own.back.as_interval("D")
+        later = {name: (own[name] + shift).cast(table[name].type()) for name in moments}
+        return own.mutate(**later, contact_id=own.back.cast("string").lpad(6, "0")).select(*table.columns)
 
     return replace(
         tables,
-        orders=cut(tables.orders),
-        lines=cut(tables.lines),
-        events=cut(tables.events),
-        contacts=cut(tables.contacts),
+        orders=moved(tables.orders, "ordered_at", "day", "cancelled_on"),
+        lines=moved(tables.lines, "day"),
+        events=moved(tables.events, "occurred_at", "day"),
+        contacts=moved(tables.contacts, "created_at", "erased_at", "objected_profiling_at"),
     )
 
 
