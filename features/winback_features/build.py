@@ -16,13 +16,15 @@ from winback_features.engagement_features import (
     send_features,
 )
 from winback_features.expressions import join_contacts
-from winback_features.purchase_features import assortment_features, purchase_features, season
+from winback_features.order_features import assortment_features, order_features, season
+from winback_features.purchase_features import purchase_features
 
 if TYPE_CHECKING:
     from winback_features.tables import Tables
 
 PARTS = (
     purchase_features,
+    order_features,
     assortment_features,
     activity_features,
     send_features,
