@@ -23,7 +23,11 @@ COMPARED = ("auc", "brier", "brier_skill", "lift_10", "bias")
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One contact of the list, as far as it is shown."""
+    """One contact of the list, as far as it is shown.
+
+    ``due_date`` is the day by which its own rhythm had it back (``days_overdue`` days ago); ``next_purchase_date``
+    is the median given the silence so far, None where that lies beyond what the model looks ahead.
+    """
 
     rank: int
     contact_id: str
@@ -34,6 +38,7 @@ class ListRow:
     next_purchase_low: date | None
     next_purchase_high: date | None
     days_since_purchase: float | None
+    due_date: date | None
     days_overdue: float | None
     value_at_risk: float | None
     rfm_segment: str | None
@@ -161,7 +166,7 @@ def read_brief(
         (contacts,) = _row(connection, "SELECT count(*) FROM winback")
         (scored,) = _row(connection, "SELECT count(*) FROM scores")
         (held_out,) = _row(connection, "SELECT count(*) FROM listed WHERE arm = 'holdout'")
-        head = connection.execute(_TOP_SQL, [top]).fetchall()
+        head = connection.execute(_TOP_SQL, [newest.as_of, top]).fetchall()
         excluded = connection.execute(_EXCLUDED_SQL).fetchall()
     days = tuple(_day(run) for run in runs)
     return Brief(
@@ -217,7 +222,8 @@ def risk_bins(run: PublishedRun, bins: int = 20) -> pd.DataFrame:
 _TOP_COLUMNS = tuple(f.name for f in fields(ListRow))
 _TOP_SQL = """
     SELECT rank, contact_id, state, entered_at, p_purchase, next_purchase_date, next_purchase_low,
-           next_purchase_high, days_since_purchase, days_overdue, value_at_risk, rfm_segment,
+           next_purchase_high, days_since_purchase,
+           CAST(? AS DATE) - CAST(round(days_overdue) AS INTEGER) AS due_date, days_overdue, value_at_risk, rfm_segment,
            list_filter([reason_1, reason_2, reason_3], reason -> reason IS NOT NULL) AS reasons,
            recommended_action, channel, arm
     FROM listed ORDER BY rank LIMIT ?

@@ -16,7 +16,7 @@ from winback_serving.brief import Brief, ListRow
 
 RISK, CALM, QUIET = "dark_orange3", "deep_sky_blue3", "bright_black"
 WIDE = 120
-"""From this width on the list gives two reasons instead of one."""
+"""From this width on the list says how late each one is, and gives two reasons instead of one."""
 
 
 def show_brief(console: Console, brief: Brief, *, people: str = "contacts", one: str = "contact") -> None:
@@ -122,20 +122,27 @@ def _show_list(console: Console, brief: Brief, people: str, one: str) -> None:
     shown = f"the first {len(brief.top)} by value at risk; " if brief.listed > len(brief.top) else ""
     _heading(console, title, f"{shown}{worth} a year at risk in all")
     buys = f"buys in\n{brief.horizon_days} days"
-    table = _table("#", one, buys, "next", "late", brief.currency, "why", right=(0, 2, 3, 4, 5))
-    table.columns[6].overflow = "fold"
+    wide = console.width >= WIDE
+    late = ("late",) if wide else ()
+    table = _table("#", one, buys, "was due", *late, "next", brief.currency, "why", right=range(2, 6 + wide))
+    table.columns[0].justify = "right"
     table.columns[1].overflow, table.columns[1].max_width = "fold", 16
     for row in brief.top:
         table.add_row(
             str(row.rank),
             Text(row.contact_id, "bold"),
             wording.percent(row.p_purchase),
-            wording.day(row.next_purchase_date, brief.as_of),
-            _late(row),
+            wording.day(row.due_date, brief.as_of),
+            *([_late(row)] if wide else []),
+            wording.day(row.next_purchase_date, brief.as_of) if row.next_purchase_date else wording.OPEN,
             wording.number(row.value_at_risk),
-            _why(row, 2 if console.width >= WIDE else 1),
+            _why(row, 2 if wide else 1),
         )
     console.print(table)
+    if any(row.next_purchase_date is None for row in brief.top):
+        console.print(
+            Text("  open: more likely than not, no next purchase as far as the model looks.", QUIET)
+        )
     if brief.held_out:
         held = f"{brief.held_out} of the {brief.listed} are held out at random: do not write to them, "
         console.print(Text(f"  {held}so that what win-back brings can be measured.", QUIET))

@@ -52,7 +52,8 @@ CHANNELS: Mapping[str, str] = {
 SEGMENTS: Mapping[str, str] = {"cant_lose": "can't lose"}
 """What an RFM segment is called; any other by its own name."""
 
-DASH = "–"
+DASH, OPEN = "–", "open"
+NEAR_DAYS = 180
 
 
 def words(code: str | None, known: Mapping[str, str] | None = None) -> str:
@@ -98,15 +99,16 @@ def money(value: float | None, currency: str) -> str:
 
 
 def day(value: date | None, today: date | None = None) -> str:
-    """Return a day; the year only where it is not today's.
+    """Return a day; without its year where it is less than half a year from today.
 
-    >>> day(date(2018, 1, 9), date(2018, 1, 1)), day(date(2017, 12, 9), date(2018, 1, 1)), day(None)
-    ('9 Jan', '9 Dec 2017', '–')
+    >>> day(date(2017, 12, 9), date(2018, 1, 1)), day(date(2018, 12, 9), date(2018, 1, 1)), day(None)
+    ('9 Dec', '9 Dec 2018', '–')
     """
     if value is None:
         return DASH
     text = f"{value.day} {value:%b}"
-    return text if today is not None and value.year == today.year else f"{text} {value.year}"
+    near = today is not None and abs((value - today).days) < NEAR_DAYS
+    return text if near else f"{text} {value.year}"
 
 
 def lateness(days_overdue: float | None) -> str:

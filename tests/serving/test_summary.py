@@ -23,6 +23,7 @@ ROW = ListRow(
     next_purchase_low=date(2018, 1, 6),
     next_purchase_high=None,
     days_since_purchase=31.0,
+    due_date=date(2017, 12, 23),
     days_overdue=9.0,
     value_at_risk=1234.4,
     rfm_segment="cant_lose",
@@ -48,6 +49,7 @@ BRIEF = Brief(
             ROW,
             rank=3,
             contact_id="x" * 60,
+            due_date=None,
             days_overdue=None,
             next_purchase_date=None,
             value_at_risk=None,
@@ -90,8 +92,9 @@ def test_no_line_is_longer_than_the_terminal(width: int) -> None:
 def test_it_tells_the_list_its_reasons_and_who_is_held_out() -> None:
     text = " ".join(shown(BRIEF).split())
     assert "20 households to win back on 1 Jan 2018" in text
-    assert "00123 22 % 9 Feb 9 d 1,234 buys every 12 days" in text
-    assert "in 2 d" in text
+    assert "00123 22 % 23 Dec 9 Feb 1,234 buys every 12 days" in text
+    assert "22 % – open – " in text, "neither due nor expected nor worth anything known"
+    assert "open: more likely than not" in text
     assert "2 of the 20 are held out" in text
 
 
@@ -103,6 +106,13 @@ def test_a_wide_terminal_gives_a_second_reason() -> None:
     assert "the second reason" not in shown(BRIEF, 80)
     assert "the second reason" in shown(BRIEF, 160)
     assert "the third reason" not in shown(BRIEF, 160)
+
+
+def test_a_wide_terminal_says_how_late_or_when_due() -> None:
+    text = " ".join(shown(BRIEF, 160).split())
+    assert "23 Dec 9 d 9 Feb 1,234" in text
+    assert "in 2 d" in text
+    assert "9 d" not in " ".join(shown(BRIEF, 80).split())
 
 
 def test_rows_and_contacts_add_up_in_plain_sight() -> None:

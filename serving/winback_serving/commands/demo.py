@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -161,11 +162,12 @@ def _report(
 
 def _next_commands(home: Path, run: PublishedRun) -> list[tuple[str, str]]:
     """Return what one may type next, as it works from here."""
-    winback, mlflow = _program("winback"), _program("mlflow")
-    config = home / "winback.toml"
+    winback, mlflow = quote(_program("winback")), quote(_program("mlflow"))
+    config, listed = quote(str(home / "winback.toml")), quote(str(home / "winback.csv"))
+    store = quote(f"sqlite:///{home / 'mlflow.db'}")
     return [
         (
-            f"{winback} export -c {config} --to csv --list winback --out {home / 'winback.csv'}",
+            f"{winback} export -c {config} --to csv --list winback --out {listed}",
             "The whole list, and why everybody else is not on it, for a spreadsheet.",
         ),
         (
@@ -173,7 +175,7 @@ def _next_commands(home: Path, run: PublishedRun) -> list[tuple[str, str]]:
             "The day once more: the same inputs are the same run, and nothing is published twice.",
         ),
         (
-            f"{mlflow} ui --backend-store-uri sqlite:///{home / 'mlflow.db'}",
+            f"{mlflow} ui --backend-store-uri {store}",
             "Every parameter, metric and plot of the training, in a browser.",
         ),
         (f"{winback} init", "A settings file for your own data."),
