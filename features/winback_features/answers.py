@@ -16,3 +16,8 @@ def records(table: ibis.Table) -> list[dict[str, Any]]:
     """Return the rows of a small result as dictionaries."""
     rows: list[dict[str, Any]] = table.to_pyarrow().to_pylist()
     return rows
+
+
+def name_of(table: ibis.Table) -> str:
+    """Return the bare name of a table of the engine."""
+    return str(table.get_name()).rpartition(".")[2]

@@ -49,6 +49,8 @@ def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[
     if config.threads < 1:
         what = f"{config.threads} threads cannot work."
         raise ConfigError(what, where="engine.threads", how="Set it to 1 or more.")
+    if temp_dir is not None:
+        temp_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="winback-", dir=temp_dir) as spill:
         try:
             backend = ibis.duckdb.connect(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,13 @@ import ibis
 from ibis.util import gen_name
 
 from winback_features import clean, refusals
-from winback_features.answers import count, records
+from winback_features.answers import count, name_of, records
 from winback_features.config import BrandConfig, SourceConfig
 from winback_features.contracts import CONTACTS, EVENTS, ORDERS, TableSpec
 from winback_features.errors import ConfigError
 from winback_features.mapping import map_columns
 from winback_features.netting import net_cancellations
-from winback_features.notices import order_notices, table_notices
+from winback_features.notices import matching_notices, order_notices, table_notices
 from winback_features.quarantine import quarantined
 from winback_features.reports import IngestReport, TableReport
 from winback_features.rules import (
@@ -106,6 +106,7 @@ class _Taken:
     rows: ibis.Table
     quarantine: ibis.Table
     report: TableReport
+    scratch: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -128,21 +129,25 @@ class _Intake:
             taken["contacts"] = self._take(CONTACTS, self.source.contacts_columns)
 
         lines = clean.order_lines(taken["orders"].rows, self.brand)
-        orders = self._keep("orders_before_netting", clean.orders_of(lines))
-        netted = net_cancellations(orders, self.brand.cancellation_days)
+        summed = self._keep("summed", clean.orders_of(lines))
+        netted = net_cancellations(summed, self.brand.cancellation_days)
         orders = self._keep(
             "orders", netted.order_by("contact_id", "ordered_at", "order_id", "day"), ORDERS_SCHEMA
         )
         events = clean.clean_events(taken["events"].rows) if "events" in taken else None
         contacts = clean.clean_contacts(taken["contacts"].rows) if "contacts" in taken else None
-        reports = [t.report for t in taken.values()]
-        reports[0] = replace(reports[0], warnings=(*reports[0].warnings, *order_notices(orders)))
+        reports = tuple(
+            t.report.adding(
+                order_notices(orders) if name == "orders" else matching_notices(orders, t.rows, name)
+            )
+            for name, t in taken.items()
+        )
         quarantine = (
             ibis.union(*(t.quarantine for t in taken.values()))
             if len(taken) > 1
             else taken["orders"].quarantine
         )
-        return Tables(
+        tables = Tables(
             backend=self.backend,
             orders=orders,
             lines=self._keep("lines", clean.used_lines(lines), LINES_SCHEMA),
@@ -151,10 +156,13 @@ class _Intake:
             quarantine=self._keep(
                 "quarantine", quarantine.order_by("table", "row_number"), QUARANTINE_SCHEMA
             ),
-            report=IngestReport(tuple(reports)),
+            report=IngestReport(reports),
             has_events="events" in taken,
             has_contacts="contacts" in taken,
         )
+        for name in (name_of(summed), *(n for t in taken.values() for n in t.scratch)):
+            self.backend.drop_table(name)
+        return tables
 
     def _take(self, spec: TableSpec, mapping: Mapping[str, str]) -> _Taken:
         """Read one table; refuse it, or part its rows into used and quarantined."""
@@ -184,7 +192,8 @@ class _Intake:
             last_day=days[1],
             fingerprint=raw.fingerprint,
         )
-        return _Taken(rows, quarantined(staged, dropped), report)
+        scratch = (*raw.scratch, *(name_of(t) for t in (staged.rows, dropped, rows)))
+        return _Taken(rows, quarantined(staged, dropped), report, scratch)
 
     def _repeats(self, staged: StagedTable) -> tuple[ibis.Table, int]:
         """Return the rows to drop (``ROW, reason``) and how many equal lines are kept."""

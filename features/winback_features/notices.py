@@ -63,6 +63,19 @@ def order_notices(orders: ibis.Table) -> list[Notice]:
     return [Notice(code, messages[code].format(n=n), n) for code, n in counts.items() if n]
 
 
+def matching_notices(orders: ibis.Table, others: ibis.Table, name: str) -> list[Notice]:
+    """Return a notice if no contact of another table ever ordered: identifiers may differ in form."""
+    contacts = others.select("contact_id").distinct()
+    n = count(contacts)
+    if not n or count(contacts.semi_join(orders, "contact_id")):
+        return []
+    message = (
+        f"None of the {n} contacts in {name} has an order. Are identifiers written alike in both "
+        "tables (leading zeros, .0 at the end)?"
+    )
+    return [Notice("no_matching_ids", message, n)]
+
+
 def _float_ids(staged: StagedTable) -> list[Notice]:
     notices = []
     for name in ("contact_id", "order_id"):

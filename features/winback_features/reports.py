@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -68,6 +68,10 @@ class TableReport:
             kept = f"{self.rows_used} used, {self.rows_quarantined} quarantined"
             msg = f"{self.name}: {self.rows_in} rows in, {kept}"
             raise AssertionError(msg)
+
+    def adding(self, warnings: Iterable[Notice]) -> TableReport:
+        """Return the report with more notices at the end."""
+        return replace(self, warnings=(*self.warnings, *warnings))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as a JSON-ready object."""

@@ -11,7 +11,7 @@ import duckdb
 import ibis
 from ibis.util import gen_name
 
-from winback_features.answers import count
+from winback_features.answers import count, name_of
 from winback_features.config import SourceConfig
 from winback_features.databases import load_table
 from winback_features.errors import InputError
@@ -38,6 +38,8 @@ class RawTable:
         SHA-256 of the bytes of its files, or of its rows.
     rejected : ibis.Table or None
         Lines of a CSV that are no rows: ``row_number, value, message``.
+    scratch : tuple of str
+        Tables of the engine that may be dropped once the source was read.
     """
 
     name: str
@@ -45,6 +47,7 @@ class RawTable:
     table: ibis.Table
     fingerprint: str
     rejected: ibis.Table | None = None
+    scratch: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -78,13 +81,13 @@ def open_source(backend: Any, name: str, source: SourceConfig, base_dir: Path, w
         raise ValueError(name)
     if source.database:
         table, fingerprint = load_table(backend, location, source.database, base_dir)
-        return RawTable(name, location, _by_content(table), fingerprint)
+        return RawTable(name, location, _by_content(table), fingerprint, scratch=(name_of(table),))
     files = find_files(location, base_dir)
     fingerprint = fingerprint_files(files)
     if file_format(location, files) == "parquet":
         return RawTable(name, location, _read_parquet(backend, location, files), fingerprint)
-    table, rejected = _read_csv(backend, location, files, source.encoding, work_dir)
-    return RawTable(name, location, table, fingerprint, rejected)
+    table, rejected, scratch = _read_csv(backend, location, files, source.encoding, work_dir)
+    return RawTable(name, location, table, fingerprint, rejected, scratch)
 
 
 def _by_content(table: ibis.Table) -> ibis.Table:
@@ -114,7 +117,7 @@ def unreadable_file(label: str, error: Exception) -> InputError:
 
 def _read_csv(
     backend: Any, label: str, files: tuple[Path, ...], encoding: str, work_dir: Path
-) -> tuple[ibis.Table, ibis.Table]:
+) -> tuple[ibis.Table, ibis.Table, tuple[str, ...]]:
     """Read every field as text; lines with too few or too many fields are set apart."""
     texts = [as_utf8(file, label, encoding, work_dir) for file in files]
     headers = {csv_header(text, label) for text in texts}
@@ -138,6 +141,7 @@ def _read_csv(
         table = backend.create_table(gen_name("winback_csv"), view, temp=True)
     except duckdb.Error as error:
         raise unreadable_file(label, error) from error
+    scratch: tuple[str, ...] = (name_of(table),)
     table = table.mutate((table.rowid() + 1).name(ROW))
     found = backend.table(errors)
     # One line may break several rules; the header is line 1, so row r stands on line r + 1.
@@ -151,7 +155,8 @@ def _read_csv(
     )
     if len(files) == 1 and count(rejected):
         table = backend.create_table(gen_name("winback_csv"), _make_room(table, rejected), temp=True)
-    return table.rename(dict(zip(names, places, strict=True))), rejected
+        scratch = (*scratch, name_of(table))
+    return table.rename(dict(zip(names, places, strict=True))), rejected, scratch
 
 
 def _make_room(table: ibis.Table, rejected: ibis.Table) -> ibis.Table:

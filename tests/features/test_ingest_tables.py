@@ -163,6 +163,13 @@ def test_lines_with_too_few_or_too_many_fields_go_to_quarantine(desk):
     assert rows(tables.quarantine)[0]["value"] == "c,o"
 
 
+def test_a_quote_that_is_never_closed_loses_nothing_silently(desk):
+    lines = ["c,o,2024-01-05,1,tea", 'c,p,2024-01-06,1,"tea', "c,q,2024-01-07,1,tea"]
+    name = desk.csv("\n".join([f"{HEADER},category", *lines]))
+    message = desk.refuse(name)
+    assert "unreadable_line" in message or "cannot be read" in message
+
+
 def test_an_unknown_zone_is_a_setting_to_mend(desk):
     assert "brand.timezone" in desk.refuse(desk.parquet(CLEAN), brand=BrandConfig(timezone="Europe/Atlantis"))
 

@@ -7,6 +7,8 @@ import duckdb
 import pytest
 from ingest_desk import HEADER, good, notices, open_desk, reasons, rows
 
+from winback_features.answers import name_of
+
 CLEAN = {
     "contact_id": ["a", "b", "a"],
     "order_id": ["1", "2", "3"],
@@ -136,6 +138,21 @@ def test_of_contradicting_contacts_the_last_row_counts(desk):
     assert (first["email"], first["consent_email"], first["email_status"]) == ("new@example.org", False, "ok")
     assert (second["consent_email"], second["email_status"], second["is_staff"]) == (None, "unknown", None)
     assert first["erased_at"] is None
+
+
+def test_contacts_whose_ids_are_written_otherwise_than_in_orders_are_noticed(desk):
+    orders = desk.parquet(CLEAN | {"contact_id": ["007", "008", "007"]})
+    tables = desk.take(orders, contacts=desk.csv("contact_id,email\n7,a@example.org\n8,", "contacts.csv"))
+    assert notices(tables, "contacts") == {"no_matching_ids": 2}
+
+
+def test_only_the_tables_of_the_result_stay_in_the_engine(desk):
+    before = set(desk.backend.list_tables())
+    tables = desk.take(desk.csv(f"{HEADER}\n{good(10)}\nc"), max_bad_share=0.5)
+    results = (tables.orders, tables.lines, tables.events, tables.contacts, tables.quarantine)
+    left = set(desk.backend.list_tables()) - before
+    assert {name_of(t) for t in results} <= left
+    assert not [t for t in left if "staged" in t or "sound" in t or "summed" in t]
 
 
 @pytest.mark.slow
