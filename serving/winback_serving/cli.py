@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from winback_features.errors import WinbackError
+from winback_features.errors import ConfigError, WinbackError
 
 COMMANDS = {
     "demo": "Run the whole flow on real data and write a report.",
@@ -107,10 +107,6 @@ def run(args: list[str]) -> int:
     as_json, debug = "--json" in args, "--debug" in args
     try:
         result = winback.main(args, prog_name="winback", standalone_mode=False)
-    except WinbackError as error:
-        if debug:
-            traceback.print_exc()
-        return _report(error.as_dict(), as_json)
     except click.ClickException as error:
         return _report_usage(error, as_json)
     except (KeyboardInterrupt, click.Abort):
@@ -122,10 +118,38 @@ def run(args: list[str]) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        how = "Please report it." if debug else "Run it again with --debug for the traceback, and report it."
-        what = f"This is a bug in winback: {type(error).__name__}: {error}."
-        return _report({"code": "Bug", "message": what, "where": "", "how": how, "exit_code": 1}, as_json)
+        return _report(explain(error, debug=debug), as_json)
     return result if isinstance(result, int) else 0
+
+
+def explain(error: Exception, *, debug: bool = False) -> dict[str, str | int]:
+    """Return any error as what, where, how to mend it, and an exit code.
+
+    Parameters
+    ----------
+    error : Exception
+        Ours, the system's, the engine's, or a bug.
+    debug : bool
+        Whether the traceback is shown already.
+
+    Examples
+    --------
+    >>> explain(OSError(28, "No space left on device", "runs"))["message"]
+    'The system refused: No space left on device.'
+    """
+    if isinstance(error, WinbackError):
+        return error.as_dict()
+    if isinstance(error, OSError):
+        what = f"The system refused: {error.strerror or error}."
+        how = "Look at the free space and the rights there; nothing was published."
+        return ConfigError(what, where=str(error.filename or ""), how=how).as_dict()
+    if type(error).__name__ == "OutOfMemoryException":  # DuckDB's; importing it here would slow every command
+        what = "The engine has used up the memory it may use; nothing was published."
+        how = "Raise it, or lower [engine] threads."
+        return ConfigError(what, where="[engine] memory_limit", how=how).as_dict()
+    what = f"This is a bug in winback: {type(error).__name__}: {error}."
+    how = "Please report it." if debug else "Run it again with --debug for the traceback, and report it."
+    return {"code": "Bug", "message": what, "where": "", "how": how, "exit_code": 1}
 
 
 def _report_usage(error: click.ClickException, as_json: bool) -> int:

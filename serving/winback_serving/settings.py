@@ -73,11 +73,13 @@ class Settings:
         return None if self.training.tracking_uri else self.home / "mlartifacts"
 
     def config_hash(self) -> str:
-        """Return a digest of every setting that can change a score or a flag (places and engine cannot)."""
+        """Return a digest of every setting that can change a score or a flag (names, places and the engine cannot)."""
         source = asdict(self.source)
         for place in ("orders", "events", "contacts", "database"):
             source.pop(place)
-        parts = {"source": source, "brand": asdict(self.brand), "policy": asdict(self.policy)}
+        brand = asdict(self.brand)
+        brand.pop("name")
+        parts = {"source": source, "brand": brand, "policy": asdict(self.policy)}
         score = asdict(self.score)
         if self.horizon_auto:
             score.pop("horizon_days")

@@ -14,7 +14,6 @@ from rich.console import Console
 from winback_features.errors import GateRefusal
 from winback_serving import cli
 from winback_serving.output import Output
-from winback_serving.run_view import show_list
 
 WriteShop = Callable[..., Path]
 
@@ -88,6 +87,8 @@ def test_an_error_as_json_is_one_object_on_stdout(tmp_path: Path, capsys: pytest
     [
         (GateRefusal("It leaks.", how="Mend it."), 3, "It leaks."),
         (ZeroDivisionError("oh"), 1, "This is a bug in winback: ZeroDivisionError: oh."),
+        (OSError(28, "No space left on device", "runs"), 2, "runs: The system refused: No space left"),
+        (type("OutOfMemoryException", (Exception,), {})("x"), 2, "[engine] memory_limit"),
         (KeyboardInterrupt(), 130, "Interrupted; nothing was published."),
         (BrokenPipeError(), 0, ""),
     ],
@@ -175,26 +176,19 @@ def test_score_without_a_champion_says_what_to_do(
     assert not (tmp_path / ".winback").exists()
 
 
-@pytest.mark.parametrize("width", [80, 160])
-def test_the_list_fits_the_terminal(width: int) -> None:
-    row = {
-        "rank": 1,
-        "contact_id": "contact-with-a-very-long-name-0123456789",
-        "next_purchase_date": None,
-        "days_overdue": 9,
-        "p_purchase": 0.21,
-        "value_at_risk": 1234.5,
-        "currency": "USD",
-        "reason_1": "buys every 12 days on average, now 31 days silent",
-        "reason_2": "the longest silence so far: 31 days, before at most 24",
-        "reason_3": None,
-    }
-    console = Console(width=width, record=True, file=io.StringIO())
-    show_list(console, [row])
-    text = console.export_text()
-    assert max(len(line) for line in text.splitlines()) <= width
-    for word in ("+9 d", "21%", "1,234 USD", "31 days silent", "at most 24"):
-        assert word in " ".join(text.split()), word
+def test_progress_is_bars_on_a_terminal_and_plain_lines_in_a_log() -> None:
+    shown = {}
+    for terminal in (True, False):
+        log = Console(file=io.StringIO(), force_terminal=terminal, width=80)
+        with Output(log=log).working() as work:
+            work.say("Reading [the] inputs")
+            work.say("Scoring")
+            work.tick(5, 10)
+        assert isinstance(log.file, io.StringIO)
+        shown[terminal] = log.file.getvalue()
+    assert shown[False] == "Reading [the] inputs\nScoring\n"
+    assert "\x1b[" in shown[True]
+    assert "Scoring" in shown[True]
 
 
 def test_json_has_no_nan_and_plain_dates(capsys: pytest.CaptureFixture[str]) -> None:

@@ -185,7 +185,7 @@ def test_people_get_tables(
     for args, words in (
         (
             ["score", "-c", config, "--as-of", SECOND],
-            ["rows in =", "Not flagged", "Already"],
+            ["rows in =", "to win back on", "Already"],
         ),
         (["models", "list", "-c", config], ["champion", FIRST]),
         (["models", "show", "-c", config], ["Forward tests", "digest"]),

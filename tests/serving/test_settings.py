@@ -166,7 +166,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
 def test_the_config_hash_sees_what_changes_a_result_and_nothing_else(tmp_path: Path) -> None:
     digest = load(tmp_path, MINIMAL).config_hash()
     assert load(tmp_path, '[source]\norders = "other.parquet"\n[engine]\nthreads = 1').config_hash() == digest
-    assert load(tmp_path, MINIMAL + "[gate]\nmax_bias = 0.3").config_hash() == digest
+    assert load(tmp_path, MINIMAL + '[gate]\nmax_bias = 0.3\n[brand]\nname = "X"').config_hash() == digest
     for change in (
         "[policy]\nlead_days = 4",
         "[brand]\ncancellation_days = 3",

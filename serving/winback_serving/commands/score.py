@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.markup import escape
 
 from winback_serving.batch import score_day
+from winback_serving.brief import read_brief
 from winback_serving.commands.common import as_of_option, config_option, output_options, today
 from winback_serving.export import export_list, format_of
 from winback_serving.lists import top_of_list
 from winback_serving.loader import load_champion
 from winback_serving.output import Output
-from winback_serving.run_view import show_run
 from winback_serving.settings import Settings
+from winback_serving.store import PublishedRun
+from winback_serving.summary import show_brief
 
 TOP = 15
 
@@ -51,4 +55,18 @@ def score(settings: Settings, as_of: date | None, file: Path | None, out: Output
     }
     if file:
         fields["out"] = {"path": file, "rows": export_list(run, "winback", to, file)}
-    out.result(fields, lambda console: show_run(console, run, info, top))
+    out.result(fields, lambda console: show_run(console, run, settings))
+
+
+def show_run(console: Console, run: PublishedRun, settings: Settings) -> None:
+    """Print what came in, the top of the list, and why the others are not on it."""
+    brief = read_brief(
+        [run],
+        brand=settings.brand.name,
+        currency=settings.brand.currency,
+        horizon_days=run.info()["horizon_days"],
+        top=TOP,
+    )
+    show_brief(console, brief)
+    word = "Published" if run.fresh else "Already published, nothing new:"
+    console.print(f"\n{word} run {run.run_id} in {escape(str(run.folder))}", soft_wrap=True)
