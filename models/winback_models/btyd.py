@@ -89,7 +89,9 @@ class BtydModel:
         with np.errstate(over="ignore"):
             return np.asarray(1.0 / (1.0 + self._odds_dead(x, t_x, T)))
 
-    def p_purchase(self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike, days: npt.ArrayLike) -> Array:
+    def p_purchase(
+        self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike, days: npt.ArrayLike
+    ) -> Array:
         """Return P(at least one purchase within the next ``days``).
 
         ``p_alive * (1 - ((alpha + T) / (alpha + T + d)) ** (r + x))``: the next purchase comes at the rate's posterior
@@ -113,7 +115,9 @@ class BtydModel:
         x, T = _floats(x, T)
         return np.asarray((self.r + x) / (self.alpha + T))
 
-    def expected_purchases(self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike, days: npt.ArrayLike) -> Array:
+    def expected_purchases(
+        self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike, days: npt.ArrayLike
+    ) -> Array:
         """Return the expected number of purchases in the next ``days``.
 
         The published formula, after Euler's transformation of the hypergeometric function: its arguments stay small
@@ -123,14 +127,18 @@ class BtydModel:
         if self.kind == "base_rate":
             return np.asarray(self.rate_if_alive(x, T) * days)
         shift = 1.0 if self.kind == "bg_nbd" else 0.0
-        a = self.a if abs(self.a - 1.0) > 1e-6 else 1.0 + 1e-6  # the formula's removable singularities: a = 1 …
+        a = (
+            self.a if abs(self.a - 1.0) > 1e-6 else 1.0 + 1e-6
+        )  # the formula's removable singularities: a = 1 …
         c = a + self.b + x - shift
         c = np.where(np.abs(c) > 1e-6, c, 1e-6)  # … and c = 0
         z = days / (self.alpha + T + days)
         with np.errstate(invalid="ignore", over="ignore"):
             survived = np.exp((a - 1.0) * np.log1p(-z)) * hyp2f1(a + self.b - self.r - shift, a - 1.0, c, z)
             expected = c / (a - 1.0) * (1.0 - survived) * self.p_alive(x, t_x, T)
-        at_least = self.p_purchase(x, t_x, T, days)  # also where the series gives up, for contacts as good as dead
+        at_least = self.p_purchase(
+            x, t_x, T, days
+        )  # also where the series gives up, for contacts as good as dead
         return np.asarray(np.where(np.isfinite(expected), np.maximum(expected, at_least), at_least))
 
 

@@ -79,7 +79,12 @@ def _collapse(
     rows = np.column_stack([np.asarray(v, dtype=np.float64) for v in (frequency, recency, T)])
     counts = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
     distinct, where = np.unique(rows, axis=0, return_inverse=True)
-    return distinct[:, 0], distinct[:, 1], distinct[:, 2], np.bincount(where.ravel(), weights=counts)
+    return (
+        distinct[:, 0],
+        distinct[:, 1],
+        distinct[:, 2],
+        np.bincount(where.ravel(), weights=counts).astype(np.float64),
+    )
 
 
 def _fit_once(

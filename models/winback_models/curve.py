@@ -54,9 +54,11 @@ class PurchaseCurve:
         share = np.divide(above - target, above - below, out=np.ones_like(above), where=above - below > 1e-12)
         inside = ends[k - 1] + np.clip(share, 0.0, 1.0) * (ends[k] - ends[k - 1])
         beyond = self.log_survival[:, -1] > target
-        wanted = 1.0 - (1.0 - q) * self._btyd_survival(float(self.edges[-1])) / np.exp(self.log_survival[:, -1])
+        wanted = 1.0 - (1.0 - q) * self._btyd_survival(float(self.edges[-1])) / np.exp(
+            self.log_survival[:, -1]
+        )
         tail = self.btyd.quantile(self.x, self.t_x, self.T, np.clip(wanted, 0.0, 1.0 - 1e-12))
-        return np.where(beyond, np.maximum(tail, self.edges[-1]), inside)
+        return np.asarray(np.where(beyond, np.maximum(tail, self.edges[-1]), inside))
 
     def _log_survival_at(self, days: float) -> Array:
         ends = np.concatenate([[0.0], self.edges])
@@ -79,6 +81,6 @@ def days_to_date(days: Array, as_of: np.datetime64, max_days: int) -> npt.NDArra
     """
     reached = np.isfinite(days) & (days <= max_days)
     whole = np.maximum(np.ceil(np.where(reached, days, 0.0)) - 1.0, 0.0).astype("timedelta64[D]")
-    dates = np.datetime64(as_of, "D") + whole
+    dates = as_of.astype("datetime64[D]") + whole
     dates[~reached] = np.datetime64("NaT")
     return np.asarray(dates)

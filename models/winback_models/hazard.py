@@ -21,16 +21,16 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from winback_models.btyd import Array
-from winback_models.design import Design, Matrix, log_odds
+from winback_models.design import Design, Matrix
 from winback_models.history import RhythmModels
 
 MEMBERS = ("boosting", "logistic", "btyd")
+LIMIT = 14.0
+"""No member is surer than so many log-odds."""
+
 BTYD_COLUMN = -5
 """Position of the BTYD model's log-odds of the interval among the matrix's columns."""
 
@@ -104,7 +104,7 @@ def at_risk(design: Design, waits: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_]
 
 def member_log_odds(members: Mapping[str, Any], x: Matrix) -> dict[str, Array]:
     """Return each member's log-odds, each of shape (rows,)."""
-    said = {name: log_odds(model.predict_proba(x)[:, 1].astype(np.float64)) for name, model in members.items()}
+    said = {name: np.clip(model.decision_function(x), -LIMIT, LIMIT) for name, model in members.items()}
     said["btyd"] = x[:, BTYD_COLUMN].astype(np.float64)
     return said
 
@@ -127,12 +127,36 @@ def fit_members(design: Design, slices: Sequence[Slice], seed: int) -> dict[str,
         early_stopping=False,
         random_state=seed,
     )
-    logistic = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True),
-        StandardScaler(),
-        LogisticRegression(C=0.01, solver="newton-cholesky"),
-    )
-    return {"boosting": boosting.fit(x, y), "logistic": logistic.fit(x, y)}
+    return {"boosting": boosting.fit(x, y), "logistic": fit_linear(x, y)}
+
+
+@dataclass(frozen=True)
+class LinearMember:
+    """A logistic regression on standardised columns; what is unknown counts as the column's median.
+
+    Its sum runs along each row by itself, so that a contact's score does not depend on who else is in the batch.
+    """
+
+    fill: Array
+    centre: Array
+    scale: Array
+    weights: Array
+    intercept: float
+
+    def decision_function(self, x: Matrix) -> Array:
+        """Return log-odds, shape (rows,)."""
+        z = (np.where(np.isnan(x), self.fill, x) - self.centre) / self.scale
+        return np.asarray((z * self.weights).sum(axis=1) + self.intercept)
+
+
+def fit_linear(x: Matrix, y: npt.NDArray[np.bool_]) -> LinearMember:
+    """Fit the regularised logistic regression."""
+    fill = np.nanmedian(x.astype(np.float64), axis=0)
+    known = np.where(np.isnan(x), fill, x)
+    centre, spread = known.mean(axis=0), known.std(axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+    fitted = LogisticRegression(C=0.01, solver="newton-cholesky").fit((known - centre) / scale, y)
+    return LinearMember(fill, centre, scale, fitted.coef_[0], float(fitted.intercept_[0]))
 
 
 def fit_weights(said: Mapping[str, Array], y: npt.NDArray[np.bool_]) -> dict[str, float]:
@@ -144,7 +168,7 @@ def fit_weights(said: Mapping[str, Array], y: npt.NDArray[np.bool_]) -> dict[str
 
 
 def fit_calibration(mixed: Array, y: npt.NDArray[np.bool_], *, prior: float = 200.0) -> tuple[float, float]:
-    """Return (intercept, slope) of a logistic recalibration, with a prior of ``prior`` observations at (0, 1)."""
+    """Return (intercept, slope) of a logistic recalibration, drawn towards (0, 1) by a ridge of weight ``prior``."""
     theta = np.array([0.0, 1.0])
     x = np.column_stack([np.ones_like(mixed), mixed])
     for _ in range(50):

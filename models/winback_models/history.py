@@ -59,7 +59,9 @@ def cadence_scores(features: pd.DataFrame, models: RhythmModels, ahead: Array) -
 
     0: the silence is just as long as the usual gap. Shape (n, len(ahead)).
     """
-    usual, late = models.rhythm.cadence(features["frequency"], features["gap_log_mean"], features["gap_log_sd"])
+    usual, late = models.rhythm.cadence(
+        features["frequency"], features["gap_log_mean"], features["gap_log_sd"]
+    )
     spread = np.maximum(np.log(late / usual) / 0.8416212335729143, 1e-3)  # `late` is the 80 % point
     silence = features["days_since_purchase"].to_numpy(np.float64)[:, None] + ahead[None, :]
     return np.asarray((np.log(np.maximum(silence, 0.5)) - np.log(usual)[:, None]) / spread[:, None])

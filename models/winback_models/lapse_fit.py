@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,12 +77,20 @@ def fit_lapse_model(
     """
     hazard, status = _fit_hazard(closed, horizon_days, numeric_features, seed)
     buyers = today.features
-    needed = ["frequency", "recency_days", "T_days", "purchase_days", "days_since_purchase", "gap_log_mean", "gap_log_sd",
-              "monetary_value"]
+    needed = [
+        "frequency",
+        "recency_days",
+        "T_days",
+        "purchase_days",
+        "days_since_purchase",
+        "gap_log_mean",
+        "gap_log_sd",
+        "monetary_value",
+    ]
     columns = hazard.design.columns if hazard else ()
     exposure = sum(t.never_bought for t in closed) * horizon_days
     first = sum(t.first_purchases for t in closed)
-    model_info = {
+    model_info: dict[str, Any] = {
         "status": status,
         "trained_as_of": today.as_of.isoformat(),
         "label_times": [t.as_of.isoformat() for t in closed],

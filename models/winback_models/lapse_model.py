@@ -79,7 +79,9 @@ class LapseModel:
     def curve(self, features: pd.DataFrame, days: Sequence[float]) -> Array:
         """Return P(at least one purchase within d), shape (n, len(days)); non-decreasing in d."""
         bought = self._bought(features)
-        out = -np.expm1(-self.first_purchase_rate * np.asarray(days, dtype=np.float64))[None, :].repeat(len(features), 0)
+        out = -np.expm1(-self.first_purchase_rate * np.asarray(days, dtype=np.float64))[None, :].repeat(
+            len(features), 0
+        )
         if bought.any():
             curves = self.curves(features[bought])
             out[bought] = np.column_stack([curves.p_within(d) for d in days])
@@ -99,7 +101,9 @@ class LapseModel:
         p = self.curve(features, ahead)
         quantiles = np.full((len(features), 3), np.inf)
         cadence = np.full((len(features), 2), np.nan)
-        btyd = np.column_stack([np.zeros(len(features)), p[:, -1], np.full(len(features), self.first_purchase_rate)])
+        btyd = np.column_stack(
+            [np.zeros(len(features)), p[:, -1], np.full(len(features), self.first_purchase_rate)]
+        )
         buyers = features[bought]
         if len(buyers):
             curves = self.curves(buyers)
@@ -109,10 +113,14 @@ class LapseModel:
             )
             btyd[bought] = self._btyd_columns(buyers, p[bought, -1], score)
         silence = features["days_since_purchase"].to_numpy(np.float64, na_value=np.nan)
-        value = self.order_value.expected(
-            np.nan_to_num(features["frequency"].to_numpy(np.float64, na_value=np.nan)),
-            features["monetary_value"].to_numpy(np.float64, na_value=np.nan),
-        ) if self._has_value(features) else np.zeros(len(features))
+        value = (
+            self.order_value.expected(
+                np.nan_to_num(features["frequency"].to_numpy(np.float64, na_value=np.nan)),
+                features["monetary_value"].to_numpy(np.float64, na_value=np.nan),
+            )
+            if self._has_value(features)
+            else np.zeros(len(features))
+        )
         day = np.datetime64(as_of, "D")
         dates = [days_to_date(quantiles[:, i], day, score.max_days) for i in range(3)]
         return pd.DataFrame(
@@ -133,7 +141,11 @@ class LapseModel:
                 "days_since_purchase": silence,
                 "days_overdue": silence - np.ceil(cadence[:, 1]),
                 "expected_order_value": value,
-                "value_at_risk": (1.0 - p[:, -1]) * btyd[:, 2] * score.value_horizon_days * value * score.margin_share,
+                "value_at_risk": (1.0 - p[:, -1])
+                * btyd[:, 2]
+                * score.value_horizon_days
+                * value
+                * score.margin_share,
                 "base": self.base(features),
             }
         )
@@ -143,7 +155,9 @@ class LapseModel:
         days = features["purchase_days"].to_numpy(np.float64, na_value=0.0)
         silence = features["days_since_purchase"].to_numpy(np.float64, na_value=np.inf)
         recent = silence <= ACTIVE_HORIZONS * self.horizon_days
-        return np.select([days == 0, ~recent, days == 1], ["never_bought", "lapsed", "one_time"], "active").astype(object)
+        return np.select(
+            [days == 0, ~recent, days == 1], ["never_bought", "lapsed", "one_time"], "active"
+        ).astype(object)
 
     def save(self, folder: Path) -> str:
         """Write the bundle into ``folder`` and return the SHA-256 of ``bundle.joblib``."""
@@ -165,7 +179,9 @@ class LapseModel:
             "first_purchase_rate": self.first_purchase_rate,
             "info": self.info,
         }
-        (folder / "bundle.json").write_text(json.dumps(described, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        (folder / "bundle.json").write_text(
+            json.dumps(described, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+        )
         return digest
 
     @classmethod
@@ -183,7 +199,9 @@ class LapseModel:
             described = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
             digest = _sha256(folder / "bundle.joblib")
         except (OSError, ValueError) as error:
-            raise InputError(f"The model bundle cannot be read ({error}).", where=where, how=retrain) from error
+            raise InputError(
+                f"The model bundle cannot be read ({error}).", where=where, how=retrain
+            ) from error
         if described.get("sha256") != digest:
             raise InputError(
                 "The model bundle was changed after it was saved: its digest does not match; it was not opened.",
@@ -191,8 +209,11 @@ class LapseModel:
                 how="Restore the file or roll back with `winback models rollback`.",
             )
         if described.get("format") != FORMAT:
-            raise InputError(f"The bundle has format {described.get('format')}, this winback reads {FORMAT}.",
-                             where=where, how=retrain)
+            raise InputError(
+                f"The bundle has format {described.get('format')}, this winback reads {FORMAT}.",
+                where=where,
+                how=retrain,
+            )
         for name, then in described["libraries"].items():
             now = installed_version(name)
             if name == "scikit-learn" and then.split(".")[:2] != now.split(".")[:2]:

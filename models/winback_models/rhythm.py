@@ -46,7 +46,12 @@ class RhythmModel:
         return asdict(self)
 
     def cadence(
-        self, gaps: npt.ArrayLike, gap_log_mean: npt.ArrayLike, gap_log_sd: npt.ArrayLike, *, late: float = 0.8
+        self,
+        gaps: npt.ArrayLike,
+        gap_log_mean: npt.ArrayLike,
+        gap_log_sd: npt.ArrayLike,
+        *,
+        late: float = 0.8,
     ) -> tuple[Array, Array]:
         """Return the usual gap, and the gap by which the share ``late`` of such gaps has closed, in days.
 
@@ -62,7 +67,9 @@ class RhythmModel:
         sd = np.nan_to_num(np.asarray(gap_log_sd, dtype=np.float64))
         weight = self.prior_gaps + n
         own = (self.prior_gaps * self.log_gap + n * mean) / weight
-        spread = np.sqrt((2.0 * self.prior_gaps * self.log_spread**2 + n * sd**2) / (2.0 * self.prior_gaps + n))
+        spread = np.sqrt(
+            (2.0 * self.prior_gaps * self.log_spread**2 + n * sd**2) / (2.0 * self.prior_gaps + n)
+        )
         return np.exp(own), np.exp(own + float(ndtri(late)) * spread)
 
 

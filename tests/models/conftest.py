@@ -1,7 +1,9 @@
 """CDNOW from the lifetimes wheel, as histories."""
 
+import sys
 import warnings
 from importlib.resources import files
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,7 +15,9 @@ with warnings.catch_warnings():
 
 def _read(name, columns):
     with (files("lifetimes") / "datasets" / name).open("rb") as stream:
-        rows = pd.read_csv(stream, sep=r"\s+", header=None, names=columns, dtype=str, skiprows=int("master" in name))
+        rows = pd.read_csv(
+            stream, sep=r"\s+", header=None, names=columns, dtype=str, skiprows=int("master" in name)
+        )
     rows["day"] = pd.to_datetime(rows["date"], format="%Y%m%d")
     return rows
 
@@ -46,5 +50,29 @@ def cdnow_full():
 
 @pytest.fixture(scope="session")
 def cdnow_spend():
-    with (files("lifetimes") / "datasets" / "cdnow_customers_summary_with_transactions.csv").open("rb") as stream:
+    with (files("lifetimes") / "datasets" / "cdnow_customers_summary_with_transactions.csv").open(
+        "rb"
+    ) as stream:
         return pd.read_csv(stream)
+
+
+sys.path.insert(0, str(Path(__file__).parent))  # the helper modules beside this file are importable by name
+
+
+@pytest.fixture(scope="session")
+def label_times():
+    """Today, and closed label times newest first."""
+    from shop import HORIZON, buying_days, label_time
+
+    shop = buying_days()
+    return label_time(shop, 600), [label_time(shop, 600 - HORIZON - 20 * i) for i in range(5)]
+
+
+@pytest.fixture(scope="session")
+def fitted(label_times):
+    from shop import HORIZON, NUMERIC
+
+    from winback_models.lapse_fit import fit_lapse_model
+
+    today, closed = label_times
+    return fit_lapse_model(today, closed, horizon_days=HORIZON, numeric_features=NUMERIC, seed=0)

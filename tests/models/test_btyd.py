@@ -25,7 +25,9 @@ def test_the_cdnow_sample_gives_the_known_parameters(cdnow_sample, kind, paramet
     assert len(cdnow_sample) == 2357
     weeks = cdnow_sample["recency"] / 7, cdnow_sample["T"] / 7
     model = fit_btyd(cdnow_sample["frequency"], *weeks, kinds=(kind,))
-    assert (model.r, model.alpha, model.a, model.b) == pytest.approx(parameters, abs=6e-5 if kind == "bg_nbd" else 6e-4)
+    assert (model.r, model.alpha, model.a, model.b) == pytest.approx(
+        parameters, abs=6e-5 if kind == "bg_nbd" else 6e-4
+    )
     assert model.log_likelihood == pytest.approx(log_likelihood, abs=0.006)
 
 
@@ -48,8 +50,14 @@ def test_pareto_nbd_has_its_published_likelihood_on_our_histories(cdnow_sample):
         warnings.simplefilter("ignore")
         from lifetimes import ParetoNBDFitter
 
-        weeks = cdnow_sample["frequency"].to_numpy(), cdnow_sample["recency"].to_numpy() / 7, cdnow_sample["T"].to_numpy() / 7
-        minus = ParetoNBDFitter()._negative_log_likelihood(np.array([0.553, 10.578, 0.606, 11.669]), *weeks, np.ones(2357), 0.0)
+        weeks = (
+            cdnow_sample["frequency"].to_numpy(),
+            cdnow_sample["recency"].to_numpy() / 7,
+            cdnow_sample["T"].to_numpy() / 7,
+        )
+        minus = ParetoNBDFitter()._negative_log_likelihood(
+            np.array([0.553, 10.578, 0.606, 11.669]), *weeks, np.ones(2357), 0.0
+        )
     assert -minus == pytest.approx(-9595.0, abs=0.1)
 
 
@@ -80,7 +88,9 @@ def test_lifetimes_agrees_on_alive_and_expected(kind):
     x = np.array([0.0, 1.0, 2.0, 7.0, 26.0])
     t_x = np.array([0.0, 1.7, 30.43, 20.0, 38.0])
     T = np.full(5, 38.86)
-    assert model.p_alive(x, t_x, T) == pytest.approx(np.asarray(oracle.conditional_probability_alive(x, t_x, T)))
+    assert model.p_alive(x, t_x, T) == pytest.approx(
+        np.asarray(oracle.conditional_probability_alive(x, t_x, T))
+    )
     expected = oracle.conditional_expected_number_of_purchases_up_to_time(39.0, x, t_x, T)
     assert model.expected_purchases(x, t_x, T, 39.0) == pytest.approx(np.asarray(expected), rel=1e-6)
 
@@ -104,7 +114,10 @@ def test_closed_forms_agree_with_simulation():
 
 
 histories = st.tuples(
-    st.integers(0, 300), st.floats(0.0, 1.0), st.floats(1.0, 3000.0), st.sampled_from(["bg_nbd", "mbg_nbd", "base_rate"])
+    st.integers(0, 300),
+    st.floats(0.0, 1.0),
+    st.floats(1.0, 3000.0),
+    st.sampled_from(["bg_nbd", "mbg_nbd", "base_rate"]),
 )
 
 
@@ -138,7 +151,12 @@ def test_quantile_inverts_p_purchase(x, share, T, q):
 
 @pytest.mark.parametrize(
     ("x", "t_x", "T"),
-    [([3.0], [10.0], [20.0]), ([0.0, 0.0], [0.0, 0.0], [5.0, 9.0]), ([1.0] * 5, [4.0] * 5, [9.0] * 5), ([], [], [])],
+    [
+        ([3.0], [10.0], [20.0]),
+        ([0.0, 0.0], [0.0, 0.0], [5.0, 9.0]),
+        ([1.0] * 5, [4.0] * 5, [9.0] * 5),
+        ([], [], []),
+    ],
     ids=["one customer", "no repeat buyer", "all identical", "nobody"],
 )
 def test_where_nothing_can_be_learned_a_base_rate_speaks(x, t_x, T):

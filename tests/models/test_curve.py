@@ -1,5 +1,7 @@
 """Curves and quantiles: consistent with each other, inside and beyond the horizon."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,12 @@ BTYD = BtydModel("bg_nbd", r=0.8, alpha=30.0, a=0.7, b=2.5)
 def curve_of(hazards, x=3.0, t_x=100.0, T=120.0):
     edges = np.array([7.0, 14.0, 30.0])
     return PurchaseCurve(
-        edges, np.cumsum(np.log1p(-np.array([hazards])), axis=1), BTYD, np.array([x]), np.array([t_x]), np.array([T])
+        edges,
+        np.cumsum(np.log1p(-np.array([hazards])), axis=1),
+        BTYD,
+        np.array([x]),
+        np.array([t_x]),
+        np.array([T]),
     )
 
 
@@ -26,7 +33,7 @@ hazards = st.lists(st.floats(0.0, 0.999), min_size=3, max_size=3)
 def test_curves_never_fall(said, days):
     p = [float(curve_of(said).p_within(d)[0]) for d in sorted(days)]
     assert all(0.0 <= v <= 1.0 for v in p)
-    assert all(b >= a - 1e-12 for a, b in zip(p, p[1:], strict=False))
+    assert all(b >= a - 1e-12 for a, b in pairwise(p))
 
 
 @settings(max_examples=200, deadline=None)

@@ -36,7 +36,9 @@ def test_the_expected_value_lies_between_the_base_and_the_own_mean(n, mean):
     assert low - 1e-9 <= own <= high + 1e-9
 
 
-@pytest.mark.parametrize("rows", [([], []), ([0.0], [np.nan]), ([2.0], [9.0]), ([1.0, 1.0, 1.0], [5.0, 5.0, 5.0])])
+@pytest.mark.parametrize(
+    "rows", [([], []), ([0.0], [np.nan]), ([2.0], [9.0]), ([1.0, 1.0, 1.0], [5.0, 5.0, 5.0])]
+)
 def test_little_data_give_a_finite_value(rows):
     model = fit_order_value(*rows)
     assert model.kind == "empirical_bayes"

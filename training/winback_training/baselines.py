@@ -1,6 +1,6 @@
 """The alternatives our score is always shown beside, each given the same label times.
 
-``bg_nbd`` and ``mbg_nbd``: P(purchase) in closed form. ``boosting`` and ``logistic``: one plain classifier of the horizon's label.
+``bg_nbd`` and ``mbg_nbd``: P(purchase) in closed form. ``boosting`` and ``logistic``: one classifier of the horizon's label.
 ``recency``: days since the last purchase alone. ``own_gap``: the vendors' rule, due one own mean gap after the last purchase.
 """
 

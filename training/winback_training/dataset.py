@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
-import pandas as pd
 
 from winback_features.build import build_features
 from winback_features.labels import build_labels
 from winback_features.tables import Tables
 from winback_models.btyd import Array
-from winback_models.history import RhythmModels, fit_rhythm_models
+from winback_models.history import fit_rhythm_models
 from winback_models.lapse_fit import LabelTime
 
 HISTORY = ["frequency", "recency_days", "T_days"]
@@ -36,7 +35,6 @@ class LabelTimes:
     rows: int
     say: Callable[[str], None] = lambda _: None
     _known: dict[date, LabelTime] = field(default_factory=dict)
-    _count: int = 0
 
     def at(self, as_of: date) -> LabelTime:
         """Return the label time ``as_of``; its waits say what came after, and nothing else does."""
@@ -46,11 +44,8 @@ class LabelTimes:
         return self._known[as_of]
 
     def _build(self, as_of: date) -> LabelTime:
-        import ibis
-
         backend = self.tables.backend
-        self._count += 1
-        name = f"label_time_{self._count}"
+        name = f"label_time_{as_of:%Y%m%d}"
         features = backend.create_table(name, build_features(self.tables, as_of))
         labels = build_labels(self.tables, as_of, self.horizon_days)
         buyers = features.filter(features.purchase_days > 0)
@@ -66,7 +61,7 @@ class LabelTimes:
         sample = (
             chosen.left_join(labels, "contact_id")
             .drop("contact_id_right")
-            .order_by(ibis._.contact_id)
+            .order_by("contact_id")
             .to_pyarrow()
             .to_pandas()
         )
@@ -76,16 +71,12 @@ class LabelTimes:
             as_of=as_of,
             features=sample,
             waits=waits,
-            models=_rhythm(histories, sample),
+            models=fit_rhythm_models(histories, sample),
             never_bought=int(never.count().to_pyarrow().as_py()),
             first_purchases=int(first.to_pyarrow().as_py()),
         )
-        backend.raw_sql(f'DROP TABLE "{name}"')  # ibis 12's drop_table loses the name under sqlglot 30
+        backend.drop_table(name)
         return label_time
-
-
-def _rhythm(histories: pd.DataFrame, sample: pd.DataFrame) -> RhythmModels:
-    return fit_rhythm_models(histories, sample)
 
 
 def bought_within(waits: Array, days: float) -> Array:

@@ -67,7 +67,9 @@ class Evaluation:
         out: dict[str, Any] = {}
         for (population, model), rows in self.metrics.groupby(["population", "model"]):
             means = {m: float(rows[m].mean()) for m in METRICS}
-            out.setdefault(str(population), {})[str(model)] = {k: v if math.isfinite(v) else None for k, v in means.items()}
+            out.setdefault(str(population), {})[str(model)] = {
+                k: v if math.isfinite(v) else None for k, v in means.items()
+            }
         return {
             "origins": [o.isoformat() for o in self.origins],
             "horizon_days": self.horizon_days,
@@ -127,7 +129,12 @@ def populations(features: pd.DataFrame, horizon_days: int) -> dict[str, Any]:
     """Return a mask of shape (n,) for each population that is reported apart."""
     active = features["days_since_purchase"].to_numpy(np.float64) <= ACTIVE_HORIZONS * horizon_days
     once = features["purchase_days"].to_numpy(np.float64) == 1
-    return {"whole": np.ones(len(features), bool), "active": active, "one_time": active & once, "repeat": active & ~once}
+    return {
+        "whole": np.ones(len(features), bool),
+        "active": active,
+        "one_time": active & once,
+        "repeat": active & ~once,
+    }
 
 
 def _timing(model: LapseModel, today: LabelTime, mask: Any, horizon_days: int) -> dict[str, float]:

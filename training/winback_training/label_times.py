@@ -43,4 +43,8 @@ def label_times(trained_at: date, first_day: date, horizon_days: int, cuts: int)
 
 def origins(as_of: date, first_day: date, horizon_days: int, wanted: int) -> tuple[date, ...]:
     """Return the days of forward tests, newest first: closed by ``as_of``, with two horizons of history before them."""
-    return tuple(t for t in label_times(as_of, first_day, horizon_days, wanted) if (t - first_day).days >= 2 * horizon_days)
+    return tuple(
+        t
+        for t in label_times(as_of, first_day, horizon_days, wanted)
+        if (t - first_day).days >= 2 * horizon_days
+    )

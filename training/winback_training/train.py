@@ -78,14 +78,14 @@ def train(
 
 def _first_day(tables: Tables, as_of: date) -> date:
     days = purchase_days(tables, as_of)
-    first = days.day.min().execute()
-    if first is None or first != first:
+    first: date | None = days.day.min().to_pyarrow().as_py()
+    if first is None:
         raise InputError(
             f"Nobody bought anything before {as_of}.",
             where="orders",
             how="Train for a later day with --as-of, or check the orders with `winback check`.",
         )
-    return first.date() if hasattr(first, "date") else date.fromisoformat(str(first)[:10])
+    return first
 
 
 def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
@@ -94,7 +94,11 @@ def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
     if len(model.models.btyd.path) > 1:
         said.append("BTYD fit: " + "; ".join(model.models.btyd.path) + ".")
     if not evaluation.origins:
-        said.append("No forward test: the history holds less than three horizons. Treat the scores as provisional.")
+        said.append(
+            "No forward test: the history holds less than three horizons. Treat the scores as provisional."
+        )
     elif evaluation.value(OURS, "auc") < 0.55:
-        said.append("On the active base the score ranks no better than chance: these purchases look memoryless.")
+        said.append(
+            "On the active base the score ranks no better than chance: these purchases look memoryless."
+        )
     return said
