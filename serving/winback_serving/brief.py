@@ -6,6 +6,7 @@ Nothing here grows with the number of contacts: tables are counted and cut in Du
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -15,6 +16,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from winback_features.contracts import TABLES
 from winback_models.charts import MODEL_LABELS
 from winback_serving.store import PublishedRun
 
@@ -137,6 +139,16 @@ class Brief:
     models: tuple[ModelRow, ...] = ()
     origins: tuple[date, ...] = ()
 
+    @property
+    def best_auc(self) -> float:
+        """Return the highest AUC among the models; nan when none was measured."""
+        return max((m.auc for m in self.models if not math.isnan(m.auc)), default=math.nan)
+
+    @property
+    def best_brier(self) -> float:
+        """Return the lowest Brier score among the models; nan when none was measured."""
+        return min((m.brier for m in self.models if not math.isnan(m.brier)), default=math.nan)
+
 
 def read_brief(
     runs: Sequence[PublishedRun],
@@ -182,7 +194,7 @@ def read_brief(
         top=tuple(ListRow(**dict(zip(_TOP_COLUMNS, row, strict=True))) for row in head),
         excluded=dict(excluded),
         days=days,
-        inputs=tuple(_input(name, table) for name, table in info["inputs"].items()),
+        inputs=tuple(_input(name, info["inputs"][name]) for name in TABLES if name in info["inputs"]),
         model_name=str(info["model"]["name"]),
         model_version=str(info["model"]["version"]),
         models=compare_models(metrics) if metrics is not None else (),

@@ -15,7 +15,7 @@ import pandas as pd
 
 INK, MUTED, HAIR = "#1d2733", "#66717e", "#e4e2dc"
 RISK, CALM, QUIET = "#c8500a", "#0b6aa2", "#b9c4cd"
-HEIGHT = 250
+HEIGHT = 270
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 
@@ -87,7 +87,7 @@ def contact_story(
     as_of: date,
     expected: tuple[date, date] | None = None,
     flagged_at: date | None = None,
-    width: int = 700,
+    width: int = 860,
 ) -> alt.TopLevelMixin:
     """Show one contact's chances over time above the days on which it bought.
 

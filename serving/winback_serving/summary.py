@@ -82,13 +82,11 @@ def _show_models(console: Console, brief: Brief) -> None:
     tests = wording.count(len(brief.origins), "forward test")
     _heading(console, "The model against the others", f"active base, mean of {tests}; blue is best")
     table = _table("model", "AUC", "Brier", "skill", "lift 10 %", "bias", right=range(1, 6))
-    best_auc = max(m.auc for m in brief.models)
-    best_brier = min(m.brier for m in brief.models)
     for m in brief.models:
         table.add_row(
             MODEL_LABELS.get(m.model, m.model),
-            Text(wording.number(m.auc, 3), CALM if m.auc == best_auc else ""),
-            Text(wording.number(m.brier, 4), CALM if m.brier == best_brier else ""),
+            Text(wording.number(m.auc, 3), CALM if m.auc == brief.best_auc else ""),
+            Text(wording.number(m.brier, 4), CALM if m.brier == brief.best_brier else ""),
             wording.number(m.brier_skill, 3),
             wording.number(m.lift_10, 2),
             wording.number(m.bias, 3),

@@ -86,7 +86,7 @@ def number(value: float | None, digits: int = 0) -> str:
     >>> number(391326), number(0.08451, 4), number(float("nan"))
     ('391,326', '0.0845', '–')
     """
-    return DASH if value is None or math.isnan(value) else f"{value:,.{digits}f}"
+    return DASH if value is None or math.isnan(value) else f"{value:,.{digits}f}".replace("-", "−")
 
 
 def money(value: float | None, currency: str) -> str:

@@ -240,7 +240,10 @@ def test_what_comes_from_the_shop_is_escaped(page: str) -> None:
 def test_the_page_tells_the_list_the_reasons_and_the_reconciliation(page: str) -> None:
     text = _Page(page).text
     assert "4 households worth winning back" in text
-    assert "00002 can't lose 10 % 3 Feb 5 Jan – open due 1 Jan 901 EUR buys every 12 days second" in text
+    assert (
+        "00002 can't lose 10 % 1 Jan due today next: 3 Feb 5 Jan – open 901 EUR buys every 12 days second"
+        in text
+    )
     assert "held out: do not write" in text
     assert "More likely than not to buy anyway 5" in text
     assert "2 bought again, 1 risk fell" in text
