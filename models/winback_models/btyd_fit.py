@@ -1,8 +1,8 @@
 """Fits buy-till-you-die models: lifetimes' likelihoods, under an optimiser that always comes back with sane numbers.
 
-Tried in turn, and recorded in ``path``: the wanted model without penalty, then under growing penalties, then MBG/NBD, then a
-base rate. A fit counts as sane when the optimiser stopped at a minimum inside the bounds. Time is scaled so that the oldest
-contact is 50 units old, and identical histories are collapsed into one weighted row.
+Each model is tried without a penalty, then under growing ones, until its optimiser stops at a minimum inside the bounds; the
+likelier of BG/NBD and MBG/NBD is taken, and where neither has a sane minimum, a base rate. ``path`` records it. Time is scaled
+so that the oldest contact is 50 units old, and identical histories are collapsed into one weighted row.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def fit_btyd(
     *,
     kinds: Sequence[BtydKind] = ("bg_nbd", "mbg_nbd"),
 ) -> BtydModel:
-    """Fit the first of ``kinds`` that gives sane parameters, else a base rate.
+    """Return the likeliest of ``kinds`` that has sane parameters, else a base rate.
 
     Parameters
     ----------
@@ -50,26 +50,44 @@ def fit_btyd(
     >>> fit_btyd([0, 0, 0], [0, 0, 0], [5, 5, 5]).kind  # nobody ever came back: nothing to learn a rhythm from
     'base_rate'
     """
+    fitted = fit_each(frequency, recency, T, weights, kinds=kinds)
+    return max(fitted, key=lambda model: model.log_likelihood)
+
+
+def fit_each(
+    frequency: npt.ArrayLike,
+    recency: npt.ArrayLike,
+    T: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    *,
+    kinds: Sequence[BtydKind] = ("bg_nbd", "mbg_nbd"),
+) -> tuple[BtydModel, ...]:
+    """Return every one of ``kinds`` that has sane parameters; a base rate alone where none has. Arguments as ``fit_btyd``."""
     x, t_x, age, n = _collapse(frequency, recency, T, weights)
-    path: list[str] = []
-    total = int(n.sum())
-    if total and float((x * n).sum()) > 0 and len(x) > 1 and age.max() > 0:
-        scale = float(age.max()) / OLDEST
-        for kind in kinds:
-            for penalizer in PENALIZERS:
-                fitted = _fit_once(kind, penalizer, x, t_x / scale, age / scale, n)
-                if fitted is None:
-                    path.append(f"{kind} with penalty {penalizer:g}: no sane minimum")
-                    continue
-                (r, alpha, a, b), log_likelihood = fitted
-                log_likelihood -= float((x * n).sum()) * np.log(scale)  # the density's unit of time
-                return BtydModel(
-                    kind, r, alpha * scale, a, b, log_likelihood, total, penalizer, (*path, f"{kind}: fitted")
-                )
-    else:
-        path.append("no repeat purchase or a single history: a base rate is all there is")
+    learnable = len(x) > 1 and float((x * n).sum()) > 0 and float(age.max()) > 0
+    fitted = tuple(m for kind in kinds if (m := _climb(kind, x, t_x, age, n))) if learnable else ()
+    if fitted:
+        return fitted
+    reason = "no sane minimum at any penalty" if learnable else "no repeat purchase or a single history"
     purchases, exposure = float((x * n).sum()) + 0.5, float((age * n).sum()) + 1.0
-    return BtydModel("base_rate", 1.0, exposure / purchases, n_contacts=total, path=(*path, "base_rate"))
+    path = (f"{' and '.join(kinds)}: {reason}", "base_rate")
+    return (BtydModel("base_rate", 1.0, exposure / purchases, n_contacts=int(n.sum()), path=path),)
+
+
+def _climb(kind: BtydKind, x: Array, t_x: Array, T: Array, n: Array) -> BtydModel | None:
+    """Return the model under the smallest penalty that gives sane parameters, in the caller's unit of time."""
+    scale = float(T.max()) / OLDEST
+    path: list[str] = []
+    for penalizer in PENALIZERS:
+        fitted = _fit_once(kind, penalizer, x, t_x / scale, T / scale, n)
+        if fitted is None:
+            path.append(f"{kind} with penalty {penalizer:g}: no sane minimum")
+            continue
+        (r, alpha, a, b), scaled = fitted
+        log_likelihood = scaled - float((x * n).sum()) * float(np.log(scale))  # the density's unit of time
+        steps = (*path, f"{kind} with penalty {penalizer:g}: fitted")
+        return BtydModel(kind, r, alpha * scale, a, b, log_likelihood, int(n.sum()), penalizer, steps)
+    return None
 
 
 def _collapse(

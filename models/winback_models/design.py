@@ -76,7 +76,7 @@ def choose_edges(waits: npt.ArrayLike, horizon_days: int, intervals: int = 6) ->
     Examples
     --------
     >>> choose_edges([0, 1, 1, 2, 5, 9, 20, 26], horizon_days=28, intervals=3)
-    (2, 8, 28)
+    (2, 9, 28)
     """
     seen = np.asarray(waits, dtype=np.float64)
     seen = seen[np.isfinite(seen)]

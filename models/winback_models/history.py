@@ -10,23 +10,31 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from winback_models.btyd import Array, BtydKind, BtydModel
-from winback_models.btyd_fit import fit_btyd
+from winback_models.btyd import Array, BtydModel
+from winback_models.btyd_fit import fit_each
 from winback_models.rhythm import RhythmModel, fit_rhythm
 
 
 @dataclass(frozen=True)
 class RhythmModels:
-    """The label-free models of one label time."""
+    """The label-free models of one label time.
+
+    Attributes
+    ----------
+    btyd : BtydModel
+        The likeliest of ``candidates``.
+    rhythm : RhythmModel
+    candidates : tuple of BtydModel
+        Every BTYD model that could be fitted.
+    """
 
     btyd: BtydModel
     rhythm: RhythmModel
+    candidates: tuple[BtydModel, ...] = ()
 
 
-def fit_rhythm_models(
-    histories: pd.DataFrame, sample: pd.DataFrame, kinds: tuple[BtydKind, ...] = ("bg_nbd", "mbg_nbd")
-) -> RhythmModels:
-    """Fit the buy-till-you-die model and the base's rhythm at one label time.
+def fit_rhythm_models(histories: pd.DataFrame, sample: pd.DataFrame) -> RhythmModels:
+    """Fit the buy-till-you-die models and the base's rhythm at one label time.
 
     Parameters
     ----------
@@ -35,9 +43,11 @@ def fit_rhythm_models(
     sample : DataFrame
         Features of buyers, all or a sample of them.
     """
+    fitted = fit_each(*history(histories), histories["n"].to_numpy(np.float64))
     return RhythmModels(
-        fit_btyd(*history(histories), histories["n"].to_numpy(np.float64), kinds=kinds),
+        max(fitted, key=lambda model: model.log_likelihood),
         fit_rhythm(sample["frequency"], sample["gap_log_mean"], sample["gap_log_sd"]),
+        fitted,
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
 
 from winback_models.btyd import BtydModel
-from winback_models.btyd_fit import fit_btyd
+from winback_models.btyd_fit import fit_btyd, fit_each
 
 PUBLISHED = BtydModel("bg_nbd", r=0.2426, alpha=4.4136, a=0.7929, b=2.4259)
 
@@ -32,7 +32,7 @@ def test_the_cdnow_sample_gives_the_known_parameters(cdnow_sample, kind, paramet
 
 
 def test_days_and_weeks_give_the_same_model(cdnow_sample):
-    days = fit_btyd(cdnow_sample["frequency"], cdnow_sample["recency"], cdnow_sample["T"])
+    days = fit_btyd(cdnow_sample["frequency"], cdnow_sample["recency"], cdnow_sample["T"], kinds=("bg_nbd",))
     assert days.alpha / 7 == pytest.approx(4.4136, abs=2e-3)
     assert (days.r, days.a, days.b) == pytest.approx((0.2426, 0.7929, 2.4259), abs=1e-3)
 
@@ -65,14 +65,14 @@ def test_p_purchase_reproduces_the_published_discrimination(cdnow_full):
     """CDNOW full, cut 1997-12-31, 181 days, to four digits."""
     assert len(cdnow_full) == 23570
     history = [cdnow_full[c] for c in ("frequency", "recency", "T")]
-    p = fit_btyd(*history).p_purchase(*history, 181)
+    p = fit_btyd(*history, kinds=("bg_nbd",)).p_purchase(*history, 181)
     assert round(roc_auc_score(cdnow_full["bought"], p), 4) == 0.7882
     assert round(log_loss(cdnow_full["bought"], p), 4) == 0.4244
 
 
 def test_ranking_by_p_alive_would_be_inverted(cdnow_full):
     history = [cdnow_full[c] for c in ("frequency", "recency", "T")]
-    assert roc_auc_score(cdnow_full["bought"], fit_btyd(*history).p_alive(*history)) < 0.5
+    assert roc_auc_score(cdnow_full["bought"], fit_btyd(*history, kinds=("bg_nbd",)).p_alive(*history)) < 0.5
 
 
 @pytest.mark.parametrize("kind", ["bg_nbd", "mbg_nbd"])
@@ -172,3 +172,11 @@ def test_weights_stand_for_repeated_rows(cdnow_sample):
     weighted = fit_btyd(part["frequency"], part["recency"], part["T"], np.full(600, 2.0))
     assert (twice.r, twice.alpha, twice.a, twice.b) == (weighted.r, weighted.alpha, weighted.a, weighted.b)
     assert weighted.n_contacts == 1200
+
+
+def test_the_likelier_model_is_taken(cdnow_sample):
+    history = [cdnow_sample[c] for c in ("frequency", "recency", "T")]
+    each = {m.kind: m for m in fit_each(*history)}
+    assert set(each) == {"bg_nbd", "mbg_nbd"}
+    assert each["mbg_nbd"].log_likelihood > each["bg_nbd"].log_likelihood
+    assert fit_btyd(*history) == each["mbg_nbd"]

@@ -15,8 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from winback_models.btyd import Array, BtydKind
-from winback_models.btyd_fit import fit_btyd
+from winback_models.btyd import Array
 from winback_models.design import choose_columns
 from winback_models.history import history
 from winback_models.lapse_fit import LabelTime
@@ -36,7 +35,9 @@ def baseline_scores(
     seed: int,
 ) -> dict[str, Array]:
     """Return each baseline's P(purchase within the horizon) for the contacts of ``today``, each of shape (n,)."""
-    said = {kind: btyd_probability(today, kind, horizon_days) for kind in ("bg_nbd", "mbg_nbd")}
+    said: dict[str, Array] = {
+        m.kind: m.p_purchase(*history(today.features), horizon_days) for m in today.models.candidates
+    }
     silence = today.features["days_since_purchase"].to_numpy(np.float64)
     said["recency"] = -silence
     gap = today.features["gap_mean"].fillna(np.exp(today.models.rhythm.log_gap)).to_numpy(np.float64)
@@ -55,13 +56,6 @@ def baseline_scores(
         line.fit(np.concatenate([_rfm(t.features) for t in closed]), y)
         said["logistic"] = line.predict_proba(_rfm(today.features))[:, 1]
     return said
-
-
-def btyd_probability(today: LabelTime, kind: BtydKind, horizon_days: int) -> Array:
-    """Return P(purchase within the horizon) of one BTYD model, fitted on what was known at ``today``."""
-    x, t_x, age = history(today.features)
-    btyd = today.models.btyd if today.models.btyd.kind == kind else fit_btyd(x, t_x, age, kinds=(kind,))
-    return btyd.p_purchase(x, t_x, age, horizon_days)
 
 
 def _matrix(features: pd.DataFrame, columns: Sequence[str]) -> Array:
