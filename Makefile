@@ -25,10 +25,10 @@ demo: $(VENV)/.installed-run  ## train on real purchases, score five days, show 
 	$(BIN)/winback demo $(ARGS)
 
 test: $(VENV)/.installed-test  ## the quick tests and the doctests, under five minutes
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
 
 test-all: $(VENV)/.installed-test  ## every test, with coverage
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(ARGS)
 
 setup: $(VENV)/.installed-dev  ## the whole development environment
 

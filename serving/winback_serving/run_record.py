@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
+import duckdb
 import pyarrow.parquet as pq
 
 from winback_features.errors import InputError
@@ -17,7 +18,6 @@ from winback_features.reports import IngestReport
 
 STALE_DAYS = 7
 """A gap between the newest fact and ``as_of`` that is worth a word."""
-FLAGGED_STATES = ("flagged", "in_winback")
 
 
 def run_identity(parts: Mapping[str, Any]) -> str:
@@ -98,27 +98,36 @@ def count_run(folder: Path) -> dict[str, Any]:
     RuntimeError
         When the rows do not add up; nothing is published then.
     """
-    columns = ["state", "not_flagged_reason", "rank", "arm"]
-    winback = pq.read_table(folder / "winback.parquet", columns=columns)
-    reasons = _count(winback["not_flagged_reason"])
-    flagged = reasons.pop(None, 0)
-    flagged_rows = winback.filter(pc.is_null(winback["not_flagged_reason"]))
-    arms = _count(flagged_rows["arm"])
-    contacts, scored = winback.num_rows, _rows(folder, "scores")
+    with duckdb.connect() as connection:
+        winback = connection.read_parquet(str(folder / "winback.parquet"))
+        groups = winback.aggregate(
+            "state, not_flagged_reason, arm, rank IS NOT NULL AS ranked, count(*) AS n"
+        ).fetchall()
+    reasons: Counter[str] = Counter()
+    states: Counter[str] = Counter()
+    flagged = held_out = ranked = 0
+    for state, reason, arm, has_rank, n in groups:
+        states[state] += n
+        ranked += n * has_rank
+        if reason is None:
+            flagged += n
+            held_out += n * (arm == "holdout")
+        else:
+            reasons[reason] += n
+    contacts, scored = states.total(), _rows(folder, "scores")
     counts = {
         "contacts": contacts,
         "scored": scored,
         "not_scored": contacts - scored,
         "flagged": flagged,
-        "not_flagged": {str(k): n for k, n in sorted(reasons.items())},
+        "not_flagged": dict(sorted(reasons.items())),
         "entries": _rows(folder, "entries"),
         "exits": _rows(folder, "exits"),
-        "holdout": arms.get("holdout", 0),
-        "states": {str(k): n for k, n in sorted(_count(winback["state"]).items(), key=str)},
+        "holdout": held_out,
+        "states": dict(sorted(states.items())),
         "carried_states": _rows(folder, "states"),
         "quarantined": _rows(folder, "quarantine"),
     }
-    ranked = winback.num_rows - winback["rank"].null_count
     if scored > contacts or ranked != flagged:
         msg = f"the run's rows do not add up: {ranked} ranked, {counts}"
         raise RuntimeError(msg)
@@ -127,7 +136,3 @@ def count_run(folder: Path) -> dict[str, Any]:
 
 def _rows(folder: Path, name: str) -> int:
     return int(pq.read_metadata(folder / f"{name}.parquet").num_rows)
-
-
-def _count(column: Any) -> dict[str | None, int]:
-    return {item["values"]: item["counts"] for item in pc.value_counts(column).to_pylist()}
