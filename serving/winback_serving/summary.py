@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -20,7 +19,7 @@ WIDE = 120
 
 
 def show_brief(console: Console, brief: Brief, *, people: str = "contacts", one: str = "contact") -> None:
-    """Print everything of the brief, in the order in which one wants to know it; fits 80 columns.
+    """Print everything of the brief, the list last, where the eye rests; fits 80 columns.
 
     Parameters
     ----------
@@ -33,8 +32,8 @@ def show_brief(console: Console, brief: Brief, *, people: str = "contacts", one:
     if brief.models:
         _show_models(console, brief)
     _show_days(console, brief)
-    _show_list(console, brief, people, one)
     _show_excluded(console, brief, people)
+    _show_list(console, brief, people, one)
 
 
 def show_places(
@@ -142,12 +141,14 @@ def _show_list(console: Console, brief: Brief, people: str, one: str) -> None:
             Text("  open: more likely than not, no next purchase as far as the model looks.", QUIET)
         )
     if brief.held_out:
-        held = f"{brief.held_out} of the {brief.listed} are held out at random: do not write to them, "
-        console.print(Text(f"  {held}so that what win-back brings can be measured.", QUIET))
+        held = (
+            f"{brief.held_out} of the {brief.listed} are held out at random, to measure what win-back brings"
+        )
+        console.print(Text(f"  {held}:\n  do not write to them.", QUIET))
 
 
 def _show_excluded(console: Console, brief: Brief, people: str) -> None:
-    _heading(console, "Why the others are not on it", "one reason each, the first that holds")
+    _heading(console, "Why the others are not on the list", "one reason each, the first that holds")
     most = max(brief.excluded.values(), default=1)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(justify="right", min_width=9)
@@ -179,10 +180,10 @@ def _why(row: ListRow, reasons: int) -> Text:
 
 
 def _heading(console: Console, title: str, aside: str = "") -> None:
+    """Print a title, and what to know of it beside it or, where that does not fit, below."""
+    room = len(title) + len(aside) + 2 <= console.width
     console.print()
-    console.print(
-        f"[bold]{escape(title)}[/]" + (f"  [{QUIET}]{escape(aside)}[/]" if aside else ""), soft_wrap=True
-    )
+    console.print(Text.assemble((title, "bold"), "  " if room else "\n", (aside, QUIET)))
 
 
 def _table(*columns: str, right: Sequence[int] = ()) -> Table:
