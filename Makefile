@@ -50,7 +50,7 @@ docs: $(VENV)/.installed-test  ## hold the documents against the code: commands,
 	$(BIN)/python -m pytest -q $(wildcard tests/repo/test_docs_*.py) $(ARGS)
 
 bench: $(VENV)/.installed-run  ## the benchmark table; ARGS="--data FOLDER" for your own sets
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python benchmarks/accuracy.py $(ARGS)
 
 build: $(VENV)/.installed-dev  ## wheel and source archive into dist/
 	rm -rf dist
