@@ -118,7 +118,8 @@ def test_the_demo_ends_with_a_list_and_a_report(
     assert len(brief["days"]) == 5
     assert sum(day["entries"] for day in brief["days"]) >= brief["listed"]
     ours = {model["model"]: model for model in brief["models"]}
-    assert ours["winback"]["brier"] <= min(ours["bg_nbd"]["brier"], ours["mbg_nbd"]["brier"])
+    baseline = min(ours["bg_nbd"]["brier"], ours["mbg_nbd"]["brier"])
+    assert ours["winback"]["brier"] <= 1.02 * baseline, "what the gate promises"
     page = (home / "report.html").read_text(encoding="utf-8")
     assert page.count("<figure") == 5
     assert "http" not in page
