@@ -107,7 +107,9 @@ TABLES = {t.name: t for t in (ORDERS, EVENTS, CONTACTS)}
 SEND_CHANNELS = ("email", "sms", "push", "direct_mail")
 """Channels on which a shop writes to people, in the order features name them."""
 
-Role = Literal["send", "open", "click", "bounce", "optout", "visit", "cart", "service", "loyalty", "answer", "incentive"]
+Role = Literal[
+    "send", "open", "click", "bounce", "optout", "visit", "cart", "service", "loyalty", "answer", "incentive"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -89,6 +90,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     args : sequence of str, optional
         Arguments without the program's name; those of the process when absent.
     """
+    # Threads that wait for one another should sleep: on a busy machine, spinning costs many times the work itself.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = list(sys.argv[1:] if args is None else args)
     sys.exit(run(given))
 
