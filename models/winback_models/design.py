@@ -21,6 +21,9 @@ Matrix = npt.NDArray[np.float32]
 CALENDAR = ("season_sin", "season_cos")
 """Left out unless the training cuts span a year: on less they only name the cut."""
 
+AGES = ("T_days", "recency_days")
+"""Left out always: in a base of one cohort they name the cut too. They speak through the BTYD model."""
+
 INTERVAL_COLUMNS = ("btyd_log_odds", "btyd_log_odds_horizon", "lateness", "log_silence_at_start", "interval")
 
 
@@ -96,7 +99,7 @@ def choose_columns(
         values = np.concatenate([f[name].to_numpy(np.float64, na_value=np.nan) for f in frames])
         known = values[np.isfinite(values)]
         tells = len(known) >= 20 and bool(np.ptp(known) > 0)
-        if tells and not (name in CALENDAR and span_days < 365):
+        if tells and name not in AGES and not (name in CALENDAR and span_days < 365):
             used.append(name)
         else:
             left_out.append(name)

@@ -167,7 +167,26 @@ def fit_weights(said: Mapping[str, Array], y: npt.NDArray[np.bool_]) -> dict[str
     return {name: 0.5 * best[i] / 10 + 0.5 / len(said) for i, name in enumerate(said)}
 
 
-def fit_calibration(mixed: Array, y: npt.NDArray[np.bool_], *, prior: float = 200.0) -> tuple[float, float]:
+def calibration_that_holds(
+    earlier: tuple[Array, npt.NDArray[np.bool_]], newest: tuple[Array, npt.NDArray[np.bool_]]
+) -> tuple[float, float]:
+    """Return (intercept, slope) found on the newest slice, or (0, 1) where recalibrating does harm.
+
+    Purchase rates drift. A correction found on an earlier slice must have helped on the newest one, or the newest one's own
+    is not carried to the days to come.
+
+    Parameters
+    ----------
+    earlier, newest : pair of ndarray
+        Mean log-odds and outcomes, of slices that the members were not fitted on.
+    """
+    mixed, y = newest
+    intercept, slope = fit_calibration(*earlier)
+    helps = _log_loss(intercept + slope * mixed, y) < _log_loss(mixed, y)
+    return fit_calibration(mixed, y) if helps else (0.0, 1.0)
+
+
+def fit_calibration(mixed: Array, y: npt.NDArray[np.bool_], *, prior: float = 1000.0) -> tuple[float, float]:
     """Return (intercept, slope) of a logistic recalibration, drawn towards (0, 1) by a ridge of weight ``prior``."""
     theta = np.array([0.0, 1.0])
     x = np.column_stack([np.ones_like(mixed), mixed])

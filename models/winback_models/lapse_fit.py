@@ -16,7 +16,7 @@ from winback_models.hazard import (
     MEMBERS,
     HazardModel,
     Slice,
-    fit_calibration,
+    calibration_that_holds,
     fit_members,
     fit_weights,
     mix,
@@ -131,13 +131,17 @@ def _fit_hazard(
     slices = [_slice(t) for t in closed]
     weights = dict.fromkeys(MEMBERS, 1.0 / len(MEMBERS))
     intercept, slope = 0.0, 1.0
+    status = "personal model with equal weights: no later slice to weigh its members on"
     if older:
-        said, y = slice_log_odds(design, fit_members(design, [_slice(t) for t in older], seed), slices[0])
+        early = fit_members(design, [_slice(t) for t in older], seed)
+        said, y = slice_log_odds(design, early, slices[0])
         weights = fit_weights(said, y)
-        intercept, slope = fit_calibration(mix(said, weights), y)
-        status = "personal model, weighted and calibrated on a later slice"
-    else:
-        status = "personal model with equal weights: no later slice to calibrate on"
+        between, then = slice_log_odds(design, early, slices[len(closed) - len(older) - 1])
+        intercept, slope = calibration_that_holds((mix(between, weights), then), (mix(said, weights), y))
+        recalibrated = (
+            "recalibrated" if slope != 1.0 else "its own calibration kept, a correction would not have lasted"
+        )
+        status = f"personal model, weighted on a later slice; {recalibrated}"
     members = fit_members(design, slices, seed)
     return HazardModel(design, members, weights, intercept, slope), status
 
