@@ -89,7 +89,9 @@ def run(task: Task, data: Path, config: TrainingConfig) -> dict[str, object]:
 
 def markdown(results: list[dict[str, object]]) -> str:
     """Return the tables of ``benchmarks/README.md``."""
-    out = ["| set, horizon | contacts | bought | " + " | ".join(MODELS) + " | ratio to BG/NBD | newest alone |"]
+    out = [
+        "| set, horizon | contacts | bought | " + " | ".join(MODELS) + " | ratio to BG/NBD | newest alone |"
+    ]
     out.append("|---" * (len(MODELS) + 5) + "|")
     for r in results:
         models: dict = r["models"]  # type: ignore[assignment]
@@ -116,14 +118,18 @@ def markdown(results: list[dict[str, object]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, help="folder with one folder of orders.parquet for each set")
     parser.add_argument("--only", action="append", help="only this set; may be given again")
     parser.add_argument("--write", type=Path, help="also write the numbers as JSON")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         data = chosen.data or Path(temporary)
-        tasks = packaged(data) if chosen.data is None else tuple(t for t in TASKS if (data / t.folder).is_dir())
+        tasks = (
+            packaged(data) if chosen.data is None else tuple(t for t in TASKS if (data / t.folder).is_dir())
+        )
         tasks = tuple(t for t in tasks if not chosen.only or t.folder in chosen.only)
         results = []
         for task in tasks:
@@ -133,7 +139,9 @@ def main() -> None:
     print(f"\nBrier score on the active base ({machine}); lower is better.\n\n{markdown(results)}")
     if chosen.write:
         chosen.write.parent.mkdir(parents=True, exist_ok=True)
-        chosen.write.write_text(json.dumps({"machine": machine, "results": results}, indent=2) + "\n", encoding="utf-8")
+        chosen.write.write_text(
+            json.dumps({"machine": machine, "results": results}, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -56,12 +56,16 @@ def worn_out(t: Any, channel: Channel) -> Any:
 def reachable(t: Any, channel: Channel, *, has_contacts: bool) -> Any:
     """Say whether there is an address: from the contacts table, else from what was sent before.
 
-    Without a contacts table everybody is taken to have an e-mail address. Push and post have no address
-    column in the contract: a consent given there, or an earlier send, stands for one.
+    Without a contacts table everybody is taken to have an e-mail address, unless the shop has written to the
+    contact on other channels only. Push and post have no address column in the contract: a consent given
+    there, or an earlier send, stands for one.
     """
     sent_before = t[f"{channel.prefix}_days_since_send"].notnull()
     if channel.name == "email":
-        known = t.has_email.fill_null(not has_contacts)
+        only_elsewhere = ~sent_before & ibis.or_(
+            *(t[f"{c.prefix}_days_since_send"].notnull() for c in CHANNELS)
+        )
+        known = t.has_email.fill_null(False) if has_contacts else t.has_email.fill_null(~only_elsewhere)
         return known & (t.soft_bounces_in_a_row.fill_null(0) <= SOFT_BOUNCES)
     if channel.name == "sms":
         return t.phone.notnull() if has_contacts else sent_before

@@ -142,8 +142,12 @@ def test_without_a_contacts_table_nothing_is_known_and_e_mail_is_assumed(world: 
         "buyer": unknown,
         "mailed": unknown | {"direct_mail_clicks_90d": 1.0, "direct_mail_days_since_send": 9.0},
         "unsubscribed": unknown | {"consent_email": False},
+        "only ever mailed": unknown
+        | {"direct_mail_ignored_in_a_row": 9.0, "direct_mail_days_since_send": 9.0},
     }
     listed = world.winback(rows, has_contacts=False)
+    assert listed["only ever mailed"]["channel"] == "post", "nobody knows an e-mail address of theirs"
+    assert listed["only ever mailed"]["recommended_action"] == "win_back"
     assert (listed["buyer"]["channel"], listed["buyer"]["consent_basis"]) == ("email", "unknown")
     assert listed["mailed"]["channel"] == "post"
     assert listed["unsubscribed"]["not_flagged_reason"] == "no_consent"

@@ -74,4 +74,6 @@ def test_integrated_brier_of_a_known_curve():
 def test_coverage_counts_who_never_came():
     waits = np.array([3.0, 9.0, np.inf, np.inf])
     low, high = np.array([2.0, 2.0, 2.0, 40.0]), np.array([6.0, 6.0, 20.0, 90.0])
-    assert interval_coverage(waits, low, high, 30) == pytest.approx(0.5)  # 3 inside, 9 late, 20 < 30 missed, 90 open
+    assert interval_coverage(waits, low, high, 30) == pytest.approx(
+        0.5
+    )  # 3 inside, 9 late, 20 < 30 missed, 90 open

@@ -28,7 +28,14 @@ def orders(n=400, days=420, seed=4):
         day, rate, end = rng.uniform(0, 200), rng.gamma(2.0, 1 / 45), rng.exponential(250)
         last = day + end
         while day < min(days, last):
-            rows.append((f"c{c}", f"o{len(rows)}", date(2024, 6, 1) + timedelta(days=int(day)), round(rng.gamma(3, 10), 2)))
+            rows.append(
+                (
+                    f"c{c}",
+                    f"o{len(rows)}",
+                    date(2024, 6, 1) + timedelta(days=int(day)),
+                    round(rng.gamma(3, 10), 2),
+                )
+            )
             day += rng.exponential(1 / rate)
     return pd.DataFrame(rows, columns=["contact_id", "order_id", "ordered_at", "amount"])
 
@@ -37,7 +44,11 @@ def trained(tmp_path, frame, day=DAY, config=FAST):
     frame.to_parquet(tmp_path / "orders.parquet")
     with open_engine(EngineConfig()) as backend:
         tables = ingest(
-            backend, SourceConfig(orders="orders.parquet"), BrandConfig(), today=date(2026, 1, 1), base_dir=tmp_path
+            backend,
+            SourceConfig(orders="orders.parquet"),
+            BrandConfig(),
+            today=date(2026, 1, 1),
+            base_dir=tmp_path,
         )
         return train(tables, day, SCORE, config)
 
@@ -83,7 +94,9 @@ def test_facts_at_or_after_the_day_change_nothing(result, tmp_path):
 @pytest.mark.parametrize(
     "frame",
     [
-        pd.DataFrame({"contact_id": ["a"], "order_id": ["1"], "ordered_at": [date(2025, 1, 1)], "amount": [5.0]}),
+        pd.DataFrame(
+            {"contact_id": ["a"], "order_id": ["1"], "ordered_at": [date(2025, 1, 1)], "amount": [5.0]}
+        ),
         pd.DataFrame(
             {
                 "contact_id": [f"c{i}" for i in range(60)],
