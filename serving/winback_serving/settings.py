@@ -21,7 +21,7 @@ from winback_features.errors import ConfigError
 from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
 from winback_serving.settings_rules import check_rules
-from winback_serving.toml_section import check_keys, convert, read_section
+from winback_serving.toml_section import check_keys, convert, field_names, read_section
 from winback_training.config import TrainingConfig
 from winback_training.gate import GateConfig
 
@@ -120,6 +120,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         raise ConfigError("There is no [source] section.", where=where, how="`winback init` writes one.")
     check_keys("home", table["home"], ["path"], where)
     check_keys("score", table["score"], ["curve_days", "max_days"], where)
+    check_keys("brand", table["brand"], ["horizon_days", *field_names(BrandConfig)], where)
+    check_keys("policy", table["policy"], [*VALUE_KEYS, *field_names(PolicyConfig)], where)
     horizon = table["brand"].pop("horizon_days", None)
     for key in VALUE_KEYS:
         if key in table["policy"]:

@@ -51,9 +51,12 @@ def check_keys(section: str, given: Iterable[str], known: Iterable[str], where: 
             raise ConfigError(what, where=where, how=did_you_mean(key, allowed))
 
 
-def read_section(
-    cls: type[C], section: str, table: Mapping[str, Any], where: str, *, skip: Iterable[str] = ()
-) -> C:
+def field_names(cls: type[Any]) -> list[str]:
+    """Return the settings that a config dataclass holds."""
+    return [f.name for f in fields(cls)]
+
+
+def read_section(cls: type[C], section: str, table: Mapping[str, Any], where: str) -> C:
     """Build a config dataclass from one TOML table.
 
     Parameters
@@ -66,8 +69,6 @@ def read_section(
         The parsed TOML table.
     where : str
         The file, for messages.
-    skip : iterable of str
-        Fields that are not set in this section.
 
     Returns
     -------
@@ -80,12 +81,10 @@ def read_section(
         On an unknown key, a wrong type, a missing required key, or a value that the dataclass itself refuses.
     """
     hints = get_type_hints(cls)
-    left_out = set(skip)
-    names = [f.name for f in fields(cls) if f.name not in left_out]
-    check_keys(section, table, names, where)
+    check_keys(section, table, field_names(cls), where)
     values: dict[str, Any] = {}
     for f in fields(cls):
-        if f.name in table and f.name not in left_out:
+        if f.name in table:
             values[f.name] = convert(table[f.name], hints[f.name], f"[{section}] {f.name}", where)
         elif f.default is MISSING and f.default_factory is MISSING:
             msg = f"[{section}] says no {f.name}."

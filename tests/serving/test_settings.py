@@ -210,3 +210,17 @@ def test_the_template_shows_every_setting_with_its_default(tmp_path: Path) -> No
     assert settings.engine == EngineConfig()
     assert settings.training == TrainingConfig()
     assert settings.gate == GateConfig()
+
+
+@pytest.mark.parametrize(
+    ("section", "wrong", "right"),
+    [("brand", "horizon_day", "horizon_days"), ("policy", "margin", "margin_share")],
+)
+def test_a_setting_that_feeds_the_score_is_suggested_where_it_is_written(
+    tmp_path: Path, section: str, wrong: str, right: str
+) -> None:
+    path = tmp_path / "winback.toml"
+    path.write_text(f'[source]\norders = "o.csv"\n[{section}]\n{wrong} = 1\n')
+    with pytest.raises(ConfigError) as refused:
+        load_settings(path, {})
+    assert f"Did you mean {right}?" in str(refused.value)
