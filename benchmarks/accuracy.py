@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import tempfile
@@ -87,6 +88,11 @@ def run(task: Task, data: Path, config: TrainingConfig) -> dict[str, object]:
     }
 
 
+def said(number: float, form: str) -> str:
+    """Return the number, or that the model could not be fitted."""
+    return "no fit" if math.isnan(number) else format(number, form)
+
+
 def markdown(results: list[dict[str, object]]) -> str:
     """Return the tables of ``benchmarks/README.md``."""
     out = [
@@ -96,7 +102,7 @@ def markdown(results: list[dict[str, object]]) -> str:
     for r in results:
         models: dict = r["models"]  # type: ignore[assignment]
         ours, base = models["winback"], models["bg_nbd"]
-        cells = [f"{models[m]['brier']['mean']:.4f}" for m in MODELS]
+        cells = [said(models[m]["brier"]["mean"], ".4f") for m in MODELS]
         ratios = [ours["brier"][o] / base["brier"][o] for o in ("mean", "newest")]
         out.append(
             f"| {r['set']} {r['horizon_days']} d | {ours['n']['mean']:.0f} | {ours['prevalence']['mean']:.2f} | "
@@ -107,7 +113,7 @@ def markdown(results: list[dict[str, object]]) -> str:
     out.append("|---" * (len(MODELS) + 3) + "|")
     for r in results:
         models = r["models"]  # type: ignore[assignment]
-        cells = [f"{models[m]['auc']['mean']:.3f}" for m in MODELS]
+        cells = [said(models[m]["auc"]["mean"], ".3f") for m in MODELS]
         ours = models["winback"]
         out.append(
             f"| {r['set']} {r['horizon_days']} d | "
