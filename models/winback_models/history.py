@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from winback_models.btyd import Array, BtydModel
-from winback_models.btyd_fit import fit_each
+from winback_models.btyd_estimator import HISTORY, BtydEstimator
 from winback_models.rhythm import RhythmModel, fit_rhythm
 
 
@@ -43,17 +43,17 @@ def fit_rhythm_models(histories: pd.DataFrame, sample: pd.DataFrame) -> RhythmMo
     sample : DataFrame
         Features of buyers, all or a sample of them.
     """
-    fitted = fit_each(*history(histories), histories["n"].to_numpy(np.float64))
+    fitted = BtydEstimator().fit(histories, sample_weight=histories["n"])
     return RhythmModels(
-        max(fitted, key=lambda model: model.log_likelihood),
+        fitted.model_,
         fit_rhythm(sample["frequency"], sample["gap_log_mean"], sample["gap_log_sd"]),
-        fitted,
+        fitted.candidates_,
     )
 
 
 def history(features: pd.DataFrame) -> tuple[Array, Array, Array]:
     """Return (frequency, recency, T) in days, each of shape (n,)."""
-    x, t_x, age = (features[c].to_numpy(np.float64) for c in ("frequency", "recency_days", "T_days"))
+    x, t_x, age = (features[c].to_numpy(np.float64) for c in HISTORY)
     return x, t_x, age
 
 
