@@ -69,6 +69,13 @@ _INTERVALS = (
     _purchase(
         "days_since_purchase", "days", WHOLE, NO_PURCHASE, "Last purchase day to the cut: the silence."
     ),
+    _purchase(
+        "closed_days_in_silence",
+        "days",
+        WHOLE,
+        NO_PURCHASE,
+        "Days of the silence on which the shop was closed; nobody is late for them.",
+    ),
     _purchase("gap_mean", "days", WHOLE, ONE_PURCHASE, "Mean gap between successive purchase days."),
     _purchase("gap_median", "days", WHOLE, ONE_PURCHASE, "Median gap."),
     _purchase("gap_sd", "days", WHOLE, TWO_PURCHASES, "Sample standard deviation of the gaps."),

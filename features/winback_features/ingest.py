@@ -159,6 +159,7 @@ class _Intake:
             report=IngestReport(reports),
             has_events="events" in taken,
             has_contacts="contacts" in taken,
+            closed=self.brand.closed,
         )
         for name in (name_of(summed), *(n for t in taken.values() for n in t.scratch)):
             self.backend.drop_table(name)

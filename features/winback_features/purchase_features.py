@@ -7,6 +7,7 @@ number of threads can change a bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,25 @@ def _gap_features(t: ibis.Table) -> dict[str, Any]:
     }
 
 
+def closed_days(silence: Any, closed: Sequence[tuple[date, date]], as_of: date) -> Any:
+    """Return how many days after the last purchase and before ``as_of`` the shop was closed.
+
+    Parameters
+    ----------
+    silence : ibis integer column
+        Days from the last purchase day to ``as_of``.
+    closed : sequence of (first day, day after the last)
+        Periods that do not overlap.
+    as_of : date
+    """
+    total = silence * 0
+    for first, after in closed:
+        newest, oldest = max((as_of - after).days, 0), (as_of - first).days
+        if oldest > newest:
+            total = total + ibis.greatest(ibis.least(silence - 1, oldest) - newest, 0)
+    return total
+
+
 def purchase_features(tables: Tables, as_of: date) -> ibis.Table:
     """Build the features of purchase days, for every contact with one before ``as_of``.
 
@@ -145,6 +165,7 @@ def purchase_features(tables: Tables, as_of: date) -> ibis.Table:
         recency_days=t.first_age - t.last_age,
         T_days=t.first_age,
         days_since_purchase=t.last_age,
+        closed_days_in_silence=closed_days(t.last_age, tables.closed, as_of),
         first_order_silence_days=ibis.ifelse(t.purchase_days == 1, t.last_age, ibis.null("int64")),
         monetary_value=ratio(t.repeat_spend, t.repeat_spend_days),
         order_value_mean=ratio(t.spend_sum, t.spend_days),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import ibis
@@ -87,6 +88,8 @@ class Tables:
     report : IngestReport
     has_events, has_contacts : bool
         Whether the source was configured; the table is there, empty, if not.
+    closed : tuple of (first day, day after the last)
+        Days on which silence is not inactivity.
     """
 
     backend: Any
@@ -98,3 +101,4 @@ class Tables:
     report: IngestReport
     has_events: bool
     has_contacts: bool
+    closed: tuple[tuple[date, date], ...] = ()

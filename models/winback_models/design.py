@@ -21,8 +21,9 @@ Matrix = npt.NDArray[np.float32]
 CALENDAR = ("season_sin", "season_cos")
 """Left out unless the training cuts span a year: on less they only name the cut."""
 
-AGES = ("T_days", "recency_days")
-"""Left out always: in a base of one cohort they name the cut too. They speak through the BTYD model."""
+ELSEWHERE = ("T_days", "recency_days", "closed_days_in_silence")
+"""Left out always. In a base of one cohort its age names the cut too: it speaks through the BTYD model. Closed days excuse a
+contact from being late; they say nothing of whether it buys."""
 
 INTERVAL_COLUMNS = ("btyd_log_odds", "btyd_log_odds_horizon", "lateness", "log_silence_at_start", "interval")
 
@@ -99,7 +100,7 @@ def choose_columns(
         values = np.concatenate([f[name].to_numpy(np.float64, na_value=np.nan) for f in frames])
         known = values[np.isfinite(values)]
         tells = len(known) >= 20 and bool(np.ptp(known) > 0)
-        if tells and name not in AGES and not (name in CALENDAR and span_days < 365):
+        if tells and name not in ELSEWHERE and not (name in CALENDAR and span_days < 365):
             used.append(name)
         else:
             left_out.append(name)

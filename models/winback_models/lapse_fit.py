@@ -83,6 +83,7 @@ def fit_lapse_model(
         "T_days",
         "purchase_days",
         "days_since_purchase",
+        "closed_days_in_silence",
         "gap_log_mean",
         "gap_log_sd",
         "monetary_value",

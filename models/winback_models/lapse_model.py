@@ -113,6 +113,7 @@ class LapseModel:
             )
             btyd[bought] = self._btyd_columns(buyers, p[bought, -1], score)
         silence = features["days_since_purchase"].to_numpy(np.float64, na_value=np.nan)
+        open_silence = silence - features["closed_days_in_silence"].to_numpy(np.float64, na_value=np.nan)
         value = (
             self.order_value.expected(
                 np.nan_to_num(features["frequency"].to_numpy(np.float64, na_value=np.nan)),
@@ -139,7 +140,7 @@ class LapseModel:
                 "next_purchase_high": dates[2],
                 "usual_gap_days": cadence[:, 0],
                 "days_since_purchase": silence,
-                "days_overdue": silence - np.ceil(cadence[:, 1]),
+                "days_overdue": open_silence - np.ceil(cadence[:, 1]),
                 "expected_order_value": value,
                 "value_at_risk": (1.0 - p[:, -1])
                 * btyd[:, 2]

@@ -61,7 +61,7 @@ COMPLETE_JOURNEY = DemoData(
     notes=(
         "Order times are UTC in the source and are read in the shops' own zone, US Eastern; mailings and "
         "coupon redemptions carry local dates.",
-        "The shops were closed on 25 December: that day's silence is not counted against anybody.",
+        "The shops were closed on 25 December: nobody is called late for that day.",
         "Mailings were targeted, not sent at random: an answer says who was chosen as much as who cared.",
         "The panel holds frequent shoppers only, so true churn is rare here and the list is short.",
     ),

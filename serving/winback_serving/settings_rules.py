@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from winback_features.errors import ConfigError
@@ -96,6 +97,9 @@ def _check_brand(settings: Settings, where: str) -> None:
         _require(
             first < after, settings, "brand.closed", "Each pair is first day, day after the last.", where
         )
+    periods = sorted(brand.closed)
+    apart = all(after <= first for (_, after), (first, _) in pairwise(periods))
+    _require(apart, settings, "brand.closed", "The periods overlap: join them into one.", where)
 
 
 def _check_score(settings: Settings, where: str) -> None:

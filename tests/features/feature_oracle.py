@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
+
+from feature_shop import CLOSED
 
 CHANNELS = ("email", "sms", "push", "direct_mail")
 
@@ -68,6 +70,10 @@ def _purchases(orders, lines, as_of):
     f["recency_days"] = (days[-1] - days[0]).days if days else None
     f["T_days"] = (as_of - days[0]).days if days else None
     f["days_since_purchase"] = silence
+    f["closed_days_in_silence"] = None
+    if days:
+        silent = [days[-1] + timedelta(n) for n in range(1, silence)]
+        f["closed_days_in_silence"] = sum(any(a <= d < b for a, b in CLOSED) for d in silent)
     f["gap_mean"] = statistics.mean(gaps) if gaps else None
     f["gap_median"] = statistics.median(gaps) if gaps else None
     f["gap_sd"] = statistics.stdev(gaps) if len(gaps) > 1 else None

@@ -36,6 +36,15 @@ SCHEMAS = {
 }
 
 
+CLOSED = (
+    (date(2022, 12, 24), date(2023, 1, 3)),
+    (date(2023, 2, 20), date(2023, 3, 20)),
+    (date(2024, 2, 1), date(2024, 2, 11)),
+    (date(2030, 1, 1), date(2030, 2, 1)),
+)
+"""Closed before, around, and after the cuts of the tests."""
+
+
 @dataclass(frozen=True)
 class Shop:
     """Rows of the four clean tables; a column left out is null."""
@@ -59,6 +68,7 @@ class ShopEngine:
             report=IngestReport(()),
             has_events=True,
             has_contacts=True,
+            closed=CLOSED,
             **{name: self.backend.table(name) for name in SCHEMAS},
         )
         self._sql: dict[tuple, str] = {}

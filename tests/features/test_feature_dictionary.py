@@ -74,6 +74,7 @@ def test_expressions_do_not_depend_on_the_engine(monkeypatch):
 
     class Unbound:
         has_events = has_contacts = True
+        closed = ((date(2024, 1, 1), date(2024, 1, 3)),)
 
     # Ibis reads this option while it compiles, and sets it only when pyspark is installed.
     monkeypatch.setattr(ibis.options, "pyspark", SparkOptions())

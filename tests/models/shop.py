@@ -48,6 +48,7 @@ def label_time(shop, day):
                 "recency_days": float(past[-1] - past[0]),
                 "T_days": float(day - past[0]),
                 "days_since_purchase": float(day - past[-1]),
+                "closed_days_in_silence": 0.0,
                 "gap_mean": float(gaps.mean()) if len(gaps) else np.nan,
                 "gap_log_mean": float(log_gaps.mean()),
                 "gap_log_sd": float(log_gaps.std()) if len(gaps) else np.nan,

@@ -182,3 +182,9 @@ def test_weights_prefer_the_member_that_knows_and_calibration_mends_a_shift():
     intercept, slope = fit_calibration(0.5 * truth + 1.0, y, prior=1.0)
     assert (intercept, slope) == pytest.approx((-2.0, 2.0), abs=0.15)
     assert mix({"a": truth, "b": -truth}, {"a": 0.5, "b": 0.5}) == pytest.approx(0.0)
+
+
+def test_nobody_is_late_for_days_on_which_the_shop_was_closed(fitted, label_times, scores):
+    shut = fitted.predict(label_times[0].features.assign(closed_days_in_silence=10.0), DAY, SCORE)
+    assert (shut["days_overdue"] == scores["days_overdue"] - 10).all()
+    assert np.array_equal(shut["p_purchase"], scores["p_purchase"])

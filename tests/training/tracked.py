@@ -23,7 +23,7 @@ ORIGINS = (date(2024, 4, 1), date(2024, 1, 2))
 MODELS = ("winback", "bg_nbd", "mbg_nbd", "recency")
 FEATURES = (
     *("frequency", "recency_days", "T_days", "purchase_days", "days_since_purchase"),
-    *("gap_log_mean", "gap_log_sd", "monetary_value"),
+    *("closed_days_in_silence", "gap_log_mean", "gap_log_sd", "monetary_value"),
 )
 
 
