@@ -21,6 +21,7 @@ import time
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.engine import open_engine
@@ -59,7 +60,7 @@ def packaged(folder: Path) -> tuple[Task, ...]:
     return tuple(t for t in TASKS if t.folder in {"complete_journey", "cdnow_full"})
 
 
-def run(task: Task, data: Path, config: TrainingConfig) -> dict[str, object]:
+def run(task: Task, data: Path, config: TrainingConfig) -> dict[str, Any]:
     """Train and test one task; return its rows."""
     started = time.perf_counter()
     events = data / task.folder / "events.parquet"
@@ -93,14 +94,14 @@ def said(number: float, form: str) -> str:
     return "no fit" if math.isnan(number) else format(number, form)
 
 
-def markdown(results: list[dict[str, object]]) -> str:
+def markdown(results: list[dict[str, Any]]) -> str:
     """Return the tables of ``benchmarks/README.md``."""
     out = [
         "| set, horizon | contacts | bought | " + " | ".join(MODELS) + " | ratio to BG/NBD | newest alone |"
     ]
     out.append("|---" * (len(MODELS) + 5) + "|")
     for r in results:
-        models: dict = r["models"]  # type: ignore[assignment]
+        models = r["models"]
         ours, base = models["winback"], models["bg_nbd"]
         cells = [said(models[m]["brier"]["mean"], ".4f") for m in MODELS]
         ratios = [ours["brier"][o] / base["brier"][o] for o in ("mean", "newest")]
@@ -112,7 +113,7 @@ def markdown(results: list[dict[str, object]]) -> str:
     out += ["", "| set, horizon | " + " | ".join(f"{m} AUC" for m in MODELS) + " | our ECE | our bias |"]
     out.append("|---" * (len(MODELS) + 3) + "|")
     for r in results:
-        models = r["models"]  # type: ignore[assignment]
+        models = r["models"]
         cells = [said(models[m]["auc"]["mean"], ".3f") for m in MODELS]
         ours = models["winback"]
         out.append(

@@ -7,19 +7,20 @@ so that the oldest contact is 50 units old, and identical histories are collapse
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from winback_models.btyd import Array, BtydKind, BtydModel
+from winback_models.likelihoods import find_minimum, lifetimes_likelihood
 
 PENALIZERS = (0.0, 0.001, 0.01, 0.1)
 STARTS = ((0.25, 4.0, 0.8, 2.5), (1.0, 10.0, 0.5, 5.0), (0.5, 1.0, 1.0, 1.0))
-BOUND = 1e4
+LIMIT = 9.2
+"""Bound of the log-parameters, in scaled time."""
+
+FITTERS = {"bg_nbd": "BetaGeoFitter", "mbg_nbd": "ModifiedBetaGeoFitter"}
 OLDEST = 50.0
 
 
@@ -108,34 +109,10 @@ def _collapse(
 def _fit_once(
     kind: BtydKind, penalizer: float, x: Array, t_x: Array, T: Array, n: Array
 ) -> tuple[tuple[float, ...], float] | None:
-    """Return (parameters, log-likelihood) of the first start that ends at a sane minimum, or None."""
-    likelihood, value_and_grad = _lifetimes_likelihood(kind)
-    data = (x, t_x, T, n, penalizer)
-    limit = np.log(BOUND)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # overflow on the optimiser's way; the end point is checked below
-        for start in STARTS:
-            found = minimize(
-                value_and_grad(likelihood),
-                np.log(start),
-                args=data,
-                jac=True,
-                method="L-BFGS-B",
-                bounds=[(-limit, limit)] * 4,
-                options={"ftol": 1e-13, "gtol": 1e-7, "maxiter": 500},
-            )
-            sane = np.isfinite(found.fun) and np.abs(found.x).max() < limit - 0.7
-            if sane and np.abs(found.jac).max() < 1e-3:
-                plain = -float(likelihood(found.x, x, t_x, T, n, 0.0)) * float(n.sum())
-                return tuple(float(p) for p in np.exp(found.x)), plain
-    return None
-
-
-def _lifetimes_likelihood(kind: BtydKind) -> tuple[Any, Any]:
-    """Return lifetimes' negative mean log-likelihood of the log-parameters, and autograd's differentiator."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # lifetimes is archived: its imports use deprecated spellings
-        from autograd import value_and_grad
-        from lifetimes import BetaGeoFitter, ModifiedBetaGeoFitter
-    fitter = BetaGeoFitter if kind == "bg_nbd" else ModifiedBetaGeoFitter
-    return fitter._negative_log_likelihood, value_and_grad
+    """Return (parameters, log-likelihood without the penalty), or None without a sane minimum."""
+    likelihood = lifetimes_likelihood(FITTERS[kind])
+    found = find_minimum(likelihood, STARTS, (x, t_x, T, n, penalizer), limit=LIMIT)
+    if found is None:
+        return None
+    mean = float(likelihood(found[0], x, t_x, T, n, 0.0))
+    return tuple(float(p) for p in np.exp(found[0])), -mean * float(n.sum())

@@ -7,15 +7,14 @@ Fader & Hardie (2013), "The Gamma-Gamma model of monetary value".
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from winback_models.btyd import Array
+from winback_models.likelihoods import find_minimum, lifetimes_likelihood
 
 MAX_CORRELATION = 0.30
 STARTS = ((1.0, 1.0, 1.0), (6.0, 4.0, 15.0), (2.0, 3.0, 50.0))
@@ -94,12 +93,14 @@ def fit_order_value(orders: npt.ArrayLike, mean_value: npt.ArrayLike) -> OrderVa
     varied = len(n) > 2 and np.ptp(n) > 0 and np.ptp(mean) > 0
     correlation = float(np.corrcoef(n, mean)[0, 1]) if varied else 0.0
     base_mean, prior = _empirical_bayes(n, mean)
-    common = {"base_mean": base_mean, "prior_orders": prior, "correlation": correlation, "n_contacts": len(n)}
+    model = OrderValueModel(
+        "empirical_bayes", base_mean=base_mean, prior_orders=prior, correlation=correlation, n_contacts=len(n)
+    )
     fitted = _fit_gamma_gamma(n, mean) if varied and abs(correlation) < MAX_CORRELATION else None
     if fitted is None:
-        return OrderValueModel("empirical_bayes", **common)  # type: ignore[arg-type]
+        return model
     (p, q, gamma), log_likelihood = fitted
-    return OrderValueModel("gamma_gamma", p, q, gamma, log_likelihood=log_likelihood, **common)  # type: ignore[arg-type]
+    return replace(model, kind="gamma_gamma", p=p, q=q, gamma=gamma, log_likelihood=log_likelihood)
 
 
 def _empirical_bayes(n: Array, mean: Array) -> tuple[float, float]:
@@ -116,30 +117,11 @@ def _empirical_bayes(n: Array, mean: Array) -> tuple[float, float]:
 
 def _fit_gamma_gamma(n: Array, mean: Array) -> tuple[tuple[float, float, float], float] | None:
     """Return (p, q, gamma) and the log-likelihood, or None where no sane fit exists (the base's mean needs q > 1)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # lifetimes is archived: its imports use deprecated spellings
-        from autograd import value_and_grad
-        from lifetimes import GammaGammaFitter
-    likelihood = GammaGammaFitter._negative_log_likelihood
     scale = float(np.median(mean)) / 30.0
     data = (n, mean / scale, np.ones_like(n), 0.0)
-    best: Any = None
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # overflow on the optimiser's way; the end point is checked below
-        for start in STARTS:
-            found = minimize(
-                value_and_grad(likelihood),
-                np.log(start),
-                args=data,
-                jac=True,
-                method="L-BFGS-B",
-                bounds=[(-8.0, 8.0)] * 3,
-                options={"ftol": 1e-13, "gtol": 1e-7, "maxiter": 500},
-            )
-            if np.isfinite(found.fun) and (best is None or found.fun < best.fun - 1e-9):
-                best = found
-    if best is None or np.any(np.abs(best.x) > 7.5) or np.exp(best.x[1]) <= 1.05:
+    found = find_minimum(lifetimes_likelihood("GammaGammaFitter"), STARTS, data, limit=8.0)
+    if found is None or np.exp(found[0][1]) <= 1.05:
         return None
-    p, q, gamma = (float(v) for v in np.exp(best.x))
-    log_likelihood = -float(best.fun) * len(n) - len(n) * float(np.log(scale))
+    p, q, gamma = (float(v) for v in np.exp(found[0]))
+    log_likelihood = -found[1] * len(n) - len(n) * float(np.log(scale))
     return (p, q, gamma * scale), log_likelihood
