@@ -83,14 +83,14 @@ class InputRow:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One model or baseline on the active base: means over the forward tests' origins."""
+    """One model or baseline on the active base: means over the forward tests; None where it gives no such number."""
 
     model: str
-    auc: float
-    brier: float
-    brier_skill: float
-    lift_10: float
-    bias: float
+    auc: float | None
+    brier: float | None
+    brier_skill: float | None
+    lift_10: float | None
+    bias: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +140,14 @@ class Brief:
     origins: tuple[date, ...] = ()
 
     @property
-    def best_auc(self) -> float:
-        """Return the highest AUC among the models; nan when none was measured."""
-        return max((m.auc for m in self.models if not math.isnan(m.auc)), default=math.nan)
+    def best_auc(self) -> float | None:
+        """Return the highest AUC among the models; None when none was measured."""
+        return max((m.auc for m in self.models if m.auc is not None), default=None)
 
     @property
-    def best_brier(self) -> float:
-        """Return the lowest Brier score among the models; nan when none was measured."""
-        return min((m.brier for m in self.models if not math.isnan(m.brier)), default=math.nan)
+    def best_brier(self) -> float | None:
+        """Return the lowest Brier score among the models; None when none was measured."""
+        return min((m.brier for m in self.models if m.brier is not None), default=None)
 
 
 def read_brief(
@@ -212,7 +212,9 @@ def compare_models(metrics: pd.DataFrame, population: str = "active") -> tuple[M
     """
     chosen = metrics[metrics["population"] == population]
     means = chosen.groupby("model")[list(COMPARED)].mean()
-    rows = {str(name): tuple(map(float, values)) for name, *values in means.itertuples()}
+    rows = {
+        str(n): [None if math.isnan(v) else float(v) for v in values] for n, *values in means.itertuples()
+    }
     names = [name for name in MODEL_LABELS if name in rows] + sorted(set(rows) - set(MODEL_LABELS))
     return tuple(ModelRow(name, *rows[name]) for name in names)
 

@@ -68,7 +68,7 @@ BRIEF = Brief(
     model_version="3",
     models=(
         ModelRow("winback", 0.83, 0.051, 0.18, 5.1, 0.002),
-        ModelRow("bg_nbd", 0.74, float("nan"), 0.1, 3.9, -0.03),
+        ModelRow("bg_nbd", 0.74, None, 0.1, 3.9, -0.03),
     ),
     origins=(date(2017, 11, 1), date(2017, 10, 1)),
 )
