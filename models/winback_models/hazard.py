@@ -2,7 +2,7 @@
 
 One model answers P within any d, the median date and its interval, all consistent with each other. Three members (boosted
 trees, a regularised logistic regression, and the BTYD model itself) are averaged in log-odds with weights found on a later
-slice than the members were fitted on, shrunk towards equal; a slope and an intercept then calibrate the mean.
+slice than the members were fitted on, shrunk towards equal; a slope and an intercept recalibrate the mean where that has lasted.
 
 References
 ----------
