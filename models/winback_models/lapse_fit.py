@@ -122,10 +122,11 @@ def _fit_hazard(
     if not closed:
         return None, "history too short for a closed label window: the BTYD model speaks alone"
     waits = np.concatenate([t.waits for t in closed])
-    bought = int(np.isfinite(waits).sum())
-    if min(bought, len(waits) - bought) < MIN_PURCHASES:
+    if not _enough(closed):
+        bought = int(np.isfinite(waits).sum())
         return None, f"{bought} purchases in {len(waits)} label windows are too few to learn from: BTYD alone"
     older = [t for t in closed if (closed[0].as_of - t.as_of).days >= horizon_days]
+    older = older if _enough(older) else []
     span = (closed[0].as_of - closed[-1].as_of).days
     used, left_out = choose_columns([t.features for t in older or closed], numeric_features, span)
     design = Design(used, left_out, choose_edges(waits, horizon_days))
@@ -145,6 +146,12 @@ def _fit_hazard(
         status = f"personal model, weighted on a later slice; {recalibrated}"
     members = fit_members(design, slices, seed)
     return HazardModel(design, members, weights, intercept, slope), status
+
+
+def _enough(times: Sequence[LabelTime]) -> bool:
+    """Say whether both outcomes were seen often enough to learn from."""
+    bought = sum(int(np.isfinite(t.waits).sum()) for t in times)
+    return min(bought, sum(len(t.waits) for t in times) - bought) >= MIN_PURCHASES
 
 
 def _slice(time: LabelTime) -> Slice:

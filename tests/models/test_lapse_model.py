@@ -1,6 +1,7 @@
 """The bundle: what it says of every contact, that training saw no future, and its form at rest."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -105,13 +106,21 @@ def test_scoring_in_batches_changes_no_bit(fitted, label_times, scores):
 
 def test_too_few_purchases_leave_btyd_alone_and_say_so(label_times):
     today, closed = label_times
-    few = [type(t)(t.as_of, t.features.head(40), t.waits[:40], t.models) for t in closed[:2]]
+    few = [replace(t, features=t.features.head(40), waits=t.waits[:40]) for t in closed[:2]]
     model = fit_lapse_model(today, few, horizon_days=HORIZON, numeric_features=NUMERIC)
     assert model.hazard is None
     assert "too few" in model.info["status"]
     p = model.predict(today.features, DAY, SCORE)["p_purchase"]
     x, t_x, age = (today.features[c].to_numpy() for c in ("frequency", "recency_days", "T_days"))
     assert np.allclose(p, model.models.btyd.p_purchase(x, t_x, age, HORIZON))
+
+
+def test_older_windows_without_purchases_leave_equal_weights_and_say_so(label_times):
+    today, closed = label_times
+    silent = [replace(t, waits=np.full_like(t.waits, np.inf)) for t in closed[3:]]
+    model = fit_lapse_model(today, [*closed[:3], *silent], horizon_days=HORIZON, numeric_features=NUMERIC)
+    assert "equal weights" in model.info["status"]
+    assert set(model.hazard.weights.values()) == {1 / 3}
 
 
 def test_a_bundle_survives_the_disk(fitted, label_times, scores, tmp_path):
