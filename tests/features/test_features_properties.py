@@ -124,7 +124,7 @@ def test_labels_refuse_an_empty_horizon(shop_engine):
         build_labels(shop_engine.tables, CUT, 0)
 
 
-def test_a_shift_of_time_moves_nothing_but_the_season(shop_engine):
+def test_a_shift_of_time_moves_nothing_but_the_calendar(shop_engine):
     shop, by = random_shop(7), timedelta(days=4)
 
     def move(row):
@@ -132,9 +132,9 @@ def test_a_shift_of_time_moves_nothing_but_the_season(shop_engine):
 
     moved = Shop(*([move(r) for r in getattr(shop, n)] for n in ("orders", "lines", "events", "contacts")))
     cut = date(2024, 3, 1)
-    season = ["season_sin", "season_cos"]
-    before = shop_engine.features(shop, cut).drop_columns(season)
-    assert before.equals(shop_engine.features(moved, cut + by).drop_columns(season))
+    calendar = ["season_sin", "season_cos", "closed_days_in_silence"]
+    before = shop_engine.features(shop, cut).drop_columns(calendar)
+    assert before.equals(shop_engine.features(moved, cut + by).drop_columns(calendar))
 
 
 def test_the_number_of_threads_changes_no_byte(shop_engine):
