@@ -114,14 +114,9 @@ class LapseModel:
             btyd[bought] = self._btyd_columns(buyers, p[bought, -1], score)
         silence = features["days_since_purchase"].to_numpy(np.float64, na_value=np.nan)
         open_silence = silence - features["closed_days_in_silence"].to_numpy(np.float64, na_value=np.nan)
-        value = (
-            self.order_value.expected(
-                np.nan_to_num(features["frequency"].to_numpy(np.float64, na_value=np.nan)),
-                features["monetary_value"].to_numpy(np.float64, na_value=np.nan),
-            )
-            if self._has_value(features)
-            else np.zeros(len(features))
-        )
+        spend = features["monetary_value"].to_numpy(np.float64, na_value=np.nan)
+        orders = features["frequency"].to_numpy(np.float64, na_value=0.0)
+        value = self.order_value.expected(np.where(np.isfinite(spend), orders, 0.0), spend)
         day = np.datetime64(as_of, "D")
         dates = [days_to_date(quantiles[:, i], day, score.max_days) for i in range(3)]
         return pd.DataFrame(
@@ -250,9 +245,6 @@ class LapseModel:
                 where="brand.horizon_days",
                 how="Set it back, or train again with `winback train`.",
             )
-
-    def _has_value(self, features: pd.DataFrame) -> bool:
-        return self.order_value.n_contacts > 0 or self.order_value.base_mean > 0
 
     @staticmethod
     def _bought(features: pd.DataFrame) -> Any:

@@ -89,6 +89,14 @@ def test_a_contact_that_never_bought_gets_the_bases_rate(fitted, label_times):
     assert pd.isna(said["usual_gap_days"])
 
 
+def test_a_repeat_buyer_whose_amounts_are_unknown_is_worth_what_the_base_is(fitted, label_times):
+    rows = label_times[0].features.query("frequency > 2").head(3).assign(monetary_value=np.nan)
+    said = fitted.predict(rows, DAY, SCORE)
+    base = float(fitted.order_value.expected([0], [np.nan])[0])
+    assert said["expected_order_value"].to_numpy() == pytest.approx(base)
+    assert np.isfinite(said["value_at_risk"]).all()
+
+
 def test_row_order_and_ids_do_not_matter(fitted, label_times, scores):
     features = label_times[0].features
     shuffled = features.sample(frac=1.0, random_state=5).assign(contact_id=lambda d: "x" + d["contact_id"])
