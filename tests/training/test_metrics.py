@@ -8,8 +8,6 @@ from sklearn.metrics import brier_score_loss, log_loss
 
 from winback_training.metrics import (
     calibration_table,
-    integrated_brier,
-    interval_coverage,
     lift_table,
     score_metrics,
     top_lift,
@@ -62,18 +60,3 @@ def test_calibration_bins_hold_everyone_once(rows):
     assert table["n"].sum() == len(y)
     assert (table["n"] * table["observed"]).sum() == pytest.approx(y.sum())
     assert table["predicted"].is_monotonic_increasing
-
-
-def test_integrated_brier_of_a_known_curve():
-    waits = np.array([0.0, np.inf])
-    perfect = np.array([[1.0, 1.0], [0.0, 0.0]])
-    assert integrated_brier(waits, perfect, [1, 10]) == 0.0
-    assert integrated_brier(waits, 1 - perfect, [1, 10]) == 1.0
-
-
-def test_coverage_counts_who_never_came():
-    waits = np.array([3.0, 9.0, np.inf, np.inf])
-    low, high = np.array([2.0, 2.0, 2.0, 40.0]), np.array([6.0, 6.0, 20.0, 90.0])
-    assert interval_coverage(waits, low, high, 30) == pytest.approx(
-        0.5
-    )  # 3 inside, 9 late, 20 < 30 missed, 90 open

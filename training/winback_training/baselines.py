@@ -1,66 +1,192 @@
 """The alternatives our score is always shown beside, each given the same label times.
 
-``bg_nbd`` and ``mbg_nbd``: P(purchase) in closed form. ``boosting`` and ``logistic``: one classifier of the horizon's label.
-``recency``: days since the last purchase alone. ``own_gap``: the vendors' rule, due one own mean gap after the last purchase.
+``bg_nbd``, ``mbg_nbd`` and whichever other BTYD model was fitted: P(purchase) in closed form. ``logistic`` and ``boosting``:
+plain discrete-time hazard classifiers over equal steps of the horizon, of log RFM and gaps and of all our features; neither
+sees a BTYD model. ``recency``: days since the last purchase alone. ``own_gap``: the vendors' rule, due one own mean gap after
+the last purchase. ``constant_rate``: for those who never bought, what share of such contacts did so before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from winback_models.btyd import Array
-from winback_models.design import choose_columns
+from winback_models.btyd import Array, BtydModel
 from winback_models.history import history
 from winback_models.lapse_fit import LabelTime
-from winback_training.dataset import bought_within
 
-RANKINGS = ("recency",)
-"""Baselines that rank but give no probability."""
+Curve = Callable[[Array], Array]
+"""Gives P(purchase within d) for days of shape (m,), none beyond the horizon, as an array of shape (n, m)."""
 
-RFM = ("days_since_purchase", "frequency", "T_days", "order_value_mean")
+Steps = npt.NDArray[np.int64]
+
+STEPS = 12
+MAX_PERIODS = 250_000
+"""Person-periods the boosted trees learn from, a seeded sample of them beyond that: more no longer moves their scores."""
+
+GAPS = ("gap_mean", "gap_sd", "gap_last")
+RFM = (
+    *("days_since_purchase", "frequency", "T_days", "order_value_mean"),
+    *GAPS,
+    *("purchase_days_30d", "purchase_days_90d", "purchase_days_180d"),
+)
 
 
-def baseline_scores(
+def equal_steps(horizon_days: int, steps: int = STEPS) -> Array:
+    """Return the ends of ``steps`` equal parts of the horizon in days; the last is the horizon.
+
+    >>> equal_steps(90)[[0, 1, 11]].tolist()
+    [7.5, 15.0, 90.0]
+    """
+    return np.arange(1.0, steps + 1.0) * horizon_days / steps
+
+
+def baseline_rankings(today: LabelTime) -> dict[str, Array]:
+    """Return the baselines that rank but give no probability, higher for those who should buy sooner; each of shape (n,)."""
+    return {"recency": -today.features["days_since_purchase"].to_numpy(np.float64)}
+
+
+def baseline_curves(
     today: LabelTime,
     closed: Sequence[LabelTime],
     horizon_days: int,
     numeric_features: Sequence[str],
     seed: int,
-) -> dict[str, Array]:
-    """Return each baseline's P(purchase within the horizon) for the contacts of ``today``, each of shape (n,)."""
-    said: dict[str, Array] = {
-        m.kind: m.p_purchase(*history(today.features), horizon_days) for m in today.models.candidates
-    }
-    silence = today.features["days_since_purchase"].to_numpy(np.float64)
-    said["recency"] = -silence
-    gap = today.features["gap_mean"].fillna(np.exp(today.models.rhythm.log_gap)).to_numpy(np.float64)
-    ahead = gap - silence
-    said["own_gap"] = ((ahead >= 0) & (ahead < horizon_days)).astype(np.float64)
-    labels = [bought_within(t.waits, horizon_days) for t in closed]
-    y = np.concatenate(labels) if labels else np.array([])
-    if len(y) and 0 < y.sum() < len(y):
-        used, _ = choose_columns([t.features for t in closed], numeric_features, span_days=0)
-        x = np.concatenate([_matrix(t.features, used) for t in closed])
+) -> dict[str, Curve]:
+    """Return the curves of each baseline for the contacts of ``today``; the classifiers are missing without both outcomes.
+
+    Parameters
+    ----------
+    today : LabelTime
+        Its waits are not read.
+    closed : sequence of LabelTime
+        Label times whose windows have closed.
+    """
+    found: dict[str, Curve] = {m.kind: _btyd_curve(m, today.features) for m in today.models.candidates}
+    found["own_gap"] = _own_gap(today)
+    edges = equal_steps(horizon_days)
+    if any(np.isfinite(t.waits).any() for t in closed) and any(np.isinf(t.waits).any() for t in closed):
+        line = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, solver="newton-cholesky"))
         trees = HistGradientBoostingClassifier(
-            learning_rate=0.05, max_iter=150, max_leaf_nodes=15, random_state=seed
+            learning_rate=0.05,
+            max_iter=150,
+            max_leaf_nodes=15,
+            min_samples_leaf=50,
+            early_stopping=False,
+            random_state=seed,
         )
-        said["boosting"] = trees.fit(x, y).predict_proba(_matrix(today.features, used))[:, 1]
-        line = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
-        line.fit(np.concatenate([_rfm(t.features) for t in closed]), y)
-        said["logistic"] = line.predict_proba(_rfm(today.features))[:, 1]
-    return said
+        numbers = tuple(numeric_features)
+        found["logistic"] = _step_hazard(line, _log_rfm, _dummies, today, closed, edges)
+        found["boosting"] = _step_hazard(
+            trees, lambda f: _matrix(f, numbers), _number, today, closed, edges, limit=MAX_PERIODS, seed=seed
+        )
+    return found
+
+
+def constant_rate(waits: Sequence[Array], n: int) -> Curve:
+    """Return the curve that gives ``n`` contacts the share of those in ``waits`` who bought within d; 0 without any."""
+    seen = np.sort(np.concatenate(waits)) if waits else np.zeros(0)
+
+    def curve(days: Array) -> Array:
+        share = np.searchsorted(seen, days, side="left") / max(len(seen), 1)
+        return np.tile(share, (n, 1))
+
+    return curve
+
+
+@dataclass(frozen=True)
+class StepCurve:
+    """The curve of a discrete-time hazard classifier: within each step the hazard is constant.
+
+    Attributes
+    ----------
+    edges : ndarray, shape (m,)
+        Ends of the steps in days.
+    hazards : ndarray, shape (n, m)
+        P(purchase in the step | none before it).
+    """
+
+    edges: Array
+    hazards: Array
+
+    def __call__(self, days: Array) -> Array:
+        """Return P(purchase within each of ``days``), shape (n, len(days))."""
+        survival = np.cumsum(np.log1p(-np.minimum(self.hazards, 1.0 - 1e-9)), axis=1)
+        padded = np.column_stack([np.zeros(len(survival)), survival])
+        ends = np.concatenate([[0.0], self.edges])
+        place = np.interp(days, ends, np.arange(len(ends)))
+        before = np.minimum(place.astype(np.int64), len(self.edges) - 1)
+        share = place - before
+        return np.asarray(-np.expm1(padded[:, before] * (1.0 - share) + padded[:, before + 1] * share))
+
+
+def _btyd_curve(model: BtydModel, features: pd.DataFrame) -> Curve:
+    x, t_x, age = (v[:, None] for v in history(features))
+    return lambda days: model.p_purchase(x, t_x, age, days[None, :])
+
+
+def _own_gap(today: LabelTime) -> Curve:
+    """Return the step curve of who is sure to buy one own mean gap after the last purchase, and never if that is past."""
+    gap = today.features["gap_mean"].fillna(np.exp(today.models.rhythm.log_gap)).to_numpy(np.float64)
+    ahead = (gap - today.features["days_since_purchase"].to_numpy(np.float64))[:, None]
+    return lambda days: ((ahead >= 0) & (ahead < days[None, :])).astype(np.float64)
+
+
+def _step_hazard(
+    classifier: Any,
+    contact_columns: Callable[[pd.DataFrame], Array],
+    step_columns: Callable[[Array, Steps, int], Array],
+    today: LabelTime,
+    closed: Sequence[LabelTime],
+    edges: Array,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+) -> StepCurve:
+    """Fit a classifier on the person-periods of ``closed`` and return its curve of today's contacts."""
+    starts = np.concatenate([[0.0], edges[:-1]])
+    waits = np.concatenate([t.waits for t in closed])[:, None]
+    contact, step = np.nonzero(waits >= starts)
+    bought = waits[contact, 0] < edges[step]
+    if limit is not None and len(step) > limit:
+        chosen = np.random.default_rng(seed).choice(len(step), limit, replace=False)
+        contact, step, bought = contact[chosen], step[chosen], bought[chosen]
+    x = np.concatenate([contact_columns(t.features) for t in closed])
+    learnt = np.hstack([x[contact], step_columns(x[contact], step, len(edges))])
+    told = ~np.isnan(learnt).all(axis=0)
+    classifier.fit(learnt[:, told], bought)
+    now = contact_columns(today.features)
+    every = (np.full(len(now), k) for k in range(len(edges)))
+    periods = (np.hstack([now, step_columns(now, step, len(edges))]) for step in every)
+    hazards = np.column_stack([classifier.predict_proba(p[:, told])[:, 1] for p in periods])
+    return StepCurve(edges, hazards)
 
 
 def _matrix(features: pd.DataFrame, columns: Sequence[str]) -> Array:
     return features[list(columns)].to_numpy(np.float64, na_value=np.nan)
 
 
-def _rfm(features: pd.DataFrame) -> Array:
-    return np.log1p(np.maximum(np.nan_to_num(_matrix(features, RFM)), 0.0))
+def _log_rfm(features: pd.DataFrame) -> Array:
+    """Return the logarithms of ``RFM``, recency first, and where a contact has no gap, or only one."""
+    known = _matrix(features, RFM)
+    single = np.isnan(_matrix(features, ("gap_mean", "gap_sd"))).astype(np.float64)
+    return np.hstack([np.log1p(np.maximum(np.nan_to_num(known), 0.0)), single])
+
+
+def _dummies(x: Array, step: Steps, steps: int) -> Array:
+    """Return a column for each step, and recency (the first column of ``x``) in each step."""
+    own = np.eye(steps)[step]
+    return np.hstack([own, own * x[:, :1]])
+
+
+def _number(_: Array, step: Steps, __: int) -> Array:
+    return step[:, None].astype(np.float64)

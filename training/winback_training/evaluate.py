@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from winback_models.lapse_fit import LabelTime
-from winback_models.lapse_model import ACTIVE_HORIZONS, LapseModel
-from winback_training.baselines import RANKINGS, baseline_scores
-from winback_training.dataset import bought_within
-from winback_training.metrics import (
-    calibration_table,
-    integrated_brier,
-    interval_coverage,
-    lift_table,
-    score_metrics,
+from winback_models.lapse_model import LapseModel
+from winback_training.forward_test import (
+    ACTIVE,
+    DIFFERENCE_COLUMNS,
+    OURS,
+    ForwardTest,
+    compare,
+    forward_test,
 )
+from winback_training.metrics import calibration_table, lift_table
+from winback_training.timing import d_calibration
 
-OURS = "winback"
+__all__ = ["METRICS", "OURS", "Evaluation", "ForwardTest", "evaluate"]
+
 METRICS = (
-    "n", "prevalence", "auc", "pr_auc_churn", "brier", "brier_skill", "log_loss", "ece", "lift_10", "bias", "ibs",
-    "coverage_80",
+    "n", "prevalence", "auc", "pr_auc_churn", "brier", "brier_skill", "log_loss", "ece", "lift_10", "bias", "empc",
+    "empc_target", "ibs", "concordance", "coverage_80", "d_calibration_p",
 )  # fmt: skip
+CALIBRATION = ("model", "bin", "n", "predicted", "observed")
+LIFT = ("model", "share", "captured", "lift")
+TIMING = ("model", "bin", "low", "high", "n", "share")
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,19 @@ class Evaluation:
     horizon_days : int
     metrics : DataFrame
         ``origin, population, model`` and one column for each of ``METRICS``; nan where a model gives no such number.
-        Populations: ``whole``, ``active`` (last purchase at most two horizons ago), and of those ``one_time`` and ``repeat``.
+        Populations: ``whole`` (every buyer), ``active`` (last purchase at most two horizons ago), of those ``one_time`` and
+        ``repeat``, ``lapsed`` (the other buyers), and ``never_bought`` where there are any.
     calibration : DataFrame
         ``model, bin, n, predicted, observed`` on the active base of the newest test.
     lift : DataFrame
         ``model, share, captured, lift`` on the active base of the newest test.
+    timing : DataFrame
+        ``model, bin, low, high, n, share``: D-calibration on the active base of the newest test.
+    differences : DataFrame
+        ``origin, population, baseline, metric, difference, low, high``: our loss minus each baseline's on the active base, with
+        a 95 % interval (see ``compare``).
+    tests : tuple of ForwardTest
+        What each model said of each contact, newest first; in memory only.
     """
 
     origins: tuple[date, ...]
@@ -53,6 +65,9 @@ class Evaluation:
     metrics: pd.DataFrame
     calibration: pd.DataFrame
     lift: pd.DataFrame
+    timing: pd.DataFrame = field(default_factory=lambda: _table([], TIMING))
+    differences: pd.DataFrame = field(default_factory=lambda: _table([], DIFFERENCE_COLUMNS))
+    tests: tuple[ForwardTest, ...] = field(default=(), repr=False)
 
     def value(self, model: str, metric: str, population: str = "active", origin: str = "mean") -> float:
         """Return one number: the mean over the tests, or the ``newest`` test's alone; nan when there is none."""
@@ -63,17 +78,22 @@ class Evaluation:
         return float(rows[metric].mean()) if len(rows) else float("nan")
 
     def summary(self) -> dict[str, Any]:
-        """Return the means over the tests as JSON-ready nested objects: population, model, metric; nan becomes None."""
+        """Return the numbers as JSON-ready nested objects; nan becomes None.
+
+        ``populations``: population, model, metric and its mean over the tests. ``differences``: a list, one for each row.
+        """
         out: dict[str, Any] = {}
         for (population, model), rows in self.metrics.groupby(["population", "model"]):
             means = {m: float(rows[m].mean()) for m in METRICS}
-            out.setdefault(str(population), {})[str(model)] = {
-                k: v if math.isfinite(v) else None for k, v in means.items()
-            }
+            out.setdefault(str(population), {})[str(model)] = {k: _known(v) for k, v in means.items()}
         return {
             "origins": [o.isoformat() for o in self.origins],
             "horizon_days": self.horizon_days,
             "populations": out,
+            "differences": [
+                {k: _known(v) if isinstance(v, float) else str(v) for k, v in row.items()}
+                for row in self.differences.to_dict("records")
+            ],
         }
 
 
@@ -82,7 +102,7 @@ def evaluate(
     horizon_days: int,
     label_time: Callable[[date], LabelTime],
     closed: Callable[[date], Sequence[LabelTime]],
-    fit: Callable[[LabelTime, Sequence[LabelTime]], LapseModel],
+    fit: Callable[[LabelTime], LapseModel],
     numeric_features: Sequence[str],
     seed: int = 0,
 ) -> Evaluation:
@@ -93,64 +113,53 @@ def evaluate(
     label_time : callable
         Gives the label time of a day.
     closed : callable
-        Gives the label times whose windows had closed by a day.
+        Gives the label times whose windows had closed by a day: what the baselines learn from.
     fit : callable
-        Fits a model from (today, closed label times).
+        Fits a model as it could have been fitted on the day of a label time.
     """
-    rows, calibration, lift = [], [], []
+    tests = []
     for origin in origins:
-        today, before = label_time(origin), closed(origin)
-        model = fit(today, before)
-        y = bought_within(today.waits, horizon_days)
-        said = {OURS: model.curve(today.features, [horizon_days])[:, 0]}
-        said |= baseline_scores(today, before, horizon_days, numeric_features, seed)
-        masks = populations(today.features, horizon_days)
-        timing = {name: _timing(model, today, mask, horizon_days) for name, mask in masks.items()}
-        for name, p in said.items():
-            for population, mask in masks.items():
-                found = score_metrics(y[mask], p[mask], probability=name not in RANKINGS)
-                extra = timing[population] if name == OURS else {}
-                rows.append({"origin": origin, "population": population, "model": name, **found, **extra})
-            if origin == origins[0] and masks["active"].any():
-                active = masks["active"]
-                lift.append(lift_table(y[active], p[active]).assign(model=name))
-                if name not in RANKINGS:
-                    calibration.append(calibration_table(y[active], p[active]).assign(model=name))
+        today = label_time(origin)
+        tests.append(forward_test(today, closed(origin), fit(today), horizon_days, numeric_features, seed))
+    rows = [
+        {"origin": test.origin, "population": population, "model": model, **test.metrics(model, population)}
+        for test in tests
+        for model in test.curves
+        for population in test.populations
+        if test.speaks_of(model, population)
+    ]
+    calibration, lift, timing = _newest_tables(tests[0]) if tests else ([], [], [])
     return Evaluation(
         tuple(origins),
         horizon_days,
         pd.DataFrame(rows, columns=["origin", "population", "model", *METRICS]),
-        _concat(calibration, ["model", "bin", "n", "predicted", "observed"]),
-        _concat(lift, ["model", "share", "captured", "lift"]),
+        _table(calibration, CALIBRATION),
+        _table(lift, LIFT),
+        _table(timing, TIMING),
+        compare(tests, ACTIVE, seed),
+        tuple(tests),
     )
 
 
-def populations(features: pd.DataFrame, horizon_days: int) -> dict[str, Any]:
-    """Return a mask of shape (n,) for each population that is reported apart."""
-    active = features["days_since_purchase"].to_numpy(np.float64) <= ACTIVE_HORIZONS * horizon_days
-    once = features["purchase_days"].to_numpy(np.float64) == 1
-    return {
-        "whole": np.ones(len(features), bool),
-        "active": active,
-        "one_time": active & once,
-        "repeat": active & ~once,
-    }
+def _newest_tables(test: ForwardTest) -> tuple[list[pd.DataFrame], ...]:
+    """Return the calibration, lift and timing tables of each model on the active base."""
+    calibration, lift, timing = [], [], []
+    for model in test.curves:
+        if not test.speaks_of(model, ACTIVE):
+            continue
+        y, p = test.bought(ACTIVE), test.score(model, ACTIVE)
+        lift.append(lift_table(y, p).assign(model=model))
+        if model in test.intervals:
+            calibration.append(calibration_table(y, p).assign(model=model))
+            intervals = test.intervals[model][test.populations[ACTIVE]]
+            timing.append(d_calibration(intervals)[0].assign(model=model))
+    return calibration, lift, timing
 
 
-def _timing(model: LapseModel, today: LabelTime, mask: Any, horizon_days: int) -> dict[str, float]:
-    """Return the integrated Brier score and the coverage of the 80 % interval on one population."""
-    if not mask.any():
-        return {}
-    features, waits = today.features[mask], today.waits[mask]
-    days = np.unique(np.linspace(1, horizon_days, 12).round())
-    curves = model.curves(features)
-    said = np.column_stack([curves.p_within(d) for d in days])
-    low, high = np.ceil(curves.quantile(0.1)) - 1.0, np.ceil(curves.quantile(0.9))
-    return {
-        "ibs": integrated_brier(waits, said, days),
-        "coverage_80": interval_coverage(waits, low, high, horizon_days),
-    }
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
-def _concat(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+def _table(frames: list[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    names = list(columns)
+    return pd.concat(frames, ignore_index=True)[names] if frames else pd.DataFrame(columns=names)

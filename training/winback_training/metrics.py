@@ -1,4 +1,4 @@
-"""How good a probability is: discrimination, calibration, lift, and timing. Pure functions of truth and prediction.
+"""How good a probability is: discrimination, calibration, lift, profit. Pure functions of truth and prediction.
 
 Throughout ``y`` is 1.0 where the contact bought within the horizon, ``p`` the predicted probability of it, both of shape (n,).
 """
@@ -6,11 +6,11 @@ Throughout ``y`` is 1.0 where the contact bought within the horizon, ``p`` the p
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from winback_models.btyd import Array
+from winback_training.profit import expected_maximum_profit
 
 BINS = 10
 
@@ -26,7 +26,8 @@ def score_metrics(y: Array, p: Array, *, probability: bool = True) -> dict[str, 
     Returns
     -------
     dict
-        ``n, prevalence, auc, pr_auc_churn, brier, brier_skill, log_loss, ece, lift_10, bias``.
+        ``n, prevalence, auc, pr_auc_churn, lift_10, empc, empc_target, brier, brier_skill, log_loss, ece, bias``; ``empc`` is
+        the expected maximum profit per contact, ``empc_target`` the share of the base to target for it.
 
     Examples
     --------
@@ -39,6 +40,7 @@ def score_metrics(y: Array, p: Array, *, probability: bool = True) -> dict[str, 
     out["auc"] = float(roc_auc_score(y, p)) if mixed else float("nan")
     out["pr_auc_churn"] = float(average_precision_score(1.0 - y, -p)) if mixed else float("nan")
     out["lift_10"] = top_lift(y, p, 0.1) if mixed else float("nan")
+    out["empc"], out["empc_target"] = expected_maximum_profit(y, p)
     names = ("brier", "brier_skill", "log_loss", "ece", "bias")
     if not probability or n == 0:
         return {**out, **dict.fromkeys(names, float("nan"))}
@@ -86,29 +88,3 @@ def lift_table(y: Array, p: Array, steps: int = 20) -> pd.DataFrame:
     shares = np.arange(1, steps + 1) / steps
     captured = np.interp(shares * len(y), np.arange(len(y) + 1), found)
     return pd.DataFrame({"share": shares, "captured": captured, "lift": captured / shares})
-
-
-def integrated_brier(waits: Array, curves: npt.NDArray[np.float64], days: npt.ArrayLike) -> float:
-    """Return the Brier score of P(purchase within d), averaged over ``days``; every window is closed, so none is censored.
-
-    Parameters
-    ----------
-    waits : ndarray, shape (n,)
-        Days to the next purchase; inf where it did not come within the horizon.
-    curves : ndarray, shape (n, m)
-        P(purchase within each of ``days``).
-    """
-    within = waits[:, None] < np.asarray(days, dtype=np.float64)[None, :]
-    return float(np.mean((curves - within) ** 2))
-
-
-def interval_coverage(waits: Array, low: Array, high: Array, horizon_days: int) -> float:
-    """Return the share of purchase times inside [low, high), where the data can tell.
-
-    A contact that has not bought by the horizon counts as inside when its interval ends beyond it; one whose interval lies
-    wholly beyond it, and that did not buy, tells nothing of the rest and counts as inside as well.
-    """
-    day = np.floor(waits)
-    seen = (day + 1.0 >= low) & (day < high)
-    unseen = high >= horizon_days
-    return float(np.mean(np.where(np.isfinite(waits), seen, unseen)))

@@ -64,13 +64,14 @@ def train(
     def closed(day: date) -> Sequence[LabelTime]:
         return [built.at(t) for t in label_times(day, first_day, horizon, config.cuts)]
 
-    def fit(today: LabelTime, before: Sequence[LabelTime]) -> LapseModel:
+    def fit(today: LabelTime) -> LapseModel:
         say(f"model for {today.as_of}")
+        before = closed(today.as_of)
         return fit_lapse_model(today, before, horizon_days=horizon, numeric_features=names, seed=config.seed)
 
     days = origins(as_of, first_day, horizon, config.origins)
     evaluation = evaluate(days, horizon, built.at, closed, fit, names, config.seed)
-    model = fit(built.at(as_of), closed(as_of))
+    model = fit(built.at(as_of))
     model = replace(model, info={**model.info, "evaluation": evaluation.summary()})
     fingerprints = {t.name: t.fingerprint for t in tables.report.tables}
     return TrainingResult(model, evaluation, as_of, tuple(_notices(model, evaluation)), fingerprints)

@@ -1,0 +1,209 @@
+"""One forward test: what every model said at a past day, and what then happened, contact by contact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from winback_models.btyd import Array
+from winback_models.lapse_fit import LabelTime
+from winback_models.lapse_model import ACTIVE_HORIZONS, LapseModel
+from winback_training.baselines import (
+    baseline_curves,
+    baseline_rankings,
+    constant_rate,
+    equal_steps,
+)
+from winback_training.bootstrap import paired_bootstrap
+from winback_training.dataset import bought_within
+from winback_training.metrics import score_metrics
+from winback_training.timing import (
+    brier_losses,
+    concordance,
+    d_calibration,
+    integrated_brier,
+    interval_coverage,
+    survival_intervals,
+)
+
+Mask = npt.NDArray[np.bool_]
+
+OURS = "winback"
+CONSTANT = "constant_rate"
+ACTIVE, NEVER = "active", "never_bought"
+DIFFERENCE_COLUMNS = ("origin", "population", "baseline", "metric", "difference", "low", "high")
+
+
+@dataclass(frozen=True)
+class ForwardTest:
+    """What every model said at ``origin``, and what came.
+
+    Attributes
+    ----------
+    origin : date
+    contact_ids : ndarray of object, shape (n,)
+        Buyers, then contacts that never bought.
+    waits : ndarray, shape (n,)
+        Days to the next purchase, inf where none came within the horizon.
+    populations : mapping of str to ndarray of bool
+        Who is reported together.
+    days : ndarray, shape (m,)
+        Equal steps of the horizon; the last is the horizon.
+    curves : mapping of str to ndarray
+        Model -> P(purchase within each of ``days``), shape (n, m); of a mere ranking its score, shape (n, 1). nan in the rows
+        of contacts that the model does not speak of.
+    intervals : mapping of str to ndarray, shape (n, 2)
+        Model -> where its survival function stood when the purchase came (see ``survival_intervals``).
+    """
+
+    origin: date
+    contact_ids: npt.NDArray[np.object_]
+    waits: Array
+    populations: Mapping[str, Mask]
+    days: Array
+    curves: Mapping[str, Array]
+    intervals: Mapping[str, Array]
+
+    def speaks_of(self, model: str, population: str) -> bool:
+        """Say whether there are such contacts and the model gives all of them a number."""
+        mask = self.populations[population]
+        return bool(mask.any()) and bool(np.isfinite(self.curves[model][mask]).all())
+
+    def bought(self, population: str) -> Array:
+        """Return 1.0 where a purchase came within the horizon, shape (members,)."""
+        return bought_within(self.waits[self.populations[population]], float(self.days[-1]))
+
+    def score(self, model: str, population: str) -> Array:
+        """Return P(purchase within the horizon), or the score of a ranking, shape (members,)."""
+        return np.asarray(self.curves[model][self.populations[population], -1])
+
+    def metrics(self, model: str, population: str) -> dict[str, float]:
+        """Return every metric of one model on one population; what a mere ranking lacks is nan."""
+        mask = self.populations[population]
+        curves, waits = self.curves[model][mask], self.waits[mask]
+        known = model in self.intervals
+        found = score_metrics(self.bought(population), curves[:, -1], probability=known)
+        found["concordance"] = concordance(waits, curves.mean(axis=1))
+        timing = dict.fromkeys(("ibs", "coverage_80", "d_calibration_p"), float("nan"))
+        if known:
+            intervals = self.intervals[model][mask]
+            timing["ibs"] = integrated_brier(waits, curves, self.days)
+            timing["coverage_80"] = interval_coverage(intervals)
+            timing["d_calibration_p"] = d_calibration(intervals)[1]
+        return {**found, **timing}
+
+    def losses(self, model: str, population: str) -> Array:
+        """Return each contact's (Brier loss at the horizon, mean Brier loss over ``days``), shape (members, 2)."""
+        mask = self.populations[population]
+        lost = brier_losses(self.waits[mask], self.curves[model][mask], self.days)
+        return np.column_stack([lost[:, -1], lost.mean(axis=1)])
+
+
+def forward_test(
+    today: LabelTime,
+    closed: Sequence[LabelTime],
+    model: LapseModel,
+    horizon_days: int,
+    numeric_features: Sequence[str],
+    seed: int,
+) -> ForwardTest:
+    """Let ``model`` and every baseline speak at one label time.
+
+    Parameters
+    ----------
+    today : LabelTime
+        Its waits are the truth; no model has seen them.
+    closed : sequence of LabelTime
+        Label times whose windows had closed by then: what the baselines learn from.
+    """
+    never, never_waits = never_bought(today)
+    waits = np.concatenate([today.waits, never_waits])
+    before, after = len(today.waits), len(never_waits)
+    steps = equal_steps(horizon_days)
+    days = np.concatenate([steps, np.arange(horizon_days + 1.0)])
+    said = {OURS: np.vstack([_our_curve(model, part, days) for part in (today.features, never)])}
+    baselines = baseline_curves(today, closed, horizon_days, numeric_features, seed)
+    said |= {name: _pad(curve(days), 0, after) for name, curve in baselines.items()}
+    if after:
+        earlier = [seen for t in closed if len(seen := never_bought(t)[1])]
+        said[CONSTANT] = _pad(constant_rate(earlier, after)(days), before, 0)
+    rankings = {name: _pad(score[:, None], 0, after) for name, score in baseline_rankings(today).items()}
+    ids = [part["contact_id"].to_numpy(object) for part in (today.features, never) if len(part)]
+    return ForwardTest(
+        origin=today.as_of,
+        contact_ids=np.concatenate(ids) if ids else np.zeros(0, object),
+        waits=waits,
+        populations=populations(today, horizon_days),
+        days=steps,
+        curves={name: p[:, : len(steps)] for name, p in said.items()} | rankings,
+        intervals={name: survival_intervals(waits, 1.0 - p[:, len(steps) :]) for name, p in said.items()},
+    )
+
+
+def never_bought(time: LabelTime) -> tuple[pd.DataFrame, Array]:
+    """Return (features, waits) of the contacts of a label time that had never bought; empty where none were kept."""
+    return getattr(time, "never", time.features.iloc[:0]), getattr(time, "never_waits", np.zeros(0))
+
+
+def populations(time: LabelTime, horizon_days: int) -> dict[str, Mask]:
+    """Return the mask of each population that is reported apart, over the buyers and then those who never bought.
+
+    ``whole``: every buyer. ``active``: last purchase at most two horizons ago; of those ``one_time`` and ``repeat``.
+    ``lapsed``: the other buyers. ``never_bought``: only where there are any.
+    """
+    after = len(never_bought(time)[1])
+    buyer = np.repeat([True, False], [len(time.waits), after])
+    silence = np.pad(time.features["days_since_purchase"].to_numpy(np.float64), (0, after))
+    once = np.pad(time.features["purchase_days"].to_numpy(np.float64) == 1, (0, after))
+    active = buyer & (silence <= ACTIVE_HORIZONS * horizon_days)
+    named = {
+        "whole": buyer,
+        ACTIVE: active,
+        "one_time": active & once,
+        "repeat": active & ~once,
+        "lapsed": buyer & ~active,
+    }
+    return named | ({NEVER: ~buyer} if after else {})
+
+
+def compare(tests: Sequence[ForwardTest], population: str = ACTIVE, seed: int = 0) -> pd.DataFrame:
+    """Return by how much our losses differ from each baseline's, with a 95 % paired bootstrap interval over contacts.
+
+    Parameters
+    ----------
+    tests : sequence of ForwardTest
+        Those in which a baseline is missing do not count for it.
+
+    Returns
+    -------
+    DataFrame
+        ``origin`` (a day, or "all" for the tests together), ``population, baseline, metric`` ("brier" or "ibs"),
+        ``difference`` (ours minus the baseline's: below 0 we are better), ``low, high``.
+    """
+    rows = []
+    names = dict.fromkeys(name for t in tests for name in t.intervals if name != OURS)
+    for name in names:
+        heard = [t for t in tests if name in t.intervals and t.speaks_of(name, population)]
+        groups: list[tuple[date | str, list[ForwardTest]]] = [(t.origin, [t]) for t in heard]
+        for origin, group in groups + ([("all", heard)] if heard else []):
+            gaps = [t.losses(OURS, population) - t.losses(name, population) for t in group]
+            ids = np.concatenate([t.contact_ids[t.populations[population]] for t in group])
+            found = paired_bootstrap(np.concatenate(gaps), pd.factorize(ids)[0], seed=seed)
+            rows += [
+                (origin, population, name, metric, *found[i]) for i, metric in enumerate(("brier", "ibs"))
+            ]
+    return pd.DataFrame(rows, columns=list(DIFFERENCE_COLUMNS))
+
+
+def _our_curve(model: LapseModel, features: pd.DataFrame, days: Array) -> Array:
+    return model.curve(features, days.tolist()) if len(features) else np.zeros((0, len(days)))
+
+
+def _pad(block: Array, before: int, after: int) -> Array:
+    """Return the block with rows of nan around it, for the contacts that its model does not speak of."""
+    return np.pad(block, ((before, after), (0, 0)), constant_values=np.nan)
