@@ -169,7 +169,7 @@ def _usual_order(f: pd.DataFrame) -> Array:
     """Return the mean spend per purchase day before the last one."""
     days = column(f, "purchase_days")
     before = column(f, "order_value_mean") * days - column(f, "order_value_last")
-    return np.divide(before, days - 1.0, out=np.full(len(f), np.nan), where=days >= 2)
+    return np.asarray(np.divide(before, days - 1.0, out=np.full(len(f), np.nan), where=days >= 2))
 
 
 def spent_little(f: pd.DataFrame) -> Mask:
@@ -243,7 +243,11 @@ def answered(f: pd.DataFrame, channel: str) -> pd.DataFrame:
     days = column(f, f"{channel}_days_since_send")
     once = {d: (days <= d).astype(np.float64) for d in ACTIVE_WINDOWS}
     clicks = {f"{channel}_clicks_{d}d": column(f, f"{channel}_clicks_{d}d") + once[d] for d in ACTIVE_WINDOWS}
-    f = changed(f, **{f"{channel}_ignored_in_a_row": 0.0, f"{channel}_days_since_click": days, **clicks})
+    click: dict[str, Array | float] = {
+        f"{channel}_ignored_in_a_row": 0.0,
+        f"{channel}_days_since_click": days,
+    }
+    f = changed(f, **click, **clicks)
     return _active(f, days, once)
 
 
@@ -260,7 +264,7 @@ def _active(f: pd.DataFrame, days_ago: Array, at_least: Mapping[int, Array]) -> 
 
 def _trend(month: Array, quarter: Array) -> Array:
     """Return days per day, last 30 / last 90; nan without any in 90."""
-    return np.divide(3.0 * month, quarter, out=np.full(len(month), np.nan), where=quarter > 0)
+    return np.asarray(np.divide(3.0 * month, quarter, out=np.full(len(month), np.nan), where=quarter > 0))
 
 
 def _shifted(

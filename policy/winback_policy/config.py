@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from winback_features.errors import ConfigError
+from winback_policy.texts import LANGUAGES
 
 UNKNOWN_CONSENT = ("flag", "block")
 
@@ -37,12 +38,14 @@ class PolicyConfig:
         Change it to draw another holdout.
     unknown_consent : {"flag", "block"}
         What to do where no consent is recorded.
+    language : str
+        Of the reasons: ``"en"`` or ``"nl"``.
 
     Raises
     ------
     ConfigError
         If a share is outside [0, 1], a number of days or the capacity is negative, ``leave_p_lapse`` is above
-        ``enter_p_lapse``, or ``unknown_consent`` is no known word.
+        ``enter_p_lapse``, or ``unknown_consent`` or ``language`` is no known word.
 
     Examples
     --------
@@ -65,6 +68,7 @@ class PolicyConfig:
     holdout_share: float = 0.1
     holdout_salt: str = "winback"
     unknown_consent: str = "flag"
+    language: str = "en"
 
     def __post_init__(self) -> None:
         for name in ("enter_p_lapse", "leave_p_lapse", "holdout_share"):
@@ -86,3 +90,7 @@ class PolicyConfig:
             what = f"It is {self.unknown_consent!r}."
             how = 'Write "flag" (unknown consent may be flagged) or "block".'
             raise ConfigError(what, where="policy.unknown_consent", how=how)
+        if self.language not in LANGUAGES:
+            what = f"It is {self.language!r}."
+            how = f"Write one of {', '.join(LANGUAGES)}."
+            raise ConfigError(what, where="policy.language", how=how)

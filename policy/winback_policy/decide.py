@@ -11,6 +11,7 @@ import ibis
 
 from winback_policy import channels, eligibility, ranking, reasons, states, treatment
 from winback_policy.config import PolicyConfig
+from winback_policy.drivers import with_drivers
 from winback_policy.gather import STATE_SCHEMA, gather, previous_or_none
 
 WINBACK_SCHEMA = {
@@ -100,6 +101,7 @@ def decide(
     config: PolicyConfig,
     currency: str,
     has_contacts: bool,
+    drivers: Any | None = None,
     cache: Cache = as_is,
 ) -> Decision:
     """Decide who enters win-back, who stays, who leaves, and why everybody else is not flagged.
@@ -123,6 +125,9 @@ def decide(
         Of ``value_at_risk``.
     has_contacts : bool
         Whether the shop gave a contacts table; without one a missing e-mail address says nothing.
+    drivers : ibis.Table, optional
+        ``contact_id`` and ``risk_from_<driver>``, for at least the contacts of ``drivers.worth_explaining``: then no reason
+        claims a cause that the model does not see.
     cache : callable, optional
         Materialises an intermediate table, such as
         ``lambda t: backend.create_table(gen_name("policy"), t, temp=True)``; called twice. Without it the
@@ -134,7 +139,9 @@ def decide(
     """
     facts = gather(scores, features, status, previous_or_none(status, previous_states))
     journeys = cache(_step(facts, as_of, config, has_contacts=has_contacts))
-    flagged = _flagged(journeys.filter(journeys.in_journey), as_of, config, currency, cache)
+    flagged = _flagged(
+        with_drivers(journeys.filter(journeys.in_journey), drivers), as_of, config, currency, cache
+    )
     winback = _winback(journeys, flagged, currency)
 
     tonight = journeys.select(*STATE_SCHEMA)
@@ -173,10 +180,10 @@ def _step(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: bool) 
 
 def _flagged(t: Any, as_of: date, config: PolicyConfig, currency: str, cache: Cache) -> Any:
     """Say what concerns only the contacts in a journey: rank, reasons, treatment."""
+    t = reasons.strongest(t, as_of, currency, config.language)
     t = cache(
         t.mutate(
             rank=ranking.position(t),
-            said=reasons.strongest(t, as_of, currency),
             action=treatment.action(t, config),
             tier=treatment.incentive_tier(t),
         )

@@ -46,7 +46,10 @@ TELLS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "ignores": ({"email_ignored_in_a_row": 5.0}, "ignored the last 5 e-mails"),
     "ignores post": ({"direct_mail_ignored_in_a_row": 7.0}, "ignored the last 7 mailings"),
-    "no visit": ({"days_since_visit": 40}, "no visit for 40 days"),
+    "no visit": (
+        {"days_since_visit": 40, "days_since_purchase": 40, "gap_mean": 60.0},
+        "no visit for 40 days",
+    ),
     "service": ({"days_since_service_contact": 20}, "contacted service 20 days ago"),
     "chance": ({"p_purchase": 0.222}, "22 % likely to buy within 28 days"),
     "no chance": ({"p_purchase": 0.001, "p_lapse": 0.999}, "less than 1 % likely to buy within 28 days"),
@@ -107,12 +110,12 @@ def test_nobody_else_is_given_a_reason_to_return(world: Any) -> None:
 
 
 def test_each_candidate_is_documented() -> None:
-    assert all(candidate.__doc__ for candidate in CANDIDATES)
+    assert all(candidate.__doc__ for candidate in CANDIDATES.values())
 
 
 def test_numbers_and_days_in_words(evaluate: Any) -> None:
-    assert evaluate(counted(ibis.literal(1.0), "day")) == "1 day"
-    assert evaluate(counted(ibis.literal(1.6), "day")) == "2 days"
+    assert evaluate(counted(ibis.literal(1.0), "day", "days")) == "1 day"
+    assert evaluate(counted(ibis.literal(1.6), "day", "days")) == "2 days"
     assert evaluate(every(ibis.literal(0.7))) == "every day"
     assert evaluate(percent(ibis.literal(0.995))) == "100 %"
     assert evaluate(short_day(day_before(AS_OF, ibis.literal(69)), AS_OF)) == "31 Dec 2024"
@@ -177,6 +180,7 @@ def test_the_incentive_rises_with_value_and_lateness_and_falls_with_repeats(worl
         ({"lead_days": -1}, "policy.lead_days"),
         ({"capacity": -5}, "policy.capacity"),
         ({"unknown_consent": "maybe"}, "policy.unknown_consent"),
+        ({"language": "fr"}, "policy.language"),
         ({"enter_p_lapse": float("nan")}, "policy.enter_p_lapse"),
     ],
 )
