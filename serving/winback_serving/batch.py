@@ -27,9 +27,10 @@ from winback_features.ingest import ingest
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
 from winback_policy.decide import decide
+from winback_policy.drivers import worth_explaining
 from winback_serving.parquet import file_digest, write_expression
 from winback_serving.run_record import count_run, day_notices, inputs_identity, run_identity
-from winback_serving.scorer import Predictor, score_features
+from winback_serving.scorer import BATCH_ROWS, Predictor, score_drivers, score_features
 from winback_serving.settings import Settings
 from winback_serving.store import RUN_FILE, SCHEMA_VERSION, PublishedRun, RunStore
 
@@ -163,17 +164,25 @@ def _write_tables(
     say("Scoring contacts")
     with clock.step("scores"):
         score_features(path("features"), model, as_of, score, currency, path("scores"), tick=tick)
+    scores, features = (backend.read_parquet(path(name)) for name in ("scores", "features"))
+    states = backend.read_parquet(previous.file("states")) if previous else None
+    say("Asking what raises their risk")
+    with clock.step("drivers"):
+        asked = features.semi_join(worth_explaining(scores, states, settings.policy), "contact_id")
+        rows = asked.order_by("contact_id").to_pyarrow_batches(chunk_size=BATCH_ROWS)
+        score_drivers(rows, model, score.horizon_days, path("drivers"))
     say("Deciding who enters and who leaves")
     with clock.step("decisions"):
         decision = decide(
-            backend.read_parquet(path("scores")),
-            backend.read_parquet(path("features")),
+            scores,
+            features,
             status,
-            backend.read_parquet(previous.file("states")) if previous else None,
+            states,
             as_of=as_of,
             config=settings.policy,
             currency=currency,
             has_contacts=tables.has_contacts,
+            drivers=backend.read_parquet(path("drivers")),
             cache=lambda table: backend.create_table(gen_name("decision"), table, temp=True),
         )
         for name in ("winback", "states", "entries", "exits"):

@@ -1,8 +1,8 @@
-"""Score contacts batch by batch: features in, contract scores out, in memory that does not grow."""
+"""Score contacts batch by batch: features in, contract scores out, in memory that does not grow; and say what drives them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from winback_models.btyd import Array
 from winback_models.config import ScoreConfig
+from winback_models.drivers import DRIVERS, driver_effects
 from winback_serving.parquet import write_batches
 
 BATCH_ROWS = 50_000
@@ -32,6 +34,9 @@ class Predictor(Protocol):
 
     def predict(self, features: pd.DataFrame, as_of: date, score: ScoreConfig) -> pd.DataFrame:
         """Return one row of scores per row of features, in the same order."""
+
+    def curve(self, features: pd.DataFrame, days: Sequence[float]) -> Array:
+        """Return P(at least one purchase within d), shape (n, len(days)); each row by itself."""
 
 
 def score_columns(curve_days: Sequence[int]) -> tuple[str, ...]:
@@ -130,6 +135,30 @@ def score_features(
                 tick(done, total)
 
     return write_batches(batches(), schema, out)
+
+
+def score_drivers(features: Iterable[pa.RecordBatch], model: Predictor, horizon_days: int, out: Path) -> int:
+    """Write what raises the risk of each contact into a Parquet file: see `winback_models.drivers`.
+
+    Parameters
+    ----------
+    features : iterable of pyarrow.RecordBatch
+        Columns of ``build_features``, one row per contact, ordered by ``contact_id``.
+    model : Predictor
+    horizon_days : int
+    out : Path
+        ``contact_id`` and ``risk_from_<driver>``, in the same order.
+
+    Returns
+    -------
+    int
+        Contacts explained.
+    """
+    kinds = {"contact_id": pa.string()} | {driver.column: pa.float64() for driver in DRIVERS}
+    schema = pa.schema(list(kinds.items()))
+    effects = (driver_effects(model, batch.to_pandas(), horizon_days) for batch in features)
+    rows = (pa.RecordBatch.from_pandas(frame, schema=schema, preserve_index=False) for frame in effects)
+    return write_batches(rows, schema, out)
 
 
 def _to_arrow(features: pd.DataFrame, scores: pd.DataFrame, schema: pa.Schema) -> pa.RecordBatch:

@@ -1,6 +1,6 @@
 """A small real shop and a model quick enough to score it in a test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.util import find_spec
@@ -35,11 +35,16 @@ class RuleModel:
     horizon_days: int = 60
     version: str = "7"
 
+    def curve(self, features: pd.DataFrame, days: Sequence[float]) -> np.ndarray:
+        silence = features["days_since_purchase"].to_numpy(float)
+        gap = np.nan_to_num(features["gap_mean"].to_numpy(float), nan=45.0)
+        return np.exp(-silence / (2 * gap))[:, None].repeat(len(days), axis=1)
+
     def predict(self, features: pd.DataFrame, as_of: date, score: ScoreConfig) -> pd.DataFrame:
         silence = features["days_since_purchase"].to_numpy(float)
         gap = np.nan_to_num(features["gap_mean"].to_numpy(float), nan=45.0)
         days = features["purchase_days"].to_numpy(float)
-        p = np.exp(-silence / (2 * gap))
+        p = self.curve(features, [self.horizon_days])[:, 0]
         numbers = dict.fromkeys(score_columns(score.curve_days), p)
         next_date = pd.Timestamp(as_of) + pd.to_timedelta(np.round(gap), unit="D")
         recent = silence <= 2 * self.horizon_days

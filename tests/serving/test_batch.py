@@ -20,7 +20,7 @@ from winback_serving.settings import Settings, load_settings
 from winback_serving.store import PublishedRun, RunStore
 
 DAY, NEXT = date(1998, 6, 1), date(1998, 6, 2)
-TABLES = ("entries", "exits", "features", "quarantine", "scores", "states", "winback")
+TABLES = ("drivers", "entries", "exits", "features", "quarantine", "scores", "states", "winback")
 WriteShop = Callable[..., Path]
 TwoDays = tuple[PublishedRun, PublishedRun]
 
@@ -61,6 +61,7 @@ def test_a_run_holds_every_table_and_says_what_it_was_made_of(
         "ingest",
         "features",
         "scores",
+        "drivers",
         "decisions",
     }
 
