@@ -59,11 +59,8 @@ def not_silent(f: pd.DataFrame) -> pd.DataFrame:
     silence, usual = column(f, "days_since_purchase"), _usual_silence(f)
     shift = silence - usual
     counts = _shifted(f, "purchase_days", COUNT_WINDOWS, "purchase_days", shift)
-    counts = {name: np.floor(value) for name, value in counts.items()}
-    for days in COUNT_WINDOWS:
-        name = f"purchase_days_{days}d"
-        if name in counts:
-            counts[name] = np.maximum(counts[name], usual <= days)
+    counts = {d: np.where(usual <= d, np.maximum(np.floor(n), 1.0), 0.0) for d, n in counts.items()}
+    spend = _shifted(f, "spend", SPEND_WINDOWS, "spend_total", shift)
     f = changed(
         f,
         days_since_purchase=usual,
@@ -73,11 +70,10 @@ def not_silent(f: pd.DataFrame) -> pd.DataFrame:
             name: column(f, name) * usual / silence
             for name in ("silence_over_gap_mean", "silence_over_gap_median", "silence_over_gap_max")
         },
-        **counts,
-        **_shifted(f, "spend", SPEND_WINDOWS, "spend_total", shift),
+        **{f"purchase_days_{d}d": count for d, count in counts.items()},
+        **{f"spend_{d}d": np.where(usual <= d, money, 0.0) for d, money in spend.items()},
     )
-    once = {d: (usual <= d).astype(np.float64) for d in ACTIVE_WINDOWS}
-    return _active(f, usual, {d: counts.get(f"purchase_days_{d}d", once[d]) for d in ACTIVE_WINDOWS})
+    return _active(f, usual, {d: counts.get(d, (usual <= d).astype(np.float64)) for d in ACTIVE_WINDOWS})
 
 
 def _slowed(f: pd.DataFrame) -> tuple[Array, Array]:
@@ -269,7 +265,7 @@ def _trend(month: Array, quarter: Array) -> Array:
 
 def _shifted(
     f: pd.DataFrame, stem: str, windows: Sequence[int], total: str, shift: Array
-) -> dict[str, Array]:
+) -> dict[int, Array]:
     """Return trailing sums as they are when all facts come ``shift`` days later, by interpolation between the windows."""
     known = [w for w in windows if f"{stem}_{w}d" in f.columns]
     if not known or total not in f.columns:
@@ -277,7 +273,7 @@ def _shifted(
     age = np.maximum(column(f, "T_days"), known[-1] + 1.0)
     knots = np.column_stack([np.zeros(len(f)), *(np.full(len(f), float(w)) for w in known), age])
     sums = np.column_stack([np.zeros(len(f)), *(column(f, f"{stem}_{w}d") for w in known), column(f, total)])
-    return {f"{stem}_{w}d": _interpolated(w + shift, knots, sums) for w in known}
+    return {w: _interpolated(w + shift, knots, sums) for w in known}
 
 
 def _interpolated(at: Array, knots: Array, values: Array) -> Array:

@@ -1,0 +1,314 @@
+"""The drivers of a risk: coherent counterfactuals, true to the model that is asked, and no more than that."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from shop import HORIZON
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from winback_features.dictionary import feature_names, numeric_features
+from winback_models.drivers import DRIVERS, driver_effects
+
+NAMES = [driver.name for driver in DRIVERS]
+WINDOWS = (7, 14, 30, 60, 90, 180, 365)
+CHANNELS = ("email", "sms", "push", "direct_mail")
+
+
+def features_of(days, spend, visits, calls, sends, clicks, returned, at):
+    """The feature dictionary over one contact's lists of days, counted one by one."""
+    row = dict.fromkeys(numeric_features(), np.nan)
+    past = [d for d in days if d < at]
+    money = spend[: len(past)]
+    gaps = np.diff(past).astype(float)
+    silence, age = float(at - past[-1]), float(at - past[0])
+    row |= {
+        "frequency": len(past) - 1.0, "recency_days": age - silence, "T_days": age, "tenure_days": age + 5,
+        "purchase_days": float(len(past)), "orders": float(len(past)), "days_since_purchase": silence,
+        "closed_days_in_silence": 0.0, "spend_total": sum(money), "order_value_mean": np.mean(money),
+        "order_value_last": money[-1], "monetary_value": np.mean(money[1:]) if len(gaps) else np.nan,
+        "returns": float(returned), "return_share": returned / (returned + len(past)),
+        "return_amount_share": 0.1 * returned,
+    }  # fmt: skip
+    for w in WINDOWS:
+        row[f"purchase_days_{w}d"] = float(sum(at - d <= w for d in past))
+        row[f"spend_{w}d"] = float(sum(m for d, m in zip(past, money, strict=True) if at - d <= w))
+    if len(gaps):
+        row |= {
+            "gap_mean": gaps.mean(), "gap_median": np.median(gaps), "gap_max": gaps.max(), "gap_last": gaps[-1],
+            "gap_log_mean": np.log(gaps).mean(), "gap_log_sd": np.log(gaps).std(),
+            "silence_over_gap_mean": silence / gaps.mean(),
+            "silence_over_gap_median": silence / np.median(gaps), "silence_over_gap_max": silence / gaps.max(),
+        }  # fmt: skip
+    if len(gaps) > 1:
+        row |= {"gap_sd": gaps.std(ddof=1), "gap_trend": gaps[-1] / gaps[:-1].mean(), "regularity_k": 1.0}
+    ages = {"visit": [at - d for d in visits if d < at], "service": [at - d for d in calls if d < at]}
+    row["visit_days_30d"], row["visit_days_90d"] = (
+        float(sum(a <= w for a in ages["visit"])) for w in (30, 90)
+    )
+    row["days_since_visit"] = min(ages["visit"], default=np.nan)
+    row["days_since_service_contact"] = min(ages["service"], default=np.nan)
+    row["service_contacts_90d"] = float(sum(a <= 90 for a in ages["service"]))
+    row["visit_trend"] = (
+        3 * row["visit_days_30d"] / row["visit_days_90d"] if row["visit_days_90d"] else np.nan
+    )
+    for channel in CHANNELS:
+        sent = [at - d for d in sends[channel] if d < at]
+        click = [at - d for d in clicks[channel] if d < at]
+        last = min(click, default=np.inf)
+        row |= {
+            f"{channel}_ignored_in_a_row": float(sum(a < last for a in sent)),
+            f"{channel}_days_since_send": min(sent, default=np.nan),
+            f"{channel}_days_since_click": min(click, default=np.nan),
+            f"{channel}_clicks_30d": float(sum(a <= 30 for a in click)),
+            f"{channel}_clicks_90d": float(sum(a <= 90 for a in click)),
+        }
+    clicked = [at - d for c in CHANNELS for d in clicks[c] if d < at]
+    active = {at - d for d in past} | set(ages["visit"]) | set(ages["service"]) | set(clicked)
+    month, quarter = (float(sum(a <= w for a in active)) for w in (30, 90))
+    row |= {"active_days_30d": month, "active_days_90d": quarter, "days_since_activity": float(min(active))}
+    row["activity_trend"] = 3 * month / quarter if quarter else np.nan
+    return row
+
+
+def contacts(n=400, at=500, seed=7):
+    """Contacts whose every fact pulls at the chance of buying again; (features, bought within the horizon)."""
+    rng = np.random.default_rng(seed)
+    rows, bought, lives = [], [], []
+    for _ in range(n):
+        pace, lost = rng.gamma(2.0, 12.0) + 2, rng.random() < 0.5
+        days = np.unique((rng.integers(0, 450) + np.cumsum(rng.exponential(pace, 60))).astype(int))
+        days = days[days < at]
+        if not len(days):
+            days = np.array([at - 20])
+        days = days[: rng.integers(1, len(days) + 1)] if lost else days
+        spend = list(
+            rng.gamma(4.0, 10.0, len(days))
+            * np.where(np.arange(len(days)) == len(days) - 1, rng.choice([0.3, 1.0]), 1)
+        )
+        visits = (
+            sorted(set(at - rng.integers(1, 150, 6)))
+            if not lost
+            else sorted(set(at - rng.integers(20, 150, 4)))
+        )
+        calls = [at - int(rng.integers(1, 120))] if rng.random() < 0.3 else []
+        sends = {c: sorted(at - rng.integers(1, 120, 8)) for c in CHANNELS}
+        clicks = {
+            c: [] if lost or rng.random() < 0.4 else [sends[c][-int(rng.integers(1, 6))]] for c in CHANNELS
+        }
+        returned = int(rng.poisson(0.4))
+        lives.append((days.tolist(), spend, visits, calls, sends, clicks, returned))
+        rows.append(features_of(*lives[-1], at))
+        odds = (
+            1.0
+            - 2.0 * lost
+            - 0.6 * bool(calls)
+            - 0.5 * returned
+            - 0.8 * (rows[-1]["days_since_purchase"] > 2 * pace)
+        )
+        bought.append(rng.random() < 1 / (1 + np.exp(-odds)))
+    frame = pd.DataFrame(rows)
+    frame.insert(0, "contact_id", [f"c{i:03}" for i in range(n)])
+    return frame, np.array(bought), lives
+
+
+class Classifier:
+    """A model of its own kind: boosted trees over every numeric feature, without a memory of rhythm."""
+
+    def __init__(self, features, bought):
+        self.names = [n for n in numeric_features() if features[n].nunique() > 1]
+        self.trees = HistGradientBoostingClassifier(max_iter=60, random_state=0, min_samples_leaf=10)
+        self.trees.fit(features[self.names], bought)
+        self.asked = 0
+
+    def curve(self, features, days):
+        self.asked += len(features)
+        return self.trees.predict_proba(features[self.names])[:, [1]].repeat(len(days), axis=1)
+
+
+@pytest.fixture(scope="module")
+def shop():
+    return contacts()
+
+
+@pytest.fixture(scope="module")
+def classifier(shop):
+    features, bought, _ = shop
+    return Classifier(features, bought)
+
+
+@pytest.fixture(scope="module")
+def effects(shop, classifier):
+    return driver_effects(classifier, shop[0], HORIZON)
+
+
+def otherwise(driver, features):
+    """(rows for whom the fact holds, the same rows without it)."""
+    before = features[driver.applies(features)]
+    return before, driver.without(before)
+
+
+def test_one_column_for_each_driver_in_the_order_of_the_rows(shop, effects):
+    assert list(effects.columns) == ["contact_id", *(f"risk_from_{name}" for name in NAMES)]
+    assert list(effects["contact_id"]) == list(shop[0]["contact_id"])
+    assert len(set(NAMES)) == len(NAMES)
+    assert np.isfinite(effects.drop(columns="contact_id").to_numpy()).all()
+
+
+@pytest.mark.parametrize("driver", DRIVERS, ids=NAMES)
+def test_an_effect_is_what_the_model_says_once_the_fact_is_gone(driver, shop, classifier, effects):
+    features = shop[0]
+    holds = driver.applies(features)
+    assert 10 <= holds.sum() < len(features)
+    before, after = otherwise(driver, features)
+    moved = classifier.curve(after, [HORIZON])[:, 0] - classifier.curve(before, [HORIZON])[:, 0]
+    assert np.array_equal(effects[driver.column][holds], moved)
+    assert (effects[driver.column][~holds] == 0).all()
+    assert (np.abs(moved) > 0.01).any(), "the model looks at it"
+
+
+@pytest.mark.parametrize("driver", DRIVERS, ids=NAMES)
+def test_without_the_fact_it_holds_no_more(driver, shop):
+    _, after = otherwise(driver, shop[0])
+    assert not driver.applies(after).any()
+
+
+@pytest.mark.parametrize("driver", DRIVERS, ids=NAMES)
+def test_a_counterfactual_is_a_contact_that_could_be(driver, shop):
+    before, after = otherwise(driver, shop[0])
+    assert list(after.columns) == list(before.columns)
+    assert list(after["contact_id"]) == list(before["contact_id"])
+    assert not before.equals(after)
+    for stem, total, windows in (
+        ("purchase_days", "purchase_days", WINDOWS),
+        ("spend", "spend_total", (30, 90, 180, 365)),
+        ("visit_days", "visit_days_90d", (30, 90)),
+        ("active_days", "active_days_90d", (30, 90)),
+    ):
+        nested = after[[*(f"{stem}_{w}d" for w in windows), total]].to_numpy()
+        assert (np.diff(nested, axis=1) >= -1e-9).all(), stem
+        assert (nested >= 0).all()
+    assert np.allclose(after["recency_days"] + after["days_since_purchase"], after["T_days"])
+    assert np.array_equal(after["purchase_days"], after["frequency"] + 1)
+    repeat = after[after["frequency"] > 0]
+    assert np.allclose(repeat["gap_mean"] * repeat["frequency"], repeat["recency_days"])
+    for mean in ("gap_mean", "gap_median", "gap_max"):
+        assert np.allclose(repeat[f"silence_over_{mean}"] * repeat[mean], repeat["days_since_purchase"])
+    for w in WINDOWS:
+        inside = after["days_since_purchase"] <= w
+        assert (after[f"purchase_days_{w}d"] >= 1).eq(inside).all(), "a purchase within w days, and only then"
+    assert (
+        after["days_since_activity"] <= after[["days_since_purchase", "days_since_visit"]].min(axis=1)
+    ).all()
+    counted = [n for n in after if n.startswith(("purchase_days", "frequency", "orders")) or "clicks" in n]
+    assert ((after[counted] == np.round(after[counted])) | after[counted].isna()).all(axis=None)
+
+
+def test_what_a_driver_leaves_alone(shop):
+    features = shop[0]
+    moved = {}
+    for driver in DRIVERS:
+        before, after = otherwise(driver, features)
+        same = [name for name in before if before[name].equals(after[name])]
+        moved[driver.name] = set(before) - set(same)
+    purchases = {"frequency", "days_since_purchase", "gap_mean", "purchase_days_90d", "spend_total"}
+    assert moved["returns"] == {"returns", "return_share", "return_amount_share"}
+    assert moved["service"] == {"service_contacts_90d", "days_since_service_contact"}
+    assert not purchases & (moved["no_visit"] | moved["ignored_email"])
+    assert not {"days_since_purchase", "frequency", "gap_mean"} & moved["small_last_order"]
+    assert not {"days_since_purchase", "gap_mean", "silence_over_gap_mean"} & moved["few_purchases"]
+    assert not {"frequency", "gap_mean", "recency_days", "gap_last"} & moved["silence"]
+    assert "days_since_purchase" not in moved["buying_less"]
+    assert all(moved[name] <= set(feature_names()) for name in NAMES)
+
+
+def test_a_history_moved_forward_is_the_history_of_a_later_start(shop):
+    """The oracle: the same lists of days, each later by so much, counted anew."""
+    features, _, lives = shop
+    silence = next(driver for driver in DRIVERS if driver.name == "silence")
+    rows = np.flatnonzero(silence.applies(features))
+    after = silence.without(features.iloc[rows])
+    for place, row in list(enumerate(rows))[:60]:
+        days, *rest = lives[row]
+        shift = int(features["days_since_purchase"][row] - after["days_since_purchase"].iloc[place])
+        exact = features_of([d + shift for d in days], *rest, 500)
+        got = after.iloc[place]
+        for name in (
+            "T_days",
+            "recency_days",
+            "gap_mean",
+            "silence_over_gap_max",
+            "frequency",
+            "spend_total",
+        ):
+            assert got[name] == pytest.approx(exact[name]), name
+        for w in WINDOWS:  # between the windows before and after the shifted one nothing finer is known
+            known = [features[f"purchase_days_{v}d"][row] for v in WINDOWS]
+            low = max([k for k, v in zip(known, WINDOWS, strict=True) if v <= w + shift], default=0)
+            high = min(
+                [k for k, v in zip(known, WINDOWS, strict=True) if v >= w + shift],
+                default=exact["purchase_days"],
+            )
+            assert low <= exact[f"purchase_days_{w}d"] <= high
+            assert low <= got[f"purchase_days_{w}d"] <= high
+
+
+def test_the_pace_that_was_by_hand():
+    contact = {
+        "contact_id": "c", "frequency": 11.0, "purchase_days": 12.0, "days_since_purchase": 30.0, "T_days": 250.0,
+        "recency_days": 220.0, "gap_mean": 20.0, "purchase_days_30d": 1.0, "purchase_days_60d": 2.0,
+        "purchase_days_90d": 2.0, "purchase_days_180d": 11.0, "gap_trend": 2.5,
+    }  # fmt: skip
+    slower = next(driver for driver in DRIVERS if driver.name == "buying_less")
+    after = slower.without(pd.DataFrame([contact])).iloc[0]
+    # 9 purchase days in the 90 before; at that pace 6 in the 60 days up to the last purchase, where there were 2.
+    assert after["purchase_days_90d"] == 6
+    assert after["purchase_days_60d"] == 4
+    assert after["purchase_days_30d"] == 1
+    assert after["purchase_days_180d"] == 15
+    assert after["frequency"] == 15
+    assert after["gap_mean"] == pytest.approx(220 / 15)
+    assert after["gap_trend"] == 1
+
+
+def test_unknown_is_no_fact():
+    nothing = pd.DataFrame([{"contact_id": "c", **dict.fromkeys(numeric_features(), np.nan)}])
+    assert not any(driver.applies(nothing).any() for driver in DRIVERS)
+    assert not any(driver.applies(nothing[["contact_id"]]).any() for driver in DRIVERS)
+
+
+def test_only_those_for_whom_it_holds_are_asked_again(shop, classifier):
+    features = shop[0].head(50)
+    classifier.asked = 0
+    driver_effects(classifier, features, HORIZON)
+    assert classifier.asked == 50 + sum(driver.applies(features).sum() for driver in DRIVERS)
+
+
+def test_nobody_and_batches(shop, classifier, effects):
+    features = shop[0]
+    assert driver_effects(classifier, features.head(0), HORIZON).empty
+    parts = [driver_effects(classifier, features[i : i + 37], HORIZON) for i in range(0, len(features), 37)]
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), effects)
+
+
+def test_the_lapse_model_itself_is_asked(fitted, label_times):
+    """On the fitted model: taking each fact away moves its own score just so, and silence is what raises a risk."""
+    features = label_times[0].features
+    effects = driver_effects(fitted, features, HORIZON)
+    p = fitted.predict(features, date(2026, 8, 24), _score())["p_purchase"].to_numpy()
+    for driver in DRIVERS:
+        holds = driver.applies(features)
+        if holds.any():
+            again = fitted.predict(driver.without(features[holds]), date(2026, 8, 24), _score())
+            assert np.allclose(effects[driver.column][holds], again["p_purchase"] - p[holds], atol=1e-12)
+    at_risk = (p < 0.5) & (fitted.base(features) == "active")
+    assert at_risk.sum() > 20
+    late = at_risk & (features["days_since_purchase"] > 2 * features["gap_mean"]).to_numpy()
+    assert (effects["risk_from_silence"][late] > 0).mean() > 0.9
+
+
+def _score():
+    from winback_models.config import ScoreConfig
+
+    return ScoreConfig(horizon_days=HORIZON, curve_days=(7, HORIZON))
