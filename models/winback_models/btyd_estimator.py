@@ -11,20 +11,22 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from winback_models.btyd import Array, BtydKind, BtydModel
-from winback_models.btyd_fit import fit_each
+from winback_models.btyd_fit import KINDS, fit_each, likeliest
 
 HISTORY = ("frequency", "recency_days", "T_days")
 
 
 class BtydEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """Fits BG/NBD and MBG/NBD on purchase histories and keeps the likelier; its fitted state is parameters only.
+    """Fits buy-till-you-die models on purchase histories and keeps the likeliest; its fitted state is parameters only.
 
     Parameters
     ----------
-    kinds : sequence of {"bg_nbd", "mbg_nbd"}
+    kinds : sequence of {"bg_nbd", "mbg_nbd", "mbg_cnbd", "pareto_nbd"}
         Which models to try.
     horizon_days : int
         What ``predict_proba`` looks ahead.
+    log_gaps : float, optional
+        Sum of the log of every gap (days) in the histories; ``mbg_cnbd`` is passed over without it.
 
     Attributes
     ----------
@@ -42,9 +44,12 @@ class BtydEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships 
     True
     """
 
-    def __init__(self, kinds: Sequence[BtydKind] = ("bg_nbd", "mbg_nbd"), horizon_days: int = 90) -> None:
+    def __init__(
+        self, kinds: Sequence[BtydKind] = KINDS, horizon_days: int = 90, log_gaps: float | None = None
+    ) -> None:
         self.kinds = kinds
         self.horizon_days = horizon_days
+        self.log_gaps = log_gaps
 
     def fit(
         self, X: pd.DataFrame | npt.ArrayLike, y: object = None, sample_weight: npt.ArrayLike | None = None
@@ -59,8 +64,10 @@ class BtydEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships 
             Number of contacts with that history.
         """
         x, t_x, age = _histories(X)
-        self.candidates_: tuple[BtydModel, ...] = fit_each(x, t_x, age, sample_weight, kinds=self.kinds)
-        self.model_: BtydModel = max(self.candidates_, key=lambda model: model.log_likelihood)
+        self.candidates_: tuple[BtydModel, ...] = fit_each(
+            x, t_x, age, sample_weight, kinds=self.kinds, log_gaps=self.log_gaps
+        )
+        self.model_: BtydModel = likeliest(self.candidates_)
         return self
 
     def predict_proba(self, X: pd.DataFrame | npt.ArrayLike) -> Array:

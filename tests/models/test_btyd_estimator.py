@@ -33,7 +33,7 @@ def test_its_state_is_small_and_travels(cdnow_sample):
     assert len(stored) < 2_000, "parameters only: no training table travels along"
     assert np.array_equal(pickle.loads(stored).predict(frame), estimator.predict(frame))
     fresh = clone(estimator)
-    assert fresh.get_params() == {"kinds": ("bg_nbd",), "horizon_days": 90}
+    assert fresh.get_params() == {"kinds": ("bg_nbd",), "horizon_days": 90, "log_gaps": None}
     with pytest.raises(NotFittedError):
         fresh.predict(frame)
 
