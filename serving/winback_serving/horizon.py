@@ -1,19 +1,23 @@
-"""Learn the horizon from the base's own rhythm, for ``brand.horizon_days = "auto"``."""
+"""Learn horizon and cadence from the base's own rhythm, for ``brand.horizon_days = "auto"``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import ibis
 
 from winback_features.errors import InputError
+from winback_features.expressions import facts_before
 from winback_features.facts import purchase_days
 from winback_features.tables import Tables
+from winback_serving.horizon_notices import SHARE, YEAR, GapCounts, rhythm_notices
 
-SHARE = 0.9
-SHORTEST, LONGEST = 7, 365
+SHORTEST, LONGEST = 7, YEAR
+SCALE = 1e9
+"""Shares are summed as integers, so that the order of the rows cannot change a bit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +28,22 @@ class Horizon:
     ----------
     days : int
     reason : str
+    cadence_days : int
+        The base's usual gap between purchases: half of them close within it.
+    notices : tuple of str
+        What speaks against it, or against winning back this base at all.
     """
 
     days: int
     reason: str
+    cadence_days: int
+    notices: tuple[str, ...] = ()
 
 
 def choose_horizon(gaps: Iterable[tuple[int, int]], history_days: int) -> Horizon:
     """Choose a horizon in which nine of ten gaps between purchases close.
+
+    Only gaps that did close are counted: those of contacts that are gone never will, and would let no horizon suffice.
 
     Parameters
     ----------
@@ -52,8 +64,11 @@ def choose_horizon(gaps: Iterable[tuple[int, int]], history_days: int) -> Horizo
 
     Examples
     --------
-    >>> choose_horizon([(7, 80), (24, 15), (60, 5)], history_days=365)
-    Horizon(days=28, reason='90 % of the 100 gaps between purchases closed within 24 days')
+    >>> found = choose_horizon([(7, 80), (24, 15), (60, 5)], history_days=365)
+    >>> found.days, found.cadence_days
+    (28, 7)
+    >>> found.reason
+    '90 % of the 100 gaps between purchases closed within 24 days, half of them within 7'
     """
     counted = sorted(gaps)
     total = sum(n for _, n in counted)
@@ -63,17 +78,13 @@ def choose_horizon(gaps: Iterable[tuple[int, int]], history_days: int) -> Horizo
             where="[brand] horizon_days",
             how="Say a number of days instead of auto.",
         )
-    seen, closed = 0, 0
-    for days, n in counted:
-        seen, closed = seen + n, days
-        if seen >= SHARE * total:
-            break
-    reason = f"90 % of the {total:,} gaps between purchases closed within {closed} days"
+    closed, usual = _closed_by(counted, SHARE * total), _closed_by(counted, total / 2)
+    reason = f"90 % of the {total:,} gaps between purchases closed within {closed} days, half of them within {usual}"
     weeks = -(-closed // 7) * 7
     limit = max(SHORTEST, min(LONGEST, history_days // 3))
     if weeks > limit:
-        return Horizon(limit, f"{reason}, and the history of {history_days} days allows {limit}")
-    return Horizon(weeks, reason)
+        return Horizon(limit, f"{reason}, and the history of {history_days} days allows {limit}", usual)
+    return Horizon(weeks, reason, usual)
 
 
 def learn_horizon(tables: Tables, as_of: date) -> Horizon:
@@ -93,12 +104,88 @@ def learn_horizon(tables: Tables, as_of: date) -> Horizon:
     InputError
         When nobody has bought twice.
     """
-    days = purchase_days(tables, as_of)
-    window = ibis.window(group_by="contact_id", order_by="day")
-    paced = days.mutate(gap=days.day.delta(days.day.lag().over(window), unit="day"))
-    counts = (
-        paced.filter(paced.gap.notnull()).group_by("gap").aggregate(n=ibis._.count()).to_pyarrow().to_pydict()
+    counts, history_days = count_gaps(tables, as_of)
+    return replace(choose_horizon(counts.closed.items(), history_days), notices=rhythm_notices(counts))
+
+
+def count_gaps(tables: Tables, as_of: date) -> tuple[GapCounts, int]:
+    """Return what is counted of all purchases before ``as_of``, and the days since the first of them.
+
+    Two queries whose answers have a row for each number of days, however many orders there are.
+    """
+    days = facts_before(purchase_days(tables, as_of), as_of)
+    gaps, contacts = _rows(_gap_lengths(days)), _rows(_silences(days))
+    total = {name: sum(row[name] for row in contacts) for name in ("x", "t", "xx", "xt", "tt")}
+    counts = GapCounts(
+        closed=_added(gaps),
+        closed_first=_added(row for row in gaps if row["first"]),
+        silent=_added(contacts),
+        silent_once=_added(row for row in contacts if row["once"]),
+        pairs=sum(row["n"] for row in gaps if not row["first"]),
+        uneven=sum(row["uneven"] or 0 for row in gaps) / SCALE,
+        uneven_by_chance=sum(row["by_chance"] or 0 for row in gaps) / SCALE,
+        frequency=total["x"],
+        age=total["t"],
+        frequency_squared=total["xx"],
+        frequency_age=total["xt"],
+        age_squared=total["tt"],
     )
-    first: date | None = days.day.min().to_pyarrow().as_py()
-    history = 0 if first is None else (as_of - first).days
-    return choose_horizon(zip(counts["gap"], counts["n"], strict=True), history)
+    return counts, max((row["oldest"] for row in contacts), default=0)
+
+
+def _gap_lengths(days: ibis.Table) -> ibis.Table:
+    """Count gaps by their length, first gaps apart, and sum how uneven each is with the one before."""
+    in_order = ibis.window(group_by=days.contact_id, order_by=ibis.desc(days.age))
+    paced = days.select(
+        gap=days.age.lag().over(in_order) - days.age,
+        before=days.age.lag(2).over(in_order) - days.age.lag().over(in_order),
+    )
+    paced = paced.filter(paced.gap.notnull())
+    both, apart = (paced.gap + paced.before).cast("float64"), (paced.gap - paced.before).cast("float64")
+    paced = paced.mutate(
+        first=paced.before.isnull(),
+        uneven=(apart * apart / (4.0 * both * both) * SCALE).round().cast("int64"),
+        by_chance=((1.0 - 2.0 / both) / 12.0 * SCALE).round().cast("int64"),
+    )
+    return paced.group_by(days=paced.gap, first=paced.first).aggregate(
+        n=paced.count(), uneven=paced.uneven.sum(), by_chance=paced.by_chance.sum()
+    )
+
+
+def _silences(days: ibis.Table) -> ibis.Table:
+    """Count contacts by days since the last purchase, those that bought once apart, and sum their histories."""
+    each = days.group_by("contact_id").aggregate(
+        x=days.count() - 1, t=days.age.max().cast("int64"), silence=days.age.min()
+    )
+    return each.group_by(days=each.silence, once=each.x == 0).aggregate(
+        n=each.count(),
+        oldest=each.t.max(),
+        x=each.x.sum(),
+        t=each.t.sum(),
+        xx=(each.x * each.x).sum(),
+        xt=(each.x * each.t).sum(),
+        tt=(each.t * each.t).sum(),
+    )
+
+
+def _rows(table: ibis.Table) -> list[dict[str, Any]]:
+    """Return the rows with every sum as an exact integer."""
+    rows: list[dict[str, Any]] = table.to_pyarrow().to_pylist()
+    return [{k: v if v is None else int(v) for k, v in row.items()} for row in rows]
+
+
+def _added(rows: Iterable[Mapping[str, Any]]) -> dict[int, int]:
+    lengths: dict[int, int] = {}
+    for row in rows:
+        lengths[row["days"]] = lengths.get(row["days"], 0) + row["n"]
+    return dict(sorted(lengths.items()))
+
+
+def _closed_by(counted: list[tuple[int, int]], wanted: float) -> int:
+    """Return the length by which ``wanted`` gaps had closed."""
+    seen = 0
+    for days, n in counted:
+        seen += n
+        if seen >= wanted:
+            return days
+    return counted[-1][0]
