@@ -10,6 +10,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
+from winback_models import drivers
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import WINBACK_SCHEMA, Decision, as_is, decide
 from winback_policy.gather import STATE_SCHEMA
@@ -64,6 +65,8 @@ FEATURES = dict.fromkeys(
     ),
     "float64",
 ) | {"last_category": "string"}
+
+DRIVERS = {driver.column: "float64" for driver in drivers.DRIVERS}
 
 STATUS = {
     **dict.fromkeys(
@@ -179,6 +182,7 @@ class World:
         has_contacts: bool = True,
         config: PolicyConfig | None = None,
         lazy: bool = False,
+        with_drivers: bool = False,
         **settings: Any,
     ) -> Decision:
         """Decide for contacts given as differences from `LATE`."""
@@ -197,8 +201,18 @@ class World:
             config=config or PolicyConfig(**settings),
             currency="EUR",
             has_contacts=has_contacts,
+            drivers=self.table(scored, DRIVERS) if with_drivers else None,
             cache=as_is if lazy else self.materialise,
         )
+
+    def asked(self, question: Callable[[Any, Any], Any], rows: Rows, previous: Rows | None) -> set[str]:
+        """Return the contacts that a question about scores and yesterday's states selects."""
+        before = None
+        if previous is not None:
+            before = self.table(previous, {n: t for n, t in STATE_SCHEMA.items() if n != "contact_id"})
+        full = {contact: {**LATE, **row} for contact, row in rows.items()}
+        found = self.backend.to_pyarrow(question(self.table(full, SCORES), before))
+        return set(found["contact_id"].to_pylist())
 
     def rows(self, table: Any) -> Rows:
         """Fetch a table by contact, checking that it is ordered by contact and has no contact twice."""
