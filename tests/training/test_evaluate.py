@@ -1,0 +1,147 @@
+"""Forward tests with a model that knows the truth, and one that is wrong by a known amount."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from forward import DAY, FEATURES, HORIZON, earlier, label_time, truth
+
+from winback_training.evaluate import METRICS, evaluate
+from winback_training.forward_test import compare, forward_test, populations
+
+ORIGINS = (DAY, DAY - timedelta(days=8))
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Says the truth, raised to a power of the survival."""
+
+    power: float = 1.0
+
+    def curve(self, features, days):
+        return 1.0 - (1.0 - truth(features, np.asarray(days))) ** self.power
+
+
+def at(day):
+    return label_time(day, n=1000, never=400, seed=(DAY - day).days)
+
+
+def evaluated(power=1.0, never=400):
+    return evaluate(
+        ORIGINS,
+        HORIZON,
+        at,
+        lambda _: earlier(never=never),
+        lambda _: Oracle(power),
+        FEATURES,
+        seed=2,
+    )
+
+
+@pytest.fixture(scope="module")
+def found():
+    return evaluated()
+
+
+def test_every_population_gets_the_models_that_speak_of_it(found):
+    spoken = found.metrics.groupby("population")["model"].agg(set)
+    buyers = {"winback", "bg_nbd", "own_gap", "logistic", "boosting", "recency"}
+    for population in ("whole", "active", "one_time", "repeat", "lapsed"):
+        assert spoken[population] == buyers
+    assert spoken["never_bought"] == {"winback", "constant_rate"}
+    assert list(found.metrics.columns) == ["origin", "population", "model", *METRICS]
+
+
+def test_populations_part_the_base():
+    time = at(DAY)
+    masks = populations(time, HORIZON)
+    silence = time.features["days_since_purchase"].to_numpy()
+    assert masks["active"][:1000].tolist() == (silence <= 2 * HORIZON).tolist()
+    assert (masks["whole"] == (masks["active"] ^ masks["lapsed"])).all()
+    assert (masks["active"] == (masks["one_time"] ^ masks["repeat"])).all()
+    assert masks["never_bought"].sum() == 400
+    assert not (masks["whole"] & masks["never_bought"]).any()
+
+
+def test_who_knows_the_truth_is_calibrated_in_size_and_time(found):
+    for population in ("active", "lapsed", "never_bought"):
+        assert abs(found.value("winback", "bias", population)) < 0.045
+        assert found.value("winback", "coverage_80", population) == pytest.approx(0.8, abs=0.03)
+    assert (found.metrics.query("model == 'winback'")["d_calibration_p"] > 0.001).all()
+    assert found.value("own_gap", "coverage_80") < 0.4
+
+
+def test_numbers_are_those_of_the_kept_curves(found):
+    newest = found.tests[0]
+    mask = newest.populations["active"]
+    p, waits = newest.curves["logistic"][mask], newest.waits[mask]
+    came = waits[:, None] < newest.days
+    assert found.value("logistic", "ibs", origin="newest") == pytest.approx(((p - came) ** 2).mean())
+    assert found.value("logistic", "brier", origin="newest") == pytest.approx(((p - came)[:, -1] ** 2).mean())
+    assert newest.days.tolist() == np.arange(2, 25, 2).tolist()
+    share = found.timing.query("model == 'winback'")["share"]
+    assert share.sum() == pytest.approx(1.0)
+
+
+def test_a_ranking_has_order_only(found):
+    row = found.metrics.query("model == 'recency' and population == 'active'").iloc[0]
+    assert np.isfinite(row[["auc", "concordance", "empc", "lift_10"]].astype(float)).all()
+    assert row[["brier", "ibs", "coverage_80", "d_calibration_p"]].isna().all()
+
+
+def test_differences_are_paired_and_know_the_better_model(found):
+    rows = found.differences
+    assert set(rows["origin"]) == {*ORIGINS, "all"}
+    assert set(rows["baseline"]) == {"bg_nbd", "own_gap", "logistic", "boosting"}
+    for row in rows.itertuples():
+        assert row.low <= row.difference <= row.high
+        if row.origin != "all":
+            losses = found.metrics.query("origin == @row.origin and population == 'active'").set_index(
+                "model"
+            )[row.metric]
+            assert row.difference == pytest.approx(losses["winback"] - losses[row.baseline])
+    assert (rows.query("baseline in ('own_gap', 'bg_nbd')")["high"] < 0).all()
+
+
+def test_a_wrong_model_is_told_from_the_truth_beyond_noise(found):
+    wrong = evaluated(power=3.0)
+    assert wrong.value("winback", "coverage_80") < 0.72
+    assert wrong.value("winback", "bias") > 0.1
+    rows = wrong.differences.query("baseline == 'logistic' and origin == 'all'")
+    assert (rows["low"] > 0).all()
+
+
+def test_the_summary_is_strict_json_with_means_and_differences(found):
+    said = json.loads(json.dumps(found.summary(), allow_nan=False))
+    assert said["populations"]["active"]["winback"]["ibs"] == pytest.approx(found.value("winback", "ibs"))
+    assert said["populations"]["active"]["recency"]["brier"] is None
+    assert said["differences"][0].keys() == set(found.differences.columns)
+    assert {row["origin"] for row in said["differences"]} == {"all", *(o.isoformat() for o in ORIGINS)}
+
+
+def test_the_order_of_contacts_changes_nothing():
+    time = label_time(n=300)
+    turn = np.random.default_rng(0).permutation(300)
+    turned = type(time)(
+        as_of=time.as_of,
+        features=time.features.iloc[turn].reset_index(drop=True),
+        waits=time.waits[turn],
+        models=time.models,
+        never=time.never,
+        never_waits=time.never_waits,
+    )
+    one, two = (forward_test(t, earlier(n=300), Oracle(), HORIZON, FEATURES, 0) for t in (time, turned))
+    assert one.metrics("winback", "active") == pytest.approx(two.metrics("winback", "active"))
+    assert one.metrics("boosting", "active") == pytest.approx(two.metrics("boosting", "active"))
+
+
+def test_without_forward_tests_there_are_empty_tables():
+    nothing = evaluate((), HORIZON, at, lambda _: [], lambda _: Oracle(), FEATURES)
+    assert nothing.metrics.empty
+    assert nothing.differences.empty
+    assert nothing.summary()["populations"] == {}
+    assert np.isnan(nothing.value("winback", "auc"))
+    assert isinstance(compare([]), pd.DataFrame)
