@@ -97,6 +97,7 @@ def test_the_output_columns_are_those_of_the_code(contract: str) -> None:
 
 def test_the_columns_of_the_lists_are_those_of_the_code(contract: str) -> None:
     from winback_features.tables import QUARANTINE_SCHEMA
+    from winback_models.drivers import DRIVERS
     from winback_policy.decide import EXITS_SCHEMA, WINBACK_SCHEMA
     from winback_policy.gather import STATE_SCHEMA
 
@@ -105,6 +106,7 @@ def test_the_columns_of_the_lists_are_those_of_the_code(contract: str) -> None:
         "exits": EXITS_SCHEMA,
         "states": STATE_SCHEMA,
         "quarantine": QUARANTINE_SCHEMA,
+        "drivers": ["contact_id", *(driver.column for driver in DRIVERS)],
     }
     for name, schema in tables.items():
         rows = first_column(chapter(contract, f"{name}.parquet"), "| column | meaning |")
