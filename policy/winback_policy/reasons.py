@@ -27,6 +27,9 @@ FLOOR = 0.01
 STRONGEST, STRONGEST_FACT = 99, 49
 """Where the drivers are known, a cause stands above every fact."""
 
+KEY_DIGITS = 6
+"""Of what a reason is sorted by, written before its text: `_key`."""
+
 IGNORED_AT_LEAST = 3
 NO_VISIT_DAYS = 14
 SERVICE_DAYS = 60
@@ -257,9 +260,6 @@ def strongest(t: Any, as_of: date, currency: str, language: str = "en") -> Any:
     ordered = ibis.array(told).filter(lambda text: text.notnull()).sort()
     said = ordered.map(lambda text: text.substr(KEY_DIGITS))[:HOW_MANY]
     return t.mutate(said=said).drop(*(f"key_{code}" for code in CANDIDATES))
-
-
-KEY_DIGITS = 6
 
 
 def _effect(t: Any, reason: Reason) -> Any:
