@@ -1,9 +1,9 @@
 """The alternatives our score is always shown beside, each given the same label times.
 
-``bg_nbd``, ``mbg_nbd`` and whichever other BTYD model was fitted: P(purchase) in closed form. ``logistic`` and ``boosting``:
-plain discrete-time hazard classifiers over equal steps of the horizon, of log RFM and gaps and of all our features; neither
-sees a BTYD model. ``recency``: days since the last purchase alone. ``own_gap``: the vendors' rule, due one own mean gap after
-the last purchase. ``constant_rate``: for those who never bought, what share of such contacts did so before.
+``bg_nbd`` and ``mbg_nbd`` (``base_rate`` where neither could be fitted): P(purchase) in closed form. ``logistic`` and
+``boosting``: plain discrete-time hazard classifiers over equal steps of the horizon, of log RFM and gaps and of all our
+features; neither sees a BTYD model. ``recency``: days since the last purchase alone. ``own_gap``: the vendors' rule, due one
+own mean gap after the last purchase. ``constant_rate``: for those who never bought, what share of such contacts did so before.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ Curve = Callable[[Array], Array]
 
 Steps = npt.NDArray[np.int64]
 
+BTYD_KINDS = ("bg_nbd", "mbg_nbd", "base_rate")
 STEPS = 12
 MAX_PERIODS = 150_000
 """Person-periods a classifier learns from; a seeded sample of them beyond that."""
@@ -74,7 +75,8 @@ def baseline_curves(
     closed : sequence of LabelTime
         Label times whose windows have closed.
     """
-    found: dict[str, Curve] = {m.kind: _btyd_curve(m, today.features) for m in today.models.candidates}
+    candidates = (m for m in today.models.candidates if m.kind in BTYD_KINDS)
+    found: dict[str, Curve] = {m.kind: _btyd_curve(m, today.features) for m in candidates}
     found["own_gap"] = _own_gap(today)
     edges = equal_steps(horizon_days)
     if any(np.isfinite(t.waits).any() for t in closed) and any(np.isinf(t.waits).any() for t in closed):
