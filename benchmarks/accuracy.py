@@ -49,6 +49,9 @@ HORIZONS: Mapping[str, tuple[int, ...]] = {
 }
 """Days ahead for the sets that others have published on; any other set's are learned from its own gaps."""
 
+HISTORY = 4
+"""A learned horizon is at most this part of the history: three forward tests need so much."""
+
 REPORTED = ("n", "prevalence", "ibs", "brier", "auc", "ece", "bias", "coverage_80", "concordance", "log_loss")
 LOSSES = ("ibs", "brier")
 BTYD = "bg_nbd"
@@ -97,7 +100,7 @@ def run(task: Task, config: TrainingConfig) -> dict[str, Any]:
         tables = ingest(backend, source, brand, today=datetime.now(UTC).date(), base_dir=folder)
         first, last = span(tables)
         end = last + timedelta(days=1)
-        horizon = task.horizon_days or learn_horizon(tables, end).days
+        horizon = task.horizon_days or min(learn_horizon(tables, end).days, (end - first).days // HISTORY)
         as_of = training_day(first, end, horizon)
         result = train(tables, as_of, ScoreConfig(horizon_days=horizon), config)
     return {

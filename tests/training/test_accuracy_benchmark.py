@@ -1,0 +1,155 @@
+"""The accuracy benchmark: where the newest cut lies, what counts as met, and that misses are said."""
+
+import importlib.util
+import json
+import math
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from winback_training.evaluate import METRICS, Evaluation
+from winback_training.label_times import origins
+
+SPEC = importlib.util.spec_from_file_location(
+    "accuracy", Path(__file__).parents[2] / "benchmarks" / "accuracy.py"
+)
+accuracy = importlib.util.module_from_spec(SPEC)
+ORIGINS = (date(2025, 3, 1), date(2025, 2, 1))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded():
+    import sys
+
+    sys.modules["accuracy"] = accuracy
+    SPEC.loader.exec_module(accuracy)
+    yield
+    del sys.modules["accuracy"]
+
+
+def evaluation(ours):
+    losses = {"winback": ours, "bg_nbd": 0.20, "boosting": 0.18, "recency": math.nan}
+    rows = [
+        dict.fromkeys(METRICS, 0.02)
+        | {
+            "origin": o,
+            "population": "active",
+            "model": m,
+            "brier": v + i / 100,
+            "ibs": v,
+            "coverage_80": 0.8,
+        }
+        for i, o in enumerate(ORIGINS)
+        for m, v in losses.items()
+    ]
+    differences = [
+        (o, "active", m, metric, ours - losses[m], ours - losses[m] - 0.01, ours - losses[m] + 0.01)
+        for o in (*ORIGINS, "all")
+        for m in ("bg_nbd", "boosting")
+        for metric in ("brier", "ibs")
+    ]
+    names = ["origin", "population", "baseline", "metric", "difference", "low", "high"]
+    nothing = pd.DataFrame()
+    return Evaluation(
+        ORIGINS,
+        30,
+        pd.DataFrame(rows),
+        nothing,
+        nothing,
+        differences=pd.DataFrame(differences, columns=names),
+    )
+
+
+def result(ours):
+    found = evaluation(ours)
+    return {
+        "set": "shop",
+        "horizon_days": 30,
+        "origins": [str(o) for o in ORIGINS],
+        "status": "personal model",
+        "seconds": 1.0,
+        **{which: accuracy.numbers(found, which) for which in ("newest", "mean")},
+    }
+
+
+@given(st.integers(7, 200))
+def test_the_newest_window_ends_with_the_data(horizon):
+    first, end = date(2020, 1, 1), date(2023, 6, 10)
+    as_of = accuracy.training_day(first, end, horizon)
+    assert origins(as_of, first, horizon, 3)[0] == end - timedelta(days=horizon)
+
+
+def test_too_short_a_history_is_refused_in_words():
+    with pytest.raises(SystemExit, match="40 days of orders are too few to test 30 days ahead"):
+        accuracy.training_day(date(2025, 1, 1), date(2025, 2, 10), 30)
+
+
+def test_ours_stands_against_the_best_baseline_and_bg_nbd():
+    newest, mean = (result(0.171)[which]["against"]["brier"] for which in ("newest", "mean"))
+    assert newest["best"] == "boosting"
+    assert newest["ratio"] == pytest.approx(0.171 / 0.18)
+    assert newest["ratio_bg_nbd"] == pytest.approx(0.171 / 0.20)
+    assert mean["ratio"] == pytest.approx(0.176 / 0.185)
+    assert (newest["difference"], newest["low"]) == pytest.approx((-0.009, -0.019))
+
+
+@pytest.mark.parametrize(("ours", "met"), [(0.1808, True), (0.1810, False)])
+def test_half_a_per_cent_worse_is_the_border(ours, met):
+    assert accuracy.targets(result(ours)["newest"]) == {
+        "ibs": met,
+        "brier": met,
+        "ece": True,
+        "coverage": True,
+    }
+
+
+def test_misses_are_said():
+    text = accuracy.markdown([result(0.19), result(0.171)], "machine")
+    assert "missed: ibs, brier" in text
+    assert "all met" in text
+    assert "| recency | – / – |" in text
+    ratio = math.sqrt(0.19 * 0.171) / 0.18
+    assert f"IBS to the best baseline {ratio:.4f} (aim 0.985: missed)" in text
+
+
+def test_numbers_are_strict_json():
+    said = json.loads(json.dumps(accuracy.without_nan(result(0.19)), allow_nan=False))
+    assert said["newest"]["models"]["recency"]["ibs"] is None
+
+
+def test_every_folder_with_orders_is_a_task(tmp_path):
+    for name in ("my_shop", "ta_feng", "online_retail"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "orders.parquet").touch()
+    (tmp_path / "empty").mkdir()
+    tasks = [(t.name, t.horizon_days) for t in accuracy.in_folder(tmp_path)]
+    assert tasks == [("online_retail", 60), ("online_retail", 90), ("ta_feng", 30), ("my_shop", None)]
+
+
+@pytest.mark.slow
+def test_any_orders_file_can_be_judged(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    days = np.cumsum(rng.exponential(rng.gamma(3, 8, (150, 1)), (150, 30)), axis=1)
+    contact, order = np.nonzero(days < 240)
+    frame = pd.DataFrame(
+        {
+            "contact_id": [f"c{c}" for c in contact],
+            "order_id": [f"o{i}" for i in range(len(contact))],
+            "ordered_at": pd.Timestamp("2024-01-01") + pd.to_timedelta(days[contact, order].astype(int), "D"),
+            "amount": 10.0,
+        }
+    )
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    accuracy.main(
+        ["--orders", str(tmp_path / "mine.csv"), "--horizon", "30", "--write", str(tmp_path / "out.json")]
+    )
+    found = json.loads((tmp_path / "out.json").read_text())["results"][0]
+    end = frame["ordered_at"].max().date() + timedelta(days=1)
+    assert found["origins"][0] == str(end - timedelta(days=30))
+    assert found["newest"]["models"]["winback"]["brier"] < 0.3
+    assert "### mine, 30 days" in capsys.readouterr().out
