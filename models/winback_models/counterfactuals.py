@@ -6,7 +6,8 @@ features do not have is left out; what is unknown holds for nobody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ Mask = npt.NDArray[np.bool_]
 COUNT_WINDOWS = (7, 14, 30, 60, 90, 180, 365)
 SPEND_WINDOWS = (30, 90, 180, 365)
 ACTIVE_WINDOWS = (30, 90)
+LAST_PURCHASES = r"days_since_last_(\d+)_purchases"
 ESTABLISHED_GAPS = 5
 """A contact with so many gaps is no longer new."""
 
@@ -72,6 +74,8 @@ def not_silent(f: pd.DataFrame) -> pd.DataFrame:
         },
         **{f"purchase_days_{d}d": count for d, count in counts.items()},
         **{f"spend_{d}d": np.where(usual <= d, money, 0.0) for d, money in spend.items()},
+        **{name: column(f, name) * np.exp(shift / d) for name, d in _numbered(f, r".*_decayed_(\d+)d")},
+        **{name: column(f, name) - shift for name, _ in _numbered(f, LAST_PURCHASES)},
     )
     return _active(f, usual, {d: counts.get(d, (usual <= d).astype(np.float64)) for d in ACTIVE_WINDOWS})
 
@@ -97,10 +101,20 @@ def at_its_former_pace(f: pd.DataFrame) -> pd.DataFrame:
     """Add the purchase days that the former pace would have brought between the last one and 90 days ago."""
     before, lost = _slowed(f)
     silence, value = column(f, "days_since_purchase"), np.nan_to_num(column(f, "order_value_mean"))
+    step = (PACE_DAYS - silence) / lost
 
     def since(days: int) -> Array:
         share = np.clip((days - silence) / (PACE_DAYS - silence), 0.0, 1.0)
         return np.asarray(np.floor(lost * share))
+
+    def faded(days: int) -> Array:
+        both = np.exp(-silence / days) - np.exp(-PACE_DAYS / days)
+        return np.asarray(lost * days * both / (PACE_DAYS - silence))
+
+    def nth(name: str, n: int) -> Array:
+        old, age = column(f, name), column(f, "T_days")
+        earlier = np.where(np.isnan(old) & (n <= column(f, "purchase_days") + lost), age, old)
+        return np.where(n - 1 <= lost, np.fmin(old, silence + (n - 1) * step), earlier)
 
     frequency = column(f, "frequency")
     shorter = frequency / (frequency + lost)
@@ -122,6 +136,8 @@ def at_its_former_pace(f: pd.DataFrame) -> pd.DataFrame:
         spend_total=column(f, "spend_total") + lost * value,
         **counts,
         **{f"spend_{d}d": column(f, f"spend_{d}d") + since(d) * value for d in SPEND_WINDOWS},
+        **_with_faded(f, faded, value),
+        **{name: nth(name, n) for name, n in _numbered(f, LAST_PURCHASES)},
     )
     return _active(f, silence, {d: counts[f"purchase_days_{d}d"] for d in ACTIVE_WINDOWS})
 
@@ -141,6 +157,14 @@ def established(f: pd.DataFrame) -> pd.DataFrame:
     def before(days: int) -> Array:
         return np.asarray(np.clip(np.floor((days - age) / gap), 0.0, more))
 
+    def faded(days: int) -> Array:
+        each = [np.exp(-(age + k * gap) / days) * (k <= more) for k in range(1, ESTABLISHED_GAPS)]
+        return np.asarray(sum(each))
+
+    def nth(n: int) -> Array:
+        missing = n - column(f, "purchase_days")
+        return np.where(missing <= more, age + missing * gap, np.nan)
+
     def known(name: str, otherwise: Array | float) -> Array:
         return np.where(np.isnan(column(f, name)), otherwise, column(f, name))
 
@@ -158,6 +182,8 @@ def established(f: pd.DataFrame) -> pd.DataFrame:
         spend_total=column(f, "spend_total") + more * value,
         **{f"purchase_days_{d}d": column(f, f"purchase_days_{d}d") + before(d) for d in COUNT_WINDOWS},
         **{f"spend_{d}d": column(f, f"spend_{d}d") + before(d) * value for d in SPEND_WINDOWS},
+        **_with_faded(f, faded, value),
+        **{name: known(name, nth(n)) for name, n in _numbered(f, LAST_PURCHASES)},
     )
 
 
@@ -185,6 +211,10 @@ def spent_as_usual(f: pd.DataFrame) -> pd.DataFrame:
         monetary_value=column(f, "monetary_value") + more / repeats,
         spend_total=column(f, "spend_total") + more,
         **{f"spend_{d}d": column(f, f"spend_{d}d") + more * (silence <= d) for d in SPEND_WINDOWS},
+        **{
+            name: column(f, name) + more * np.exp(-silence / d)
+            for name, d in _numbered(f, r"spend_decayed_(\d+)d")
+        },
     )
 
 
@@ -261,6 +291,21 @@ def _active(f: pd.DataFrame, days_ago: Array, at_least: Mapping[int, Array]) -> 
 def _trend(month: Array, quarter: Array) -> Array:
     """Return days per day, last 30 / last 90; nan without any in 90."""
     return np.asarray(np.divide(3.0 * month, quarter, out=np.full(len(month), np.nan), where=quarter > 0))
+
+
+def _numbered(f: pd.DataFrame, pattern: str) -> list[tuple[str, int]]:
+    """Return the columns of that name, each with the number in it."""
+    found = [(name, re.fullmatch(pattern, name)) for name in f.columns]
+    return [(name, int(match[1])) for name, match in found if match]
+
+
+def _with_faded(f: pd.DataFrame, faded: Callable[[int], Array], value: Array) -> dict[str, Array]:
+    """Return the faded sums with more purchase days in them; ``faded`` gives how many, faded over so many days."""
+    counts = _numbered(f, r"purchase_days_decayed_(\d+)d")
+    spend = _numbered(f, r"spend_decayed_(\d+)d")
+    return {name: column(f, name) + faded(d) for name, d in counts} | {
+        name: column(f, name) + faded(d) * value for name, d in spend
+    }
 
 
 def _shifted(

@@ -28,6 +28,10 @@ def features_of(days, spend, visits, calls, sends, clicks, returned, at):
     for w in WINDOWS:
         row[f"purchase_days_{w}d"] = float(sum(at - d <= w for d in past))
         row[f"spend_{w}d"] = float(sum(m for d, m in zip(past, money, strict=True) if at - d <= w))
+    ages = np.array([float(at - d) for d in past])
+    row |= {f"days_since_last_{n}_purchases": ages[-n] if n <= len(past) else np.nan for n in (2, 3, 5, 10)}
+    row |= {f"purchase_days_decayed_{w}d": np.exp(-ages / w).sum() for w in (7, 30, 90, 365)}
+    row |= {f"spend_decayed_{w}d": (np.exp(-ages / w) * money).sum() for w in (30, 180)}
     if len(gaps):
         row |= {
             "gap_mean": gaps.mean(), "gap_median": np.median(gaps), "gap_max": gaps.max(), "gap_last": gaps[-1],

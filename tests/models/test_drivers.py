@@ -88,7 +88,20 @@ def test_a_counterfactual_is_a_contact_that_could_be(driver, shop):
     assert (
         after["days_since_activity"] <= after[["days_since_purchase", "days_since_visit"]].min(axis=1)
     ).all()
+    ages = after[
+        ["days_since_purchase", *(f"days_since_last_{n}_purchases" for n in (2, 3, 5, 10)), "T_days"]
+    ]
+    for n, name in zip((1, 2, 3, 5, 10), ages, strict=False):
+        assert (ages[name].notna() == (after["purchase_days"] >= n)).all()
+    assert (np.diff(ages.ffill(axis=1).to_numpy(), axis=1) >= -1e-9).all(), (
+        "the last n began before the last n - 1"
+    )
+    for w in (7, 30, 90, 365):
+        last = np.exp(-after["days_since_purchase"] / w)
+        assert (after[f"purchase_days_decayed_{w}d"] >= last * (1 - 1e-9)).all()
+        assert (after[f"purchase_days_decayed_{w}d"] <= after["purchase_days"] * last * (1 + 1e-9)).all()
     counted = [n for n in after if n.startswith(("purchase_days", "frequency", "orders")) or "clicks" in n]
+    counted = [n for n in counted if "_decayed_" not in n]
     assert ((after[counted] == np.round(after[counted])) | after[counted].isna()).all(axis=None)
 
 
@@ -107,7 +120,8 @@ def test_what_a_driver_leaves_alone(shop):
     assert not {"days_since_purchase", "gap_mean", "silence_over_gap_mean"} & moved["few_purchases"]
     assert not {"frequency", "gap_mean", "recency_days", "gap_last"} & moved["silence"]
     assert "days_since_purchase" not in moved["buying_less"]
-    assert all(moved[name] <= set(feature_names()) for name in NAMES)
+    faded = {name for name in features if "_decayed_" in name or name.startswith("days_since_last_")}
+    assert all(moved[name] - faded <= set(feature_names()) for name in NAMES)
 
 
 def test_a_history_moved_forward_is_the_history_of_a_later_start(shop):
@@ -121,15 +135,11 @@ def test_a_history_moved_forward_is_the_history_of_a_later_start(shop):
         shift = int(features["days_since_purchase"][row] - after["days_since_purchase"].iloc[place])
         exact = features_of([d + shift for d in days], *rest, 500)
         got = after.iloc[place]
-        for name in (
-            "T_days",
-            "recency_days",
-            "gap_mean",
-            "silence_over_gap_max",
-            "frequency",
-            "spend_total",
-        ):
-            assert got[name] == pytest.approx(exact[name]), name
+        faded = [name for name in after if "_decayed_" in name or name.startswith("days_since_last_")]
+        assert len(faded) == 10
+        told = ("T_days", "recency_days", "gap_mean", "silence_over_gap_max", "frequency", "spend_total")
+        for name in (*told, *faded):
+            assert got[name] == pytest.approx(exact[name], nan_ok=True), name
         for w in WINDOWS:  # between the windows before and after the shifted one nothing finer is known
             known = [features[f"purchase_days_{v}d"][row] for v in WINDOWS]
             low = max([k for k, v in zip(known, WINDOWS, strict=True) if v <= w + shift], default=0)
