@@ -21,6 +21,8 @@ class ScoreConfig:
         Days of margin that a lapse puts at risk.
     margin_share : float
         Share of an order's amount that is margin; 1.0 ranks by revenue.
+    discount_rate : float
+        Effective annual rate at which later margin counts for less in ``clv_12m``.
     """
 
     horizon_days: int = 90
@@ -28,3 +30,4 @@ class ScoreConfig:
     max_days: int = 730
     value_horizon_days: int = 365
     margin_share: float = 1.0
+    discount_rate: float = 0.10

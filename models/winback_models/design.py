@@ -18,6 +18,9 @@ from winback_models.history import RhythmModels, cadence_scores, log_silence
 
 Matrix = npt.NDArray[np.float32]
 
+STEPS = 12
+"""Steps in a horizon, about."""
+
 CALENDAR = ("season_sin", "season_cos")
 """Left out unless the training cuts span a year: on less they only name the cut."""
 
@@ -53,8 +56,7 @@ class Design:
 
     def static(self, features: pd.DataFrame) -> Matrix:
         """Return the per-contact part, shape (n, len(columns)); nan where unknown."""
-        values = features[list(self.columns)].to_numpy(np.float64, na_value=np.nan)
-        return np.asarray(np.sign(values) * np.log1p(np.abs(values)), dtype=np.float32)
+        return signed_log(features[list(self.columns)].to_numpy(np.float64, na_value=np.nan)).astype(np.float32)
 
     def by_interval(self, features: pd.DataFrame, models: RhythmModels) -> npt.NDArray[np.float32]:
         """Return the per-interval part, shape (n, intervals, len(INTERVAL_COLUMNS))."""
@@ -74,21 +76,23 @@ class Design:
         return np.stack(parts, axis=2).astype(np.float32)
 
 
-def choose_edges(waits: npt.ArrayLike, horizon_days: int, intervals: int = 6) -> tuple[int, ...]:
-    """Return interval ends that share the observed purchases evenly; the last is the horizon.
+def step_days(horizon_days: int) -> int:
+    """Return the days of one step: a twelfth of the horizon, at least one day.
 
-    Examples
-    --------
-    >>> choose_edges([0, 1, 1, 2, 5, 9, 20, 26], horizon_days=28, intervals=3)
-    (2, 9, 28)
+    >>> step_days(90), step_days(28)
+    (7, 2)
     """
-    seen = np.asarray(waits, dtype=np.float64)
-    seen = seen[np.isfinite(seen)]
-    if len(seen) == 0:
-        return (horizon_days,)
-    cuts = np.quantile(seen + 1.0, np.arange(1, intervals) / intervals)
-    inner = sorted({round(float(c)) for c in cuts} - {0})
-    return (*(e for e in inner if 0 < e < horizon_days), horizon_days)
+    return max(1, horizon_days // STEPS)
+
+
+def interval_edges(horizon_days: int) -> tuple[int, ...]:
+    """Return the intervals' ends in days: two steps each, the last ends with the horizon.
+
+    >>> interval_edges(28)
+    (4, 8, 12, 16, 20, 24, 28)
+    """
+    width = 2 * step_days(horizon_days)
+    return (*range(width, horizon_days, width), horizon_days)
 
 
 def choose_columns(
@@ -105,6 +109,11 @@ def choose_columns(
         else:
             left_out.append(name)
     return tuple(used), tuple(left_out)
+
+
+def signed_log(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return ``log(1 + |v|)`` with the sign of each value, so that one outlying value moves nothing."""
+    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
 
 
 def log_odds(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,62 +1,37 @@
-"""Fits a ``LapseModel`` from label times: members on the older ones, weights and calibration on the newest closed one."""
+"""Fits a ``LapseModel`` from label times: the active base, those who lapsed, and those who never bought, each its own part."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
-import numpy as np
-import pandas as pd
+from winback_models.first_purchase import fit_first_purchase
+from winback_models.hazard_fit import Plan, fit_hazard
+from winback_models.label_time import Before, LabelTime
+from winback_models.lapse_model import ACTIVE_HORIZONS, LapseModel
+from winback_models.order_value import learn_order_value
 
-from winback_models.btyd import Array
-from winback_models.design import Design, choose_columns, choose_edges
-from winback_models.hazard import (
-    MEMBERS,
-    HazardModel,
-    Slice,
-    calibration_that_holds,
-    fit_members,
-    fit_weights,
-    mix,
-    slice_log_odds,
+NEEDED = (
+    "frequency",
+    "recency_days",
+    "T_days",
+    "purchase_days",
+    "days_since_purchase",
+    "closed_days_in_silence",
+    "gap_log_mean",
+    "gap_log_sd",
+    "monetary_value",
+    "order_value_mean",
 )
-from winback_models.history import RhythmModels
-from winback_models.lapse_model import LapseModel
-from winback_models.order_value import fit_order_value
+"""Features that every model reads, whatever its classifiers see."""
 
-MIN_PURCHASES = 200
-"""With fewer observed purchases in the training windows the learned members are left out: a personal BTYD model is safer."""
-
-
-@dataclass(frozen=True)
-class LabelTime:
-    """What one label time gives to training.
-
-    Attributes
-    ----------
-    as_of : date
-    features : DataFrame
-        Contacts that had bought, all or a sample.
-    waits : ndarray
-        Days to the next purchase, inf where none within the horizon; shape (n,).
-    models : RhythmModels
-    never_bought, first_purchases : int
-        Contacts without a purchase at the cut, and how many of them bought within the horizon.
-    """
-
-    as_of: date
-    features: pd.DataFrame
-    waits: Array
-    models: RhythmModels
-    never_bought: int = 0
-    first_purchases: int = 0
+ACTIVE_LEARNS_FROM = ACTIVE_HORIZONS + 1.0
+"""In horizons of silence. A contact of the active base is asked where its silent path leads: one horizon further."""
 
 
 def fit_lapse_model(
     today: LabelTime,
-    closed: Sequence[LabelTime],
+    before: Before,
     *,
     horizon_days: int,
     numeric_features: Sequence[str],
@@ -68,91 +43,41 @@ def fit_lapse_model(
     ----------
     today : LabelTime
         What is known at training; its waits are not read.
-    closed : sequence of LabelTime
-        Label times whose windows have closed by then, newest first.
+    before : callable
+        Gives the label times before a day, newest first, as they could be seen on that day. It is asked for today and,
+        to weigh and recalibrate, for the newest label time whose window has closed.
     horizon_days : int
     numeric_features : sequence of str
-        Candidate columns of the classifier.
+        Candidate columns of the classifiers.
     seed : int
     """
-    hazard, status = _fit_hazard(closed, horizon_days, numeric_features, seed)
-    buyers = today.features
-    needed = [
-        "frequency",
-        "recency_days",
-        "T_days",
-        "purchase_days",
-        "days_since_purchase",
-        "closed_days_in_silence",
-        "gap_log_mean",
-        "gap_log_sd",
-        "monetary_value",
-    ]
-    columns = hazard.design.columns if hazard else ()
-    exposure = sum(t.never_bought for t in closed) * horizon_days
-    first = sum(t.first_purchases for t in closed)
-    model_info: dict[str, Any] = {
-        "status": status,
+    names = tuple(numeric_features)
+    active = Plan(horizon_days, names, (0.0, ACTIVE_LEARNS_FROM * horizon_days), seed)
+    lapsed = Plan(horizon_days, names, (float(ACTIVE_HORIZONS * horizon_days), float("inf")), seed)
+    hazard = fit_hazard(today.as_of, before, active)
+    reactivation = fit_hazard(today.as_of, before, lapsed)
+    closed = [t for t in before(today.as_of) if t.watched >= horizon_days]
+    first = fit_first_purchase(closed, horizon_days=horizon_days, numeric_features=names, seed=seed)
+    order_value = learn_order_value(today.features)
+    info: dict[str, Any] = {
+        "status": hazard.status,
         "trained_as_of": today.as_of.isoformat(),
-        "label_times": [t.as_of.isoformat() for t in closed],
         "btyd_path": list(today.models.btyd.path),
+        **hazard.info,
+        "lapsed": {"status": reactivation.status, **reactivation.info},
+        "never_bought": first.as_dict(),
+        "order_value_reason": order_value.reason,
     }
-    if hazard:
-        model_info |= {
-            "weights": dict(hazard.weights),
-            "calibration": {"intercept": hazard.intercept, "slope": hazard.slope},
-            "edges": list(hazard.design.edges),
-            "left_out": list(hazard.design.left_out),
-        }
+    seen = [part.model for part in (hazard, reactivation) if part.model]
+    columns = [name for model in seen for name in model.feature_names]
     return LapseModel(
         horizon_days=horizon_days,
         models=today.models,
-        order_value=fit_order_value(buyers["frequency"], buyers["monetary_value"]),
-        hazard=hazard,
-        first_purchase_rate=(first + 0.5) / (exposure + 1.0) if exposure else 0.5 / (horizon_days * 100.0),
-        feature_names=tuple(dict.fromkeys((*needed, *columns))),
-        info=model_info,
+        order_value=order_value,
+        hazard=hazard.model,
+        reactivation=reactivation.model,
+        first_purchase=first,
+        feature_names=tuple(dict.fromkeys((*NEEDED, *columns, *first.columns))),
+        info=info,
     )
 
-
-def _fit_hazard(
-    closed: Sequence[LabelTime], horizon_days: int, numeric_features: Sequence[str], seed: int
-) -> tuple[HazardModel | None, str]:
-    """Return the classifier, or None and why there is none."""
-    if not closed:
-        return None, "history too short for a closed label window: the BTYD model speaks alone"
-    waits = np.concatenate([t.waits for t in closed])
-    if not _enough(closed):
-        bought = int(np.isfinite(waits).sum())
-        return None, f"{bought} purchases in {len(waits)} label windows are too few to learn from: BTYD alone"
-    older = [t for t in closed if (closed[0].as_of - t.as_of).days >= horizon_days]
-    older = older if _enough(older) else []
-    span = (closed[0].as_of - closed[-1].as_of).days
-    used, left_out = choose_columns([t.features for t in older or closed], numeric_features, span)
-    design = Design(used, left_out, choose_edges(waits, horizon_days))
-    slices = [_slice(t) for t in closed]
-    weights = dict.fromkeys(MEMBERS, 1.0 / len(MEMBERS))
-    intercept, slope = 0.0, 1.0
-    status = "personal model with equal weights: no later slice to weigh its members on"
-    if older:
-        early = fit_members(design, [_slice(t) for t in older], seed)
-        said, y = slice_log_odds(design, early, slices[0])
-        weights = fit_weights(said, y)
-        between, then = slice_log_odds(design, early, slices[len(closed) - len(older) - 1])
-        intercept, slope = calibration_that_holds((mix(between, weights), then), (mix(said, weights), y))
-        recalibrated = (
-            "recalibrated" if slope != 1.0 else "its own calibration kept, a correction would not have lasted"
-        )
-        status = f"personal model, weighted on a later slice; {recalibrated}"
-    members = fit_members(design, slices, seed)
-    return HazardModel(design, members, weights, intercept, slope), status
-
-
-def _enough(times: Sequence[LabelTime]) -> bool:
-    """Say whether both outcomes were seen often enough to learn from."""
-    bought = sum(int(np.isfinite(t.waits).sum()) for t in times)
-    return min(bought, sum(len(t.waits) for t in times) - bought) >= MIN_PURCHASES
-
-
-def _slice(time: LabelTime) -> Slice:
-    return Slice(time.features, time.waits, time.models)

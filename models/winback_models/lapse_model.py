@@ -23,12 +23,27 @@ from winback_features.errors import InputError
 from winback_models.btyd import Array
 from winback_models.config import ScoreConfig
 from winback_models.curve import PurchaseCurve, days_to_date
+from winback_models.customer_value import (
+    customer_lifetime_value,
+    discounted_days,
+    discounted_purchases,
+    value_at_risk,
+)
+from winback_models.design import interval_edges
+from winback_models.first_purchase import FirstPurchaseModel
 from winback_models.hazard import HazardModel
-from winback_models.history import RhythmModels, history
+from winback_models.history import RhythmModels, history, log_silence
+from winback_models.legacy import upgrade
 from winback_models.order_value import OrderValueModel
 
-FORMAT = 1
+FORMAT = 2
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "joblib")
+READABLE = (1, FORMAT)
+QUANTILES = (0.1, 0.5, 0.9)
+"""Of the next purchase's day: the ends of the 80 % interval, and its median between them."""
+
+DAYS_PER_YEAR = 365
+_PARTS = ("p_alive", "expected_purchases", "usual_gap", "late_gap", "daily_rate", "year_purchases")
 ACTIVE_HORIZONS = 2
 """A contact is on the active base while its last purchase is at most so many horizons ago."""
 
@@ -44,9 +59,11 @@ class LapseModel:
         BTYD and cadence, fitted on all that was known at training.
     order_value : OrderValueModel
     hazard : HazardModel or None
-        None where the history was too short to train one: then the BTYD model speaks alone.
-    first_purchase_rate : float
-        Purchases per day of contacts that never bought.
+        Of the active base; None where the history was too short to train one: then the BTYD model speaks alone.
+    reactivation : HazardModel or None
+        Of those whose last purchase lies further back; None likewise.
+    first_purchase : FirstPurchaseModel
+        Of contacts that never bought.
     feature_names : tuple of str
         Columns of ``build_features`` the model reads.
     version : str
@@ -59,33 +76,39 @@ class LapseModel:
     models: RhythmModels
     order_value: OrderValueModel
     hazard: HazardModel | None
-    first_purchase_rate: float
+    reactivation: HazardModel | None
+    first_purchase: FirstPurchaseModel
     feature_names: tuple[str, ...]
     version: str = ""
     info: dict[str, Any] = field(default_factory=dict)
 
     def curves(self, buyers: pd.DataFrame) -> PurchaseCurve:
         """Return the purchase curves of contacts that bought at least once."""
-        x, t_x, age = history(buyers)
-        if self.hazard is None:
-            edges = np.array([float(self.horizon_days)])
-            p = self.models.btyd.p_purchase(x, t_x, age, self.horizon_days)
-            log_survival = np.log1p(-np.minimum(p, 1.0 - 1e-12))[:, None]
-        else:
-            edges = np.asarray(self.hazard.design.edges, dtype=np.float64)
-            log_survival = self.hazard.log_survival(buyers, self.models)
-        return PurchaseCurve(edges, log_survival, self.models.btyd, x, t_x, age)
+        learned = self.hazard or self.reactivation
+        ends = learned.edges if learned else interval_edges(self.horizon_days)
+        edges = np.asarray(ends, dtype=np.float64)
+        log_survival = np.empty((len(buyers), len(edges)))
+        lapsed = ~self._recent(buyers)
+        for rows, hazard in ((~lapsed, self.hazard), (lapsed, self.reactivation)):
+            if rows.any():
+                some = buyers[rows]
+                log_survival[rows] = (
+                    hazard.log_survival(some, self.models)
+                    if hazard
+                    else log_silence(some, self.models, edges)
+                )
+        return PurchaseCurve(edges, log_survival, self.models.btyd, *history(buyers))
 
     def curve(self, features: pd.DataFrame, days: Sequence[float]) -> Array:
         """Return P(at least one purchase within d), shape (n, len(days)); non-decreasing in d."""
         bought = self._bought(features)
-        out = -np.expm1(-self.first_purchase_rate * np.asarray(days, dtype=np.float64))[None, :].repeat(
-            len(features), 0
-        )
+        out = np.empty((len(features), len(days)))
+        if not bought.all():
+            out[~bought] = self.first_purchase.p_within(features[~bought], days)
         if bought.any():
             curves = self.curves(features[bought])
             out[bought] = np.column_stack([curves.p_within(d) for d in days])
-        return np.asarray(out)
+        return out
 
     def predict(self, features: pd.DataFrame, as_of: date, score: ScoreConfig) -> pd.DataFrame:
         """Return the ``scores`` columns (all but ``currency``), one row per row of ``features`` and in its order.
@@ -98,25 +121,16 @@ class LapseModel:
         self._check(features, score)
         bought = self._bought(features)
         ahead = (*score.curve_days, score.horizon_days)
-        p = self.curve(features, ahead)
-        quantiles = np.full((len(features), 3), np.inf)
-        cadence = np.full((len(features), 2), np.nan)
-        btyd = np.column_stack(
-            [np.zeros(len(features)), p[:, -1], np.full(len(features), self.first_purchase_rate)]
-        )
-        buyers = features[bought]
-        if len(buyers):
-            curves = self.curves(buyers)
-            quantiles[bought] = np.column_stack([curves.quantile(q) for q in (0.1, 0.5, 0.9)])
-            cadence[bought] = np.column_stack(
-                self.models.rhythm.cadence(buyers["frequency"], buyers["gap_log_mean"], buyers["gap_log_sd"])
-            )
-            btyd[bought] = self._btyd_columns(buyers, p[bought, -1], score)
+        p = np.empty((len(features), len(ahead)))
+        quantiles = np.empty((len(features), 3))
+        parts = np.full((len(features), len(_PARTS)), np.nan)
+        for rows, part in ((bought, self._of_buyers), (~bought, self._of_others)):
+            if rows.any():
+                p[rows], quantiles[rows], parts[rows] = part(features[rows], ahead, score)
+        said = dict(zip(_PARTS, parts.T, strict=True))
         silence = features["days_since_purchase"].to_numpy(np.float64, na_value=np.nan)
         open_silence = silence - features["closed_days_in_silence"].to_numpy(np.float64, na_value=np.nan)
-        spend = features["monetary_value"].to_numpy(np.float64, na_value=np.nan)
-        orders = features["frequency"].to_numpy(np.float64, na_value=0.0)
-        value = self.order_value.expected(np.where(np.isfinite(spend), orders, 0.0), spend)
+        value = self.order_value.of(features)
         day = np.datetime64(as_of, "D")
         dates = [days_to_date(quantiles[:, i], day, score.max_days) for i in range(3)]
         return pd.DataFrame(
@@ -128,20 +142,23 @@ class LapseModel:
                 "p_purchase": p[:, -1],
                 "p_lapse": 1.0 - p[:, -1],
                 **{f"p_within_{d}d": p[:, i] for i, d in enumerate(score.curve_days)},
-                "p_alive": np.where(bought, btyd[:, 0], np.nan),
-                "expected_purchases": btyd[:, 1],
+                "p_alive": said["p_alive"],
+                "expected_purchases": said["expected_purchases"],
                 "next_purchase_date": dates[1],
                 "next_purchase_low": dates[0],
                 "next_purchase_high": dates[2],
-                "usual_gap_days": cadence[:, 0],
+                "usual_gap_days": said["usual_gap"],
                 "days_since_purchase": silence,
-                "days_overdue": open_silence - np.ceil(cadence[:, 1]),
+                "days_overdue": open_silence - np.ceil(said["late_gap"]),
                 "expected_order_value": value,
-                "value_at_risk": (1.0 - p[:, -1])
-                * btyd[:, 2]
-                * score.value_horizon_days
-                * value
-                * score.margin_share,
+                "value_at_risk": value_at_risk(
+                    1.0 - p[:, -1],
+                    said["daily_rate"],
+                    value,
+                    value_horizon_days=score.value_horizon_days,
+                    margin_share=score.margin_share,
+                ),
+                "clv_12m": customer_lifetime_value(said["year_purchases"], value, score.margin_share),
                 "base": self.base(features),
             }
         )
@@ -149,10 +166,8 @@ class LapseModel:
     def base(self, features: pd.DataFrame) -> Any:
         """Return which base each contact is on: ``active``, ``one_time``, ``lapsed`` or ``never_bought``."""
         days = features["purchase_days"].to_numpy(np.float64, na_value=0.0)
-        silence = features["days_since_purchase"].to_numpy(np.float64, na_value=np.inf)
-        recent = silence <= ACTIVE_HORIZONS * self.horizon_days
         return np.select(
-            [days == 0, ~recent, days == 1], ["never_bought", "lapsed", "one_time"], "active"
+            [days == 0, ~self._recent(features), days == 1], ["never_bought", "lapsed", "one_time"], "active"
         ).astype(object)
 
     def save(self, folder: Path) -> str:
@@ -172,7 +187,7 @@ class LapseModel:
             "btyd": self.models.btyd.as_dict(),
             "rhythm": self.models.rhythm.as_dict(),
             "order_value": self.order_value.as_dict(),
-            "first_purchase_rate": self.first_purchase_rate,
+            "first_purchase": self.first_purchase.as_dict(),
             "info": self.info,
         }
         (folder / "bundle.json").write_text(
@@ -204,9 +219,9 @@ class LapseModel:
                 where=where,
                 how="Restore the file or roll back with `winback models rollback`.",
             )
-        if described.get("format") != FORMAT:
+        if described.get("format") not in READABLE:
             raise InputError(
-                f"The bundle has format {described.get('format')}, this winback reads {FORMAT}.",
+                f"The bundle has format {described.get('format')}, this winback reads {READABLE}.",
                 where=where,
                 how=retrain,
             )
@@ -218,18 +233,47 @@ class LapseModel:
                     where=where,
                     how=f"Install {name}=={then}, or train again with `winback train`.",
                 )
-        return cls(**joblib.load(folder / "bundle.joblib"), info=described["info"])
+        state = joblib.load(folder / "bundle.joblib")
+        if described["format"] == 1:
+            state = upgrade(state, described)
+        return cls(**state, info=described["info"])
 
-    def _btyd_columns(self, buyers: pd.DataFrame, p_purchase: Array, score: ScoreConfig) -> Array:
-        """Return P(alive), expected purchases within the horizon, and the daily rate if it stays; shape (n, 3)."""
+    def _of_buyers(
+        self, buyers: pd.DataFrame, ahead: Sequence[float], score: ScoreConfig
+    ) -> tuple[Array, Array, Array]:
+        """Return P(purchase) within each of ``ahead``, the three quantiles, and the columns of ``_PARTS``."""
+        curves, btyd = self.curves(buyers), self.models.btyd
+        p = np.column_stack([curves.p_within(d) for d in ahead])
         x, t_x, age = history(buyers)
-        btyd = self.models.btyd
         bought = btyd.p_purchase(x, t_x, age, score.horizon_days)
         expected = btyd.expected_purchases(x, t_x, age, score.horizon_days)
         per_buyer = np.divide(expected, bought, out=np.ones_like(bought), where=bought > 1e-9)
-        return np.column_stack(
-            [btyd.p_alive(x, t_x, age), p_purchase * np.maximum(per_buyer, 1.0), btyd.rate_if_alive(x, age)]
+        usual, late = self.models.rhythm.cadence(
+            buyers["frequency"], buyers["gap_log_mean"], buyers["gap_log_sd"]
         )
+        parts = (
+            btyd.p_alive(x, t_x, age),
+            p[:, -1] * np.maximum(per_buyer, 1.0),
+            usual,
+            late,
+            btyd.rate_if_alive(x, age),
+            discounted_purchases(
+                btyd, x, t_x, age, p[:, -1], horizon_days=score.horizon_days, annual_rate=score.discount_rate
+            ),
+        )
+        return p, np.column_stack([curves.quantile(q) for q in QUANTILES]), np.column_stack(parts)
+
+    def _of_others(
+        self, others: pd.DataFrame, ahead: Sequence[float], score: ScoreConfig
+    ) -> tuple[Array, Array, Array]:
+        """Return the same of contacts that never bought; they have no rhythm yet."""
+        p = self.first_purchase.p_within(others, ahead)
+        rate = -np.log1p(-np.minimum(p[:, -1], 1.0 - 1e-9)) / score.horizon_days
+        unknown = np.full(len(others), np.nan)
+        year = rate * discounted_days(DAYS_PER_YEAR, score.discount_rate)
+        parts = (unknown, p[:, -1], unknown, unknown, rate, year)
+        quantiles = np.column_stack([self.first_purchase.quantile(others, q) for q in QUANTILES])
+        return p, quantiles, np.column_stack(parts)
 
     def _check(self, features: pd.DataFrame, score: ScoreConfig) -> None:
         missing = [name for name in self.feature_names if name not in features.columns]
@@ -245,6 +289,10 @@ class LapseModel:
                 where="brand.horizon_days",
                 how="Set it back, or train again with `winback train`.",
             )
+
+    def _recent(self, features: pd.DataFrame) -> Any:
+        silence = features["days_since_purchase"].to_numpy(np.float64, na_value=np.inf)
+        return silence <= ACTIVE_HORIZONS * self.horizon_days
 
     @staticmethod
     def _bought(features: pd.DataFrame) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from winback_models.history import fit_rhythm_models
-from winback_models.lapse_fit import LabelTime
+from winback_models.label_time import LabelTime
 
 NUMERIC = [
     "frequency",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 from winback_features.dictionary import numeric_features
 from winback_models.btyd import BtydModel
 from winback_models.history import RhythmModels
-from winback_models.lapse_fit import LabelTime
+from winback_models.label_time import LabelTime
 from winback_models.rhythm import RhythmModel
 
 HORIZON = 24
@@ -21,14 +20,6 @@ FEATURES = ("gap_mean", "gap_sd", "days_since_purchase", "frequency")
 """What the trees are shown; one of them tells nothing."""
 BG = BtydModel("bg_nbd", r=1.0, alpha=30.0, a=0.4, b=3.0)
 MODELS = RhythmModels(BG, RhythmModel(np.log(30.0), 0.8), (BG,))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShopTime(LabelTime):
-    """A label time, with those who never bought beside the buyers."""
-
-    never: pd.DataFrame = field(default_factory=pd.DataFrame)
-    never_waits: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 def rates(features: pd.DataFrame) -> np.ndarray:
@@ -42,7 +33,7 @@ def truth(features: pd.DataFrame, days: np.ndarray) -> np.ndarray:
     return -np.expm1(-rates(features)[:, None] * np.asarray(days, dtype=float)[None, :])
 
 
-def label_time(as_of: date = DAY, n: int = 1500, never: int = 0, seed: int = 0) -> ShopTime:
+def label_time(as_of: date = DAY, n: int = 1500, never: int = 0, seed: int = 0) -> LabelTime:
     """Return a label time; waits are drawn from the truth."""
     rng = np.random.default_rng(seed)
     gap = np.exp(rng.normal(np.log(20.0), 1.0, n + never))
@@ -62,16 +53,17 @@ def label_time(as_of: date = DAY, n: int = 1500, never: int = 0, seed: int = 0) 
     features.loc[n:, "purchase_days"] = 0.0
     day = np.floor(rng.exponential(1.0 / rates(features)))
     waits = np.where(day < HORIZON, day, np.inf)
-    return ShopTime(
+    return LabelTime(
         as_of=as_of,
         features=features.iloc[:n].reset_index(drop=True),
         waits=waits[:n],
         models=MODELS,
+        watched=HORIZON,
         never=features.iloc[n:].reset_index(drop=True),
         never_waits=waits[n:],
     )
 
 
-def earlier(times: int = 2, **shop: int) -> list[ShopTime]:
+def earlier(times: int = 2, **shop: int) -> list[LabelTime]:
     """Return label times whose windows have closed by ``DAY``, newest first."""
     return [label_time(DAY - timedelta(days=HORIZON * (i + 1)), seed=10 + i, **shop) for i in range(times)]

@@ -1,7 +1,7 @@
 """Forward tests with a model that knows the truth, and one that is wrong by a known amount."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -125,14 +125,8 @@ def test_the_summary_is_strict_json_with_means_and_differences(found):
 def test_the_order_of_contacts_changes_nothing():
     time = label_time(n=300)
     turn = np.random.default_rng(0).permutation(300)
-    turned = type(time)(
-        as_of=time.as_of,
-        features=time.features.iloc[turn].reset_index(drop=True),
-        waits=time.waits[turn],
-        models=time.models,
-        never=time.never,
-        never_waits=time.never_waits,
-    )
+    features = time.features.iloc[turn].reset_index(drop=True)
+    turned = replace(time, features=features, waits=time.waits[turn])
     one, two = (forward_test(t, earlier(n=300), Oracle(), HORIZON, FEATURES, 0) for t in (time, turned))
     assert one.metrics("winback", "active") == pytest.approx(two.metrics("winback", "active"))
     assert one.metrics("boosting", "active") == pytest.approx(two.metrics("boosting", "active"))

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from winback_models.btyd import Array, BtydModel
 from winback_models.history import history
-from winback_models.lapse_fit import LabelTime
+from winback_models.label_time import LabelTime
 
 Curve = Callable[[Array], Array]
 """Gives P(purchase within d) for days of shape (m,), none beyond the horizon, as an array of shape (n, m)."""

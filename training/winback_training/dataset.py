@@ -1,19 +1,23 @@
-"""Builds what one label time gives to training and to a forward test, and remembers it: cuts are shared between models."""
+"""Builds what label times give to training and to forward tests, and remembers it: they are shared between models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
 
+import ibis
 import numpy as np
+import pandas as pd
 
 from winback_features.build import build_features
+from winback_features.facts import purchase_days
 from winback_features.labels import build_labels
 from winback_features.tables import Tables
 from winback_models.btyd import Array
 from winback_models.history import fit_rhythm_models
-from winback_models.lapse_fit import LabelTime
+from winback_models.label_time import LabelTime
 
 HISTORY = ["frequency", "recency_days", "T_days"]
 
@@ -27,21 +31,50 @@ class LabelTimes:
     tables : Tables
     horizon_days : int
     rows : int
-        At most so many contacts of each label time come into memory, chosen by hashed contact id.
+        At most about so many contacts of a label time come into memory, chosen by hashed contact id.
+    test_rows : int
+        The same for the days in ``tests``, on which models are judged.
+    tests : collection of date
     """
 
     tables: Tables
     horizon_days: int
     rows: int
+    test_rows: int
+    tests: Collection[date] = ()
     say: Callable[[str], None] = lambda _: None
     _known: dict[date, LabelTime] = field(default_factory=dict)
+    _purchases: dict[date, pd.DataFrame] = field(default_factory=dict)
 
     def at(self, as_of: date) -> LabelTime:
-        """Return the label time ``as_of``; its waits say what came after, and nothing else does."""
+        """Return the label time ``as_of`` with its whole window; its waits say what came after, and nothing else does."""
         if as_of not in self._known:
             self.say(f"features at {as_of}")
             self._known[as_of] = self._build(as_of)
         return self._known[as_of]
+
+    def seen_on(self, today: date, as_of: date) -> LabelTime:
+        """Return the label time ``as_of`` as it could be seen on the morning of ``today``."""
+        time, watched = self.at(as_of), (today - as_of).days
+        if watched >= self.horizon_days:
+            return time
+        later = self._bought_before(today, as_of)
+        return replace(
+            time,
+            waits=_waits(time.features, later, as_of),
+            never_waits=_waits(time.never, later, as_of),
+            watched=watched,
+        )
+
+    def _bought_before(self, today: date, since: date) -> pd.DataFrame:
+        """Return (contact_id, day) of purchases in [since, today), oldest first, as they stood on the morning of today."""
+        if today not in self._purchases:
+            days = purchase_days(self.tables, today)
+            recent = days.filter(days.day >= ibis.literal(today - timedelta(days=self.horizon_days)))
+            ordered = recent.select("contact_id", "day").order_by("day", "contact_id")
+            self._purchases[today] = ordered.to_pyarrow().to_pandas()
+        bought = self._purchases[today]
+        return bought[bought["day"] >= since]
 
     def _build(self, as_of: date) -> LabelTime:
         backend = self.tables.backend
@@ -50,30 +83,17 @@ class LabelTimes:
         labels = build_labels(self.tables, as_of, self.horizon_days)
         buyers = features.filter(features.purchase_days > 0)
         histories = buyers.group_by(HISTORY).aggregate(n=buyers.count()).order_by(HISTORY)
-        histories = histories.to_pyarrow().to_pandas()
-        never = features.filter(features.purchase_days == 0)
-        first = never.semi_join(labels, "contact_id").count()
-        chosen = buyers
-        if int(histories["n"].sum()) > self.rows:
-            chosen = buyers.order_by([buyers.contact_id.hexdigest("sha256"), buyers.contact_id]).limit(
-                self.rows
-            )
-        sample = (
-            chosen.left_join(labels, "contact_id")
-            .drop("contact_id_right")
-            .order_by("contact_id")
-            .to_pyarrow()
-            .to_pandas()
-        )
-        waits = sample.pop("days_to_purchase").to_numpy(np.float64, na_value=np.inf)
-        waits = np.where(np.isnan(waits), np.inf, waits)
+        rows = self.test_rows if as_of in self.tests else self.rows
+        sample, waits = _sample(buyers, labels, rows)
+        never, never_waits = _sample(features.filter(features.purchase_days == 0), labels, rows)
         label_time = LabelTime(
             as_of=as_of,
             features=sample,
             waits=waits,
-            models=fit_rhythm_models(histories, sample),
-            never_bought=int(never.count().to_pyarrow().as_py()),
-            first_purchases=int(first.to_pyarrow().as_py()),
+            models=fit_rhythm_models(histories.to_pyarrow().to_pandas(), sample),
+            watched=self.horizon_days,
+            never=never,
+            never_waits=never_waits,
         )
         backend.drop_table(name)
         return label_time
@@ -82,3 +102,19 @@ class LabelTimes:
 def bought_within(waits: Array, days: float) -> Array:
     """Return 1.0 where a purchase came within ``days``, else 0.0; shape (n,)."""
     return np.asarray(waits < days, dtype=np.float64)
+
+
+def _sample(contacts: Any, labels: Any, rows: int) -> tuple[pd.DataFrame, Array]:
+    """Return at most ``rows`` contacts, those of the lowest hashed ids, and their waits."""
+    chosen = contacts.order_by([contacts.contact_id.hexdigest("sha256"), contacts.contact_id]).limit(rows)
+    joined = chosen.left_join(labels, "contact_id").drop("contact_id_right").order_by("contact_id")
+    frame = joined.to_pyarrow().to_pandas()
+    waits = frame.pop("days_to_purchase").to_numpy(np.float64, na_value=np.inf)
+    return frame, np.where(np.isnan(waits), np.inf, waits)
+
+
+def _waits(contacts: pd.DataFrame, later: pd.DataFrame, as_of: date) -> Array:
+    """Return the days from ``as_of`` to each contact's first of the ``later`` purchases; inf where there is none."""
+    first = later.drop_duplicates("contact_id").set_index("contact_id")["day"]
+    days = (pd.to_datetime(first) - pd.Timestamp(as_of)).dt.days.astype(np.float64)
+    return days.reindex(contacts["contact_id"]).fillna(np.inf).to_numpy()

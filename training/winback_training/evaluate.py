@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from winback_models.lapse_fit import LabelTime
+from winback_models.label_time import LabelTime
 from winback_models.lapse_model import LapseModel
 from winback_training.forward_test import (
     ACTIVE,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from winback_models.btyd import Array
-from winback_models.lapse_fit import LabelTime
+from winback_models.label_time import LabelTime
 from winback_models.lapse_model import ACTIVE_HORIZONS, LapseModel
 from winback_training.baselines import (
     baseline_curves,
@@ -121,19 +121,18 @@ def forward_test(
     closed : sequence of LabelTime
         Label times whose windows had closed by then: what the baselines learn from.
     """
-    never, never_waits = never_bought(today)
-    waits = np.concatenate([today.waits, never_waits])
-    before, after = len(today.waits), len(never_waits)
+    waits = np.concatenate([today.waits, today.never_waits])
+    before, after = len(today.waits), len(today.never_waits)
     steps = equal_steps(horizon_days)
     days = np.concatenate([steps, np.arange(horizon_days + 1.0)])
-    said = {OURS: np.vstack([_our_curve(model, part, days) for part in (today.features, never)])}
+    said = {OURS: np.vstack([_our_curve(model, part, days) for part in (today.features, today.never)])}
     baselines = baseline_curves(today, closed, horizon_days, numeric_features, seed)
     said |= {name: _pad(curve(days), 0, after) for name, curve in baselines.items()}
     if after:
-        earlier = [seen for t in closed if len(seen := never_bought(t)[1])]
+        earlier = [t.never_waits for t in closed]
         said[CONSTANT] = _pad(constant_rate(earlier, after)(days), before, 0)
     rankings = {name: _pad(score[:, None], 0, after) for name, score in baseline_rankings(today).items()}
-    ids = [part["contact_id"].to_numpy(object) for part in (today.features, never) if len(part)]
+    ids = [part["contact_id"].to_numpy(object) for part in (today.features, today.never) if len(part)]
     return ForwardTest(
         origin=today.as_of,
         contact_ids=np.concatenate(ids) if ids else np.zeros(0, object),
@@ -145,18 +144,13 @@ def forward_test(
     )
 
 
-def never_bought(time: LabelTime) -> tuple[pd.DataFrame, Array]:
-    """Return (features, waits) of the contacts of a label time that had never bought; empty where none were kept."""
-    return getattr(time, "never", time.features.iloc[:0]), getattr(time, "never_waits", np.zeros(0))
-
-
 def populations(time: LabelTime, horizon_days: int) -> dict[str, Mask]:
     """Return the mask of each population that is reported apart, over the buyers and then those who never bought.
 
     ``whole``: every buyer. ``active``: last purchase at most two horizons ago; of those ``one_time`` and ``repeat``.
     ``lapsed``: the other buyers. ``never_bought``: only where there are any.
     """
-    after = len(never_bought(time)[1])
+    after = len(time.never_waits)
     buyer = np.repeat([True, False], [len(time.waits), after])
     silence = np.pad(time.features["days_since_purchase"].to_numpy(np.float64), (0, after))
     once = np.pad(time.features["purchase_days"].to_numpy(np.float64) == 1, (0, after))
@@ -186,18 +180,28 @@ def compare(tests: Sequence[ForwardTest], population: str = ACTIVE, seed: int = 
         ``difference`` (ours minus the baseline's: below 0 we are better), ``low, high``.
     """
     rows = []
-    names = dict.fromkeys(name for t in tests for name in t.intervals if name != OURS)
-    for name in names:
-        heard = [t for t in tests if name in t.intervals and t.speaks_of(name, population)]
-        groups: list[tuple[date | str, list[ForwardTest]]] = [(t.origin, [t]) for t in heard]
-        for origin, group in groups + ([("all", heard)] if heard else []):
-            gaps = [t.losses(OURS, population) - t.losses(name, population) for t in group]
-            ids = np.concatenate([t.contact_ids[t.populations[population]] for t in group])
-            found = paired_bootstrap(np.concatenate(gaps), pd.factorize(ids)[0], seed=seed)
-            rows += [
-                (origin, population, name, metric, *found[i]) for i, metric in enumerate(("brier", "ibs"))
-            ]
+    for origin, group, names in _comparable(tests, population):
+        ids = np.concatenate([t.contact_ids[t.populations[population]] for t in group])
+        gaps = [
+            np.hstack([t.losses(OURS, population) - t.losses(name, population) for name in names])
+            for t in group
+        ]
+        found = paired_bootstrap(np.concatenate(gaps), pd.factorize(ids)[0], seed=seed)
+        pairs = [(name, metric) for name in names for metric in ("brier", "ibs")]
+        rows += [(origin, population, *pair, *row) for pair, row in zip(pairs, found, strict=True)]
     return pd.DataFrame(rows, columns=list(DIFFERENCE_COLUMNS))
+
+
+def _comparable(
+    tests: Sequence[ForwardTest], population: str
+) -> list[tuple[date | str, list[ForwardTest], list[str]]]:
+    """Return (origin, tests, baselines heard in all of them): each test alone, then together those of each baseline."""
+    heard = [[m for m in t.intervals if m != OURS and t.speaks_of(m, population)] for t in tests]
+    alone = [(t.origin, [t], names) for t, names in zip(tests, heard, strict=True) if names]
+    together: dict[tuple[int, ...], list[str]] = {}
+    for name in dict.fromkeys(name for names in heard for name in names):
+        together.setdefault(tuple(i for i, names in enumerate(heard) if name in names), []).append(name)
+    return [*alone, *(("all", [tests[i] for i in where], names) for where, names in together.items())]
 
 
 def _our_curve(model: LapseModel, features: pd.DataFrame, days: Array) -> Array:

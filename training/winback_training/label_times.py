@@ -1,26 +1,33 @@
 """Label times: the past days at which features are taken, so that what came after is known.
 
-All lie on one grid of thirds of the horizon counted back from ``as_of``, so that forward tests share them. A label window
-``[cut, cut + horizon)`` must have closed by the day the model is trained for, and a cut needs one horizon of history before it.
+All lie on one grid of steps (a twelfth of the horizon) counted back from ``as_of``, so that forward tests share them. There
+are two kinds. *Closed* ones: the window ``[cut, cut + horizon)`` had closed by the day the model is trained for; every fourth
+step. *Recent* ones, for models that look one step ahead: each of the last twelve steps, then every second. Nothing is
+learned where there is hardly any history yet.
 """
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
-GRID = 3
+from winback_models.design import STEPS, step_days
+from winback_models.hazard_fit import ROLLED_STEPS
+
+SPACING = 4
+"""Steps between closed label times."""
 
 
-def grid_step(horizon_days: int) -> int:
-    """Return the days between label times: a third of the horizon, rounded up.
+def closing_days(horizon_days: int) -> int:
+    """Return the days after which a label window has closed, in whole steps.
 
-    >>> grid_step(28)
-    10
+    >>> closing_days(90), closing_days(28)
+    (91, 28)
     """
-    return -(-horizon_days // GRID)
+    step = step_days(horizon_days)
+    return -(-horizon_days // step) * step
 
 
-def label_times(trained_at: date, first_day: date, horizon_days: int, cuts: int) -> tuple[date, ...]:
+def closed_label_times(trained_at: date, first_day: date, horizon_days: int, cuts: int) -> tuple[date, ...]:
     """Return up to ``cuts`` label times whose windows have closed by ``trained_at``, newest first.
 
     Parameters
@@ -28,23 +35,33 @@ def label_times(trained_at: date, first_day: date, horizon_days: int, cuts: int)
     trained_at : date
         The day the model is trained for; it may know nothing of that day or later.
     first_day : date
-        Day of the first order.
+        Day of the first order; a cut needs one horizon of history.
 
     Examples
     --------
-    >>> [str(d) for d in label_times(date(2026, 7, 1), date(2026, 1, 1), 30, 3)]
-    ['2026-06-01', '2026-05-22', '2026-05-12']
+    >>> [str(d) for d in closed_label_times(date(2026, 7, 1), date(2026, 1, 1), 30, 3)]
+    ['2026-06-01', '2026-05-24', '2026-05-16']
     """
-    step = grid_step(horizon_days)
-    newest = trained_at - timedelta(days=GRID * step)
-    times = (newest - timedelta(days=step * i) for i in range(cuts))
+    newest = trained_at - timedelta(days=closing_days(horizon_days))
+    spacing = timedelta(days=SPACING * step_days(horizon_days))
+    times = (newest - spacing * i for i in range(cuts))
     return tuple(t for t in times if (t - first_day).days >= horizon_days)
+
+
+def label_times(trained_at: date, first_day: date, horizon_days: int, cuts: int) -> tuple[date, ...]:
+    """Return closed and recent label times, newest first; recent ones need two thirds of a horizon of history."""
+    step = timedelta(days=step_days(horizon_days))
+    back = (*range(1, STEPS + 1), *range(STEPS + 2, ROLLED_STEPS + 1, 2))
+    recent = {trained_at - step * j for j in back}
+    enough = {t for t in recent if 3 * (t - first_day).days >= 2 * horizon_days}
+    closed = closed_label_times(trained_at, first_day, horizon_days, cuts)
+    return tuple(sorted(enough | set(closed), reverse=True))
 
 
 def origins(as_of: date, first_day: date, horizon_days: int, wanted: int) -> tuple[date, ...]:
     """Return the days of forward tests, newest first: closed by ``as_of``, with two horizons of history before them."""
     return tuple(
         t
-        for t in label_times(as_of, first_day, horizon_days, wanted)
-        if (t - first_day).days >= 2 * horizon_days
+        for t in closed_label_times(as_of, first_day, horizon_days, wanted)
+        if (t - first_day).days >= horizon_days + closing_days(horizon_days)
     )

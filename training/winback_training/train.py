@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 
 from winback_features.dictionary import numeric_features
 from winback_features.errors import InputError
 from winback_features.facts import purchase_days
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
-from winback_models.lapse_fit import LabelTime, fit_lapse_model
+from winback_models.label_time import LabelTime
+from winback_models.lapse_fit import fit_lapse_model
 from winback_models.lapse_model import LapseModel
 from winback_training.config import TrainingConfig
 from winback_training.dataset import LabelTimes
 from winback_training.evaluate import OURS, Evaluation, evaluate
-from winback_training.label_times import label_times, origins
+from winback_training.label_times import closed_label_times, label_times, origins
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,22 @@ def train(
     """
     horizon = score.horizon_days
     first_day = _first_day(tables, as_of)
-    built = LabelTimes(tables, horizon, max(2_000, config.max_rows // max(config.cuts, 1)), say)
     names = numeric_features()
+    days = origins(as_of, first_day, horizon, config.origins)
+    rows = max(2_000, config.max_rows // max(config.cuts, 1))
+    built = LabelTimes(tables, horizon, rows, config.test_rows, {*days, as_of}, say)
 
     def closed(day: date) -> Sequence[LabelTime]:
-        return [built.at(t) for t in label_times(day, first_day, horizon, config.cuts)]
+        return [built.at(t) for t in closed_label_times(day, first_day, horizon, config.cuts)]
+
+    @cache
+    def before(day: date) -> Sequence[LabelTime]:
+        return [built.seen_on(day, t) for t in label_times(day, first_day, horizon, config.cuts)]
 
     def fit(today: LabelTime) -> LapseModel:
         say(f"model for {today.as_of}")
-        before = closed(today.as_of)
         return fit_lapse_model(today, before, horizon_days=horizon, numeric_features=names, seed=config.seed)
 
-    days = origins(as_of, first_day, horizon, config.origins)
     evaluation = evaluate(days, horizon, built.at, closed, fit, names, config.seed)
     model = fit(built.at(as_of))
     model = replace(model, info={**model.info, "evaluation": evaluation.summary()})

@@ -1,0 +1,119 @@
+"""How the members' voices become one: weights found on a later slice, and a recalibration that must have lasted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from winback_models.btyd import Array
+from winback_models.hazard import mix
+
+Mask = npt.NDArray[np.bool_]
+
+STEADY = "btyd"
+"""The member that needs no labels: with few of them it weighs more, and it is never dropped."""
+
+STEADY_PURCHASES = 400.0
+"""With so many observed purchases, the steady member weighs as much as all the learned ones before any fitting."""
+
+FAILS = 1.05
+"""A member whose log-loss on the later slice is more than so many times the best member's is dropped."""
+
+
+def prior_weights(names: list[str], purchases: float) -> dict[str, float]:
+    """Return the weights before any fitting: equal, or more for the steady member where few purchases were seen.
+
+    Examples
+    --------
+    >>> prior_weights(["direct", "rolled", "btyd"], 400)
+    {'direct': 0.25, 'rolled': 0.25, 'btyd': 0.5}
+    >>> {name: round(w, 2) for name, w in prior_weights(["direct", "rolled", "btyd"], 100_000).items()}
+    {'direct': 0.33, 'rolled': 0.33, 'btyd': 0.33}
+    """
+    if STEADY not in names or len(names) == 1:
+        return dict.fromkeys(names, 1.0 / len(names))
+    steady = max(1.0 / len(names), STEADY_PURCHASES / (STEADY_PURCHASES + purchases))
+    return {name: steady if name == STEADY else (1.0 - steady) / (len(names) - 1) for name in names}
+
+
+def failing(said: Mapping[str, Array], y: Mask) -> tuple[str, ...]:
+    """Return the members that the later slice speaks clearly against; never the steady one."""
+    losses = {name: log_loss(score, y) for name, score in said.items()}
+    best = min(losses.values())
+    return tuple(name for name, loss in losses.items() if loss > FAILS * best and name != STEADY)
+
+
+def fit_weights(said: Mapping[str, Array], y: Mask, prior: Mapping[str, float]) -> dict[str, float]:
+    """Return the members' weights that explain a later slice best, half-way shrunk to the prior ones.
+
+    Parameters
+    ----------
+    said : mapping of str to ndarray, shape (rows,)
+        Log-odds of each member for person-periods at risk.
+    y : ndarray of bool, shape (rows,)
+    prior : mapping of str to float
+        Sums to 1.
+    """
+    names = list(said)
+    start = np.array([prior[name] for name in names])
+    stacked = np.column_stack([said[name] for name in names])
+
+    def loss(weights: Array) -> tuple[float, Array]:
+        score = stacked @ weights
+        return log_loss(score, y), np.asarray((expit(score) - y) @ stacked / len(y))
+
+    found = minimize(
+        loss,
+        start,
+        jac=True,
+        method="SLSQP",
+        bounds=[(0.0, 1.0)] * len(names),
+        constraints={"type": "eq", "fun": lambda w: w.sum() - 1.0, "jac": lambda w: np.ones_like(w)},
+    )
+    best = found.x / found.x.sum() if found.success and found.x.sum() > 0 else start
+    return {name: 0.5 * float(best[i]) + 0.5 * float(start[i]) for i, name in enumerate(names)}
+
+
+def calibration_that_holds(earlier: tuple[Array, Mask], newest: tuple[Array, Mask]) -> tuple[float, float]:
+    """Return (intercept, slope) found on both slices, or (0, 1) where recalibrating does harm.
+
+    Purchase rates drift. A correction found in an earlier time must have helped in the newest one, or none is carried to
+    the days to come.
+
+    Parameters
+    ----------
+    earlier, newest : pair of ndarray
+        Mean log-odds and outcomes, of times that the members were not fitted on.
+    """
+    mixed, y = newest
+    intercept, slope = fit_calibration(*earlier)
+    if log_loss(intercept + slope * mixed, y) >= log_loss(mixed, y):
+        return 0.0, 1.0
+    return fit_calibration(np.concatenate([earlier[0], mixed]), np.concatenate([earlier[1], y]))
+
+
+def fit_calibration(mixed: Array, y: Mask, *, prior: float = 1000.0) -> tuple[float, float]:
+    """Return (intercept, slope) of a logistic recalibration, drawn towards (0, 1) by a ridge of weight ``prior``."""
+    theta = np.array([0.0, 1.0])
+    x = np.column_stack([np.ones_like(mixed), mixed])
+    for _ in range(50):
+        p = expit(x @ theta)
+        weight = p * (1 - p)
+        gradient = x.T @ (y - p) - prior * (theta - [0.0, 1.0])
+        step = np.linalg.solve((x * weight[:, None]).T @ x + prior * np.eye(2), gradient)
+        theta = theta + step
+        if np.abs(step).max() < 1e-10:
+            break
+    return float(theta[0]), float(theta[1])
+
+
+def log_loss(score: Array, y: Mask) -> float:
+    """Return the mean log-loss of log-odds."""
+    return float(np.mean(np.logaddexp(0.0, np.where(y, -score, score))))
+
+
+__all__ = ["calibration_that_holds", "failing", "fit_calibration", "fit_weights", "log_loss", "mix", "prior_weights"]

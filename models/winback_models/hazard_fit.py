@@ -1,0 +1,230 @@
+"""Fits the hazard classifier of one population: members, their weights on a later slice, a recalibration that lasted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from winback_models.btyd import Array
+from winback_models.combine import STEADY, calibration_that_holds, failing, fit_weights, prior_weights
+from winback_models.design import Design, choose_columns, interval_edges, step_days
+from winback_models.hazard import HazardModel, mix
+from winback_models.label_time import Before, LabelTime
+from winback_models.members import BtydMember, Member, Slice, at_risk, fit_direct, fit_rolled
+from winback_models.silence import SILENCE, SilentPath, movable
+
+MIN_PURCHASES = 200
+"""With fewer observed purchases a learned member is left out: the BTYD model's personal curve is safer."""
+
+ROLLED_STEPS = 36
+"""Rolled members look back so many steps; their weight has fallen to 1/e half-way."""
+
+DIRECT_ROWS, ROLLED_ROWS = 40_000, 100_000
+"""Contacts over all label times that each kind of member learns from; more bought nothing."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every fit of one training shares.
+
+    Attributes
+    ----------
+    horizon_days : int
+    numeric_features : tuple of str
+        Candidate columns.
+    silence : tuple of float
+        The population: bounds of the silence in days.
+    seed : int
+    """
+
+    horizon_days: int
+    numeric_features: tuple[str, ...]
+    silence: tuple[float, float]
+    seed: int
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """Ends of the intervals."""
+        return interval_edges(self.horizon_days)
+
+
+@dataclass(frozen=True)
+class FittedHazard:
+    """A hazard classifier, or None, and in words and numbers how it came about."""
+
+    model: HazardModel | None
+    status: str
+    info: dict[str, Any]
+
+
+def fit_hazard(today: date, before: Before, plan: Plan) -> FittedHazard:
+    """Fit the classifier for a day from what could be seen on it.
+
+    Parameters
+    ----------
+    today : date
+    before : callable
+        See ``Before``.
+    plan : Plan
+    """
+    times = [t.only(plan.silence) for t in before(today)]
+    members, left_out, purchases = _members(times, plan)
+    if not members:
+        return FittedHazard(None, _why_none(times, purchases), {})
+    members |= {STEADY: BtydMember(plan.edges)}
+    prior = prior_weights(list(members), purchases)
+    weights, intercept, slope, dropped = prior, 0.0, 1.0, ()
+    status = f"personal model with prior weights: no later slice to weigh {len(members)} members on"
+    check = _later_slice(times, before, plan)
+    if check:
+        said, y, between = check
+        known = [name for name in members if name in said]
+        said = {name: said[name] for name in known}
+        dropped = failing(said, y)
+        kept = {name: prior[name] for name in members if name not in dropped}
+        prior = {name: w / sum(kept.values()) for name, w in kept.items()}
+        weights = _weights(said, y, prior)
+        intercept, slope = _calibration(between, weights)
+        status = f"personal model, {len(prior)} members weighted on a later slice"
+        status += f", {', '.join(dropped)} dropped for failing there" if dropped else ""
+        status += ", recalibrated" if slope != 1.0 else ", no recalibration: none would have lasted"
+    used = {name: member for name, member in members.items() if weights.get(name, 0.0) > 0.0}
+    model = HazardModel(plan.edges, used, {name: weights[name] for name in used}, intercept, slope)
+    info = {
+        "weights": dict(model.weights),
+        "dropped": list(dropped),
+        "calibration": {"intercept": intercept, "slope": slope},
+        "edges": list(plan.edges),
+        "left_out": list(left_out),
+        "label_times": [t.as_of.isoformat() for t in times],
+        "observed_purchases": int(purchases),
+    }
+    return FittedHazard(model, status, info)
+
+
+def _members(times: Sequence[LabelTime], plan: Plan) -> tuple[dict[str, Member], tuple[str, ...], float]:
+    """Return the learned members that the label times can carry, the columns left out, and the purchases seen."""
+    step = step_days(plan.horizon_days)
+    closed = _spaced([t for t in times if t.watched >= plan.horizon_days], 4 * step)
+    recent = [t for t in times if step <= t.watched and _steps_back(t, times, step) <= ROLLED_STEPS]
+    members: dict[str, Member] = {}
+    left_out: tuple[str, ...] = ()
+    counts = [0.0, 0.0]
+    if enough(counted := [np.isfinite(t.waits) for t in closed]):
+        counts[0] = float(sum(c.sum() for c in counted))
+        used, left_out = choose_columns([t.features for t in closed], plan.numeric_features, _span(closed))
+        slices = [_slice(t, DIRECT_ROWS // len(closed), plan.seed) for t in closed]
+        members |= fit_direct(Design(used, left_out, plan.edges), slices, plan.seed)
+    if enough(counted := [t.waits < step for t in recent]):
+        counts[1] = float(sum(c.sum() for c in counted))
+        used, _ = choose_columns([t.features for t in recent], plan.numeric_features, 0)
+        names = tuple(dict.fromkeys((SILENCE, *(name for name in used if movable(name)))))
+        slices = [
+            _slice(
+                t,
+                ROLLED_ROWS // len(recent),
+                plan.seed,
+                weight=float(np.exp(-_steps_back(t, times, step) / (ROLLED_STEPS / 2.0))),
+            )
+            for t in recent
+        ]
+        members |= fit_rolled(SilentPath(names), step, plan.edges, slices, plan.seed)
+    return members, left_out, max(counts)
+
+
+def _later_slice(
+    times: Sequence[LabelTime], before: Before, plan: Plan
+) -> tuple[dict[str, Array], npt.NDArray[np.bool_], list[tuple[dict[str, Array], npt.NDArray[np.bool_]]]] | None:
+    """Return what members fitted on the day of the newest closed label time said of what followed, and what did.
+
+    Last come the same for its first half and, from a label time half-way, for its second half.
+    """
+    closed = [t for t in times if t.watched >= plan.horizon_days]
+    if not closed:
+        return None
+    members, _, _ = _members([t.only(plan.silence) for t in before(closed[0].as_of)], plan)
+    if not members:
+        return None
+    members |= {STEADY: BtydMember(plan.edges)}
+    half = max((t for t in times if 2 * t.watched <= plan.horizon_days), key=lambda t: t.watched, default=None)
+    said, y = _outcomes(members, closed[0], plan.edges, plan.horizon_days)
+    if half is None:
+        return said, y, []
+    first = _outcomes(members, closed[0], plan.edges, plan.horizon_days - half.watched)
+    return said, y, [first, _outcomes(members, half, plan.edges, half.watched)]
+
+
+def _outcomes(
+    members: dict[str, Member], time: LabelTime, edges: tuple[int, ...], watched: int
+) -> tuple[dict[str, Array], npt.NDArray[np.bool_]]:
+    """Return the members' log-odds and the outcomes of the person-periods that were at risk and seen to their end."""
+    risk, bought = at_risk(edges, time.waits)
+    seen = risk & (np.asarray(edges) <= watched)
+    said = {name: member.log_odds(time.features, time.models)[seen] for name, member in members.items()}
+    return said, bought[seen]
+
+
+def _weights(
+    said: dict[str, Array], y: npt.NDArray[np.bool_], prior: dict[str, float]
+) -> dict[str, float]:
+    """Return weights for all of ``prior``: fitted among the members heard on the later slice, the others keep theirs."""
+    heard = {name: prior[name] for name in prior if name in said}
+    share = sum(heard.values())
+    fitted = fit_weights({n: said[n] for n in heard}, y, {n: w / share for n, w in heard.items()})
+    return {name: fitted[name] * share if name in fitted else weight for name, weight in prior.items()}
+
+
+def _calibration(
+    halves: Sequence[tuple[dict[str, Array], npt.NDArray[np.bool_]]], weights: dict[str, float]
+) -> tuple[float, float]:
+    if len(halves) < 2 or any(not len(y) for _, y in halves):
+        return 0.0, 1.0
+    heard = {name: w for name, w in weights.items() if name in halves[0][0]}
+    share = {name: w / sum(heard.values()) for name, w in heard.items()}
+    earlier, newest = ((mix(said, share), y) for said, y in halves)
+    return calibration_that_holds(earlier, newest)
+
+
+def enough(outcomes: Sequence[npt.NDArray[np.bool_]]) -> bool:
+    """Say whether both outcomes were seen often enough to learn from."""
+    bought = sum(int(o.sum()) for o in outcomes)
+    return min(bought, sum(len(o) for o in outcomes) - bought) >= MIN_PURCHASES
+
+
+def _spaced(closed: Sequence[LabelTime], days: int) -> list[LabelTime]:
+    """Return the newest and then each at least so many days older than the one before."""
+    out: list[LabelTime] = []
+    for t in closed:
+        if not out or (out[-1].as_of - t.as_of).days >= days:
+            out.append(t)
+    return out
+
+
+def _steps_back(time: LabelTime, times: Sequence[LabelTime], step: int) -> int:
+    """Return how many steps before today a label time lies; the newest lies one step back."""
+    return 1 + (times[0].as_of - time.as_of).days // step
+
+
+def _slice(time: LabelTime, rows: int, seed: int, *, weight: float = 1.0) -> Slice:
+    """Return a label time for fitting, with a random part of its contacts where they are too many."""
+    n = len(time.waits)
+    if n <= rows:
+        return Slice(time.features, time.waits, time.models, weight)
+    keep = np.sort(np.random.default_rng(seed + time.as_of.toordinal()).choice(n, rows, replace=False))
+    return Slice(time.features.iloc[keep], time.waits[keep], time.models, weight)
+
+
+def _span(times: Sequence[LabelTime]) -> int:
+    return (times[0].as_of - times[-1].as_of).days
+
+
+def _why_none(times: Sequence[LabelTime], purchases: float) -> str:
+    if not times:
+        return "history too short for a label time: the BTYD model speaks alone"
+    bought = int(sum(np.isfinite(t.waits).sum() for t in times))
+    return f"{bought} purchases after {len(times)} label times are too few to learn from: BTYD alone"

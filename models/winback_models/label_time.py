@@ -1,0 +1,53 @@
+"""A label time: a past day, what was known of each contact on it, and how long each then waited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from winback_models.btyd import Array
+from winback_models.history import RhythmModels
+from winback_models.silence import SILENCE
+
+
+@dataclass(frozen=True)
+class LabelTime:
+    """What one label time gives to training, as it could be seen on a later day.
+
+    Attributes
+    ----------
+    as_of : date
+    features : DataFrame
+        Contacts that had bought, all or a sample.
+    waits : ndarray
+        Days to the next purchase, inf where none while it was watched; shape (n,).
+    models : RhythmModels
+    watched : int
+        Days after ``as_of`` that are known: the horizon once its window has closed.
+    never : DataFrame
+        Contacts that had not bought, all or a sample.
+    never_waits : ndarray
+        The same of them.
+    """
+
+    as_of: date
+    features: pd.DataFrame
+    waits: Array
+    models: RhythmModels
+    watched: int
+    never: pd.DataFrame = field(default_factory=pd.DataFrame)
+    never_waits: Array = field(default_factory=lambda: np.array([]))
+
+    def only(self, silence: tuple[float, float]) -> LabelTime:
+        """Return it with the contacts whose silence lies within the two bounds, in days."""
+        days = self.features[SILENCE].to_numpy(np.float64)
+        keep = (days >= silence[0]) & (days <= silence[1])
+        return replace(self, features=self.features[keep], waits=self.waits[keep])
+
+
+Before = Callable[[date], Sequence[LabelTime]]
+"""Gives the label times before a day, newest first, each as it could be seen on that day."""

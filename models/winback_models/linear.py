@@ -1,0 +1,63 @@
+"""A regularised logistic regression that any batch of contacts can be scored with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+
+from winback_models.btyd import Array
+from winback_models.design import Matrix
+
+STRENGTH = 0.01
+"""Inverse of the ridge penalty, as scikit-learn's ``C``."""
+
+TAIL = 0.001
+"""This share of each column, on either side, counts as the value at its edge: no line runs far beyond the data."""
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """A logistic regression on standardised columns; what is unknown counts as the column's median.
+
+    Its sum runs along each row by itself, so that a contact's score does not depend on who else is in the batch.
+    """
+
+    fill: Array
+    low: Array
+    high: Array
+    centre: Array
+    scale: Array
+    weights: Array
+    intercept: float
+
+    def decision_function(self, x: Matrix) -> Array:
+        """Return log-odds, shape (rows,)."""
+        known = np.clip(np.where(np.isnan(x), self.fill, x), self.low, self.high)
+        return np.asarray(((known - self.centre) / self.scale * self.weights).sum(axis=1) + self.intercept)
+
+
+def fit_linear(x: Matrix, y: npt.NDArray[np.bool_], sample_weight: Array | None = None) -> LinearModel:
+    """Fit the regularised logistic regression.
+
+    Parameters
+    ----------
+    x : ndarray, shape (rows, columns)
+        nan where unknown.
+    y : ndarray of bool, shape (rows,)
+    sample_weight : ndarray, shape (rows,), optional
+    """
+    wide = x.astype(np.float64)
+    empty = np.isnan(wide).all(axis=0)
+    fill = np.zeros(wide.shape[1])
+    fill[~empty] = np.nanmedian(wide[:, ~empty], axis=0)
+    known = np.where(np.isnan(wide), fill, wide)
+    low, high = np.quantile(known, [TAIL, 1.0 - TAIL], axis=0)
+    known = np.clip(known, low, high)
+    centre, spread = known.mean(axis=0), known.std(axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+    line = LogisticRegression(C=STRENGTH, solver="newton-cholesky")
+    line.fit((known - centre) / scale, y, sample_weight)
+    return LinearModel(fill, low, high, centre, scale, line.coef_[0], float(line.intercept_[0]))
