@@ -115,6 +115,38 @@ _COUNTS = tuple(
     )
     for w in (7, 14, 30, 60, 90, 180, 365)
 )
+_FADING = (
+    *(
+        _purchase(
+            f"days_since_last_{n}_purchases",
+            "days",
+            WHOLE,
+            f"fewer than {n} purchase days",
+            f"Days since the purchase day that began the last {n}.",
+        )
+        for n in (2, 3, 5, 10)
+    ),
+    *(
+        _purchase(
+            f"purchase_days_decayed_{w}d",
+            "purchase days",
+            WHOLE,
+            NEVER,
+            f"Purchase days, each faded by exp(-age / {w} days): under silence it fades by a known factor.",
+        )
+        for w in (7, 30, 90, 365)
+    ),
+    *(
+        _purchase(
+            f"spend_decayed_{w}d",
+            "money",
+            WHOLE,
+            NEVER,
+            f"Money spent, faded by exp(-age / {w} days); unknown amounts count as 0.",
+        )
+        for w in (30, 180)
+    ),
+)
 _MONEY = (
     *(
         _purchase(
@@ -341,7 +373,7 @@ _CONTACT = (
     ),
 )
 
-FEATURES: tuple[Feature, ...] = (*_INTERVALS, *_COUNTS, *_MONEY, *_ORDERS, *_ENGAGEMENT, *_CONTACT)
+FEATURES: tuple[Feature, ...] = (*_INTERVALS, *_COUNTS, *_FADING, *_MONEY, *_ORDERS, *_ENGAGEMENT, *_CONTACT)
 """Every feature, in the order of the columns of ``build_features`` after ``contact_id``."""
 
 

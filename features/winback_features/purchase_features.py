@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from winback_features.tables import Tables
 
 DAY_WINDOWS = (7, 14, 30, 60, 90, 180, 365)
+LAST_PURCHASES = (2, 3, 5, 10)
+DECAY_DAYS = (7, 30, 90, 365)
+SPEND_DECAY_DAYS = (30, 180)
 LOG_SCALE = 1e6
 MIX_SCALE = 1e9
+DECAY_SCALE = 1e9
+SPEND_DECAY_SCALE = 1e4
 
 
 def purchase_gaps(tables: Tables, as_of: date) -> ibis.Table:
@@ -31,9 +36,9 @@ def purchase_gaps(tables: Tables, as_of: date) -> ibis.Table:
     -------
     ibis.Table
         One row per contact × purchase day before ``as_of``: ``contact_id``, ``age``, ``spend`` (null when
-        unknown), ``is_last``; and, null where there is none, ``gap`` (days since the purchase day before), ``gap_log``
-        (its logarithm times 1e6), ``mix`` ((M − ½)² of the gap before and this one, times 1e9; see
-        `purchase_features`).
+        unknown), ``is_last``, ``back`` (1 for the last purchase day, 2 for the one before it …); and, null where there is
+        none, ``gap`` (days since the purchase day before), ``gap_log`` (its logarithm times 1e6), ``mix`` ((M − ½)² of the
+        gap before and this one, times 1e9; see `purchase_features`).
     """
     days = facts_before(purchase_days(tables, as_of), as_of)
     in_order = ibis.window(group_by=days.contact_id, order_by=ibis.desc(days.age))
@@ -43,6 +48,7 @@ def purchase_gaps(tables: Tables, as_of: date) -> ibis.Table:
         spend=days.amount,
         previous=days.age.lag().over(in_order),
         before_previous=days.age.lag(2).over(in_order),
+        back=ibis.row_number().over(ibis.window(group_by=days.contact_id, order_by=days.age)) + 1,
         is_last=days.age.lead().over(in_order).isnull(),
     )
     gap, gap_before = days.previous - days.age, days.before_previous - days.previous
@@ -52,6 +58,7 @@ def purchase_gaps(tables: Tables, as_of: date) -> ibis.Table:
         "age",
         "spend",
         "is_last",
+        "back",
         gap=gap,
         gap_log=(gap.cast("float64").ln() * LOG_SCALE).round().cast("int64"),
         mix=(off_centre * off_centre * MIX_SCALE).round().cast("int64"),
@@ -82,7 +89,18 @@ def _totals(days: ibis.Table) -> ibis.Table:
         order_value_last=spend.max(where=days.is_last),
         purchase_days_same_season_last_year=days.count(where=(age <= 365) & (age > 335)),
         **{f"purchase_days_{w}d": days.count(where=age <= w) for w in DAY_WINDOWS},
+        **{f"days_since_last_{n}_purchases": age.max(where=days.back == n) for n in LAST_PURCHASES},
+        **{f"purchase_days_decayed_{w}d": _decayed(1.0, age, w, DECAY_SCALE) for w in DECAY_DAYS},
+        **{
+            f"spend_decayed_{w}d": _decayed(spend.cast("float64"), age, w, SPEND_DECAY_SCALE)
+            for w in SPEND_DECAY_DAYS
+        },
     )
+
+
+def _decayed(what: Any, age: Any, days: int, scale: float) -> Any:
+    """Sum what happened, faded by ``exp(-age / days)``, in whole ``1 / scale``: in any order the same."""
+    return ((-age.cast("float64") / float(days)).exp() * what * scale).round().cast("int64").sum()
 
 
 def _gap_features(t: ibis.Table) -> dict[str, Any]:
@@ -167,6 +185,12 @@ def purchase_features(tables: Tables, as_of: date) -> ibis.Table:
         days_since_purchase=t.last_age,
         closed_days_in_silence=closed_days(t.last_age, tables.closed, as_of),
         first_order_silence_days=ibis.ifelse(t.purchase_days == 1, t.last_age, ibis.null("int64")),
+        **{n: t[n] for n in (f"days_since_last_{k}_purchases" for k in LAST_PURCHASES)},
+        **{n: t[n].cast("float64") / DECAY_SCALE for n in (f"purchase_days_decayed_{w}d" for w in DECAY_DAYS)},
+        **{
+            n: t[n].fill_null(0).cast("float64") / SPEND_DECAY_SCALE
+            for n in (f"spend_decayed_{w}d" for w in SPEND_DECAY_DAYS)
+        },
         monetary_value=ratio(t.repeat_spend, t.repeat_spend_days),
         order_value_mean=ratio(t.spend_sum, t.spend_days),
         **_gap_features(t),
