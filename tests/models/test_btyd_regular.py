@@ -187,6 +187,20 @@ def test_two_like_clocks_have_a_closed_form():
     )
 
 
+@pytest.mark.parametrize("days", [np.linspace(90 / 24, 90, 24), np.array([7.0, 14.0, 30.0, 60.0, 90.0])])
+def test_a_curve_is_its_points(days):
+    """Summed from day to day, or each day in one go."""
+    rng = np.random.default_rng(0)
+    x, T = rng.poisson(rng.gamma(0.5, 20.0, 300)).astype(float), rng.uniform(1.0, 700.0, 300)
+    t_x = np.where(x > 0, T * rng.random(300), 0.0)
+    curve = PARETO.p_purchase(x[:, None], t_x[:, None], T[:, None], days[None, :])
+    points = np.stack([PARETO.p_purchase(x, t_x, T, d) for d in days], axis=1)
+    assert curve == pytest.approx(points, abs=2e-6)
+    assert np.all(np.diff(curve, axis=1) >= 0.0)
+    backwards = PARETO.p_purchase(x[:, None], t_x[:, None], T[:, None], days[None, ::-1])
+    assert backwards[:, ::-1] == pytest.approx(points, abs=1e-12)
+
+
 models = st.builds(
     lambda kind, r, alpha, third, fourth, k: (
         BtydModel(kind, r, alpha, s=third, beta=50.0 * fourth)
