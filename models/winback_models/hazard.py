@@ -16,7 +16,11 @@ from scipy.special import expit
 
 from winback_models.btyd import Array
 from winback_models.history import RhythmModels
+from winback_models.linear import LinearModel
 from winback_models.members import Member
+
+LinearMember = LinearModel
+"""Its name in bundles of format 1."""
 
 
 @dataclass(frozen=True)
