@@ -6,12 +6,12 @@ contacts that never bought.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from winback_models.btyd import Array
+from winback_models.btyd import Array, BtydModel
 from winback_models.design import INTERVAL_COLUMNS, Design, Matrix
 from winback_models.first_purchase import base_rate_model
 from winback_models.hazard import HazardModel
@@ -56,13 +56,22 @@ def upgrade(state: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
     old = dict(state)
     rate = old.pop("first_purchase_rate")
     status = f"base rate: all that version {described['winback']} learned"
-    hazard = _hazard(**vars(old.pop("hazard"))) if old.get("hazard") else old.pop("hazard")
+    hazard = _hazard(**vars(old["hazard"])) if old["hazard"] else None
+    models = old["models"]
     return {
         **old,
+        "models": replace(
+            models, btyd=_btyd(models.btyd), candidates=tuple(_btyd(c) for c in models.candidates)
+        ),
         "hazard": hazard,
         "reactivation": hazard,
         "first_purchase": base_rate_model(rate, old["horizon_days"], status),
     }
+
+
+def _btyd(model: BtydModel) -> BtydModel:
+    """Return the same numbers; what format 1 did not know takes its default."""
+    return BtydModel(**{f.name: getattr(model, f.name) for f in fields(model) if hasattr(model, f.name)})
 
 
 def _hazard(
