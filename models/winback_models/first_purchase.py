@@ -30,7 +30,7 @@ MEMBERS = ("logistic", "boosting")
 """Learned members, the one that needs less first."""
 
 LINE_NEEDS, TREES_NEED = 50, 200
-"""First purchases, each counted once, that a logistic regression and boosted trees need."""
+"""First purchases that a logistic regression and boosted trees need, and contacts that went without."""
 
 PRIOR_PURCHASES, PRIOR_CONTACTS = 0.5, 10
 """The base rate starts from half a purchase in ten contacts' horizons: what is said where nothing was seen."""
@@ -168,11 +168,11 @@ def fit_first_purchase(
     """
     windows = [_Window.of(t) for t in closed if len(t.never)]
     base = _base_rate(windows, horizon_days)
-    purchases = _first_purchases(windows)
+    purchases, others = _seen(windows)
     found = f"{purchases} first purchases after {len(windows)} label times"
     if not windows:
         return replace(base, status="base rate: no closed label time has a contact that had not bought")
-    if purchases < LINE_NEEDS:
+    if min(purchases, others) < LINE_NEEDS:
         return replace(base, status=f"base rate: {found} are too few to learn from")
     span = windows[0].day - windows[-1].day
     columns, _ = choose_columns([w.features for w in windows], numeric_features, span)
@@ -220,9 +220,11 @@ class _Window:
         return replace(self, features=self.features.iloc[keep], waits=self.waits[keep]), weight
 
 
-def _first_purchases(windows: Sequence[_Window]) -> int:
-    """Return how many contacts bought for the first time; windows overlap, and each counts once."""
-    return len({name for w in windows for name in w.features["contact_id"][np.isfinite(w.waits)]})
+def _seen(windows: Sequence[_Window]) -> tuple[int, int]:
+    """Return how many contacts bought for the first time, and how many did not; windows overlap, and each counts once."""
+    bought = {name for w in windows for name in w.features["contact_id"][np.isfinite(w.waits)]}
+    known = {name for w in windows for name in w.features["contact_id"]}
+    return len(bought), len(known) - len(bought)
 
 
 def _base_rate(windows: Sequence[_Window], horizon_days: int) -> FirstPurchaseModel:
@@ -277,7 +279,7 @@ def _weighted(
     older = [w for w in windows if w.day + horizon <= newest.day]
     between = [w for w in windows if w.day + horizon > newest.day][-1]
     names = (BASE_RATE, *draft.members)
-    if _first_purchases(older) < LINE_NEEDS or not np.isfinite(newest.waits).any():
+    if min(_seen(older)) < LINE_NEEDS or not np.isfinite(newest.waits).any():
         equal = dict.fromkeys(names, 1.0 / len(names))
         status = f"{', '.join(names)} at equal weights: {found}, no later slice to weigh them on"
         return replace(draft, weights=equal, status=status)
@@ -287,15 +289,15 @@ def _weighted(
     said, y = _outcomes(early, newest)
     dropped = failing(said, y)
     kept = {name: said[name] for name in names if name not in dropped}
-    weights = fit_weights(kept, y, dict.fromkeys(kept, 1.0 / len(kept)))
-    mixed = mix(said, weights)
-    if log_loss(mixed, y) >= log_loss(said[BASE_RATE], y):
+    equal = dict.fromkeys(kept, 1.0 / len(kept))
+    if log_loss(mix(kept, equal), y) >= log_loss(said[BASE_RATE], y):
         status = f"base rate: {found}, but what was learned from them failed on a later slice"
         return replace(draft, columns=(), members={}, status=status)
+    weights = fit_weights(kept, y, equal)
     intercept, slope = 0.0, 1.0
     if between is not newest:
         then, outcomes = _outcomes(early, between)
-        intercept, slope = calibration_that_holds((mix(then, weights), outcomes), (mixed, y))
+        intercept, slope = calibration_that_holds((mix(then, weights), outcomes), (mix(said, weights), y))
     heard = [name for name, weight in weights.items() if weight > 0.0]
     status = f"{', '.join(heard)} weighted on a later slice: {found}"
     status += f"; {', '.join(dropped)} dropped for failing there" if dropped else ""

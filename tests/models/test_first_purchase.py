@@ -24,7 +24,7 @@ NUMERIC = (
     "carts_30d",
 )
 TODAY = 440
-EVERY = 30
+EVERY = 40
 
 
 def shop(contacts, seed, interest=3.0, level=1.0, days=TODAY + HORIZON):
@@ -187,6 +187,13 @@ def test_one_closed_label_time_gives_equal_weights(made):
     model = fit(closed(made)[:1])
     assert "no later slice" in model.status
     assert set(model.weights.values()) == {0.5}
+
+
+def test_contacts_that_all_buy_at_once_teach_nothing(made):
+    times = [replace(t, never_waits=np.zeros(len(t.never_waits))) for t in closed(made)]
+    model = fit(times)
+    assert "too few to learn from" in model.status
+    assert model.p_within(pd.DataFrame(index=[0]), [HORIZON])[0, 0] > 0.9
 
 
 def test_nothing_known_tells_contacts_apart(made):
