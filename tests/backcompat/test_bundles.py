@@ -69,9 +69,8 @@ def test_no_machine_is_named_in_a_bundle(folder):
         assert part not in state + (folder / "bundle.json").read_bytes()
 
 
+@pytest.mark.parametrize("folder", [ONE], indirect=True)
 def test_format_1_of_a_short_history_is_its_btyd_model(folder):
-    if folder != ONE:
-        pytest.skip("of format 1")
     state = joblib.load(folder / "bundle.joblib")
     model = LapseModel(**upgrade({**state, "hazard": None}, described(folder)))
     features = pd.read_parquet(folder / "features.parquet").query("purchase_days > 0")
