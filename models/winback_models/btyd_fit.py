@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from winback_models.btyd import Array, BtydKind, BtydModel
 from winback_models.btyd_likelihoods import LogLikelihood, log_likelihood
@@ -130,7 +131,8 @@ def fit_each(
     if len(base.x) > most_rows:
         base = gather_in_cells(base, *FINEST)
     learnable = len(base.x) > 1 and base.purchases > 0 and float(base.T.max()) > 0
-    tried = (_fit(kind, base, log_gaps, most_rows) for kind in kinds) if learnable else ()
+    with threadpool_limits(1, "blas"):  # four parameters: more threads only wait for each other
+        tried = [_fit(kind, base, log_gaps, most_rows) for kind in kinds] if learnable else []
     fitted = tuple(model for model in tried if model is not None)
     if fitted:
         return fitted

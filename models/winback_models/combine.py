@@ -1,4 +1,4 @@
-"""How the members' voices become one: weights found on a later slice, and a recalibration that must have lasted."""
+"""How the members' voices become one: weights found on a later slice, and a recalibration of shape that must have lasted."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 from scipy.special import expit
 
 from winback_models.btyd import Array
-from winback_models.hazard import mix
 
 Mask = npt.NDArray[np.bool_]
 
@@ -79,10 +78,7 @@ def fit_weights(said: Mapping[str, Array], y: Mask, prior: Mapping[str, float]) 
 
 
 def calibration_that_holds(earlier: tuple[Array, Mask], newest: tuple[Array, Mask]) -> tuple[float, float]:
-    """Return (intercept, slope) found on both slices, or (0, 1) where recalibrating does harm.
-
-    Purchase rates drift. A correction found in an earlier time must have helped in the newest one, or none is carried to
-    the days to come.
+    """Return (intercept, slope) found on both slices, or (0, 1) where the earlier one's does harm to the newest.
 
     Parameters
     ----------
@@ -96,24 +92,66 @@ def calibration_that_holds(earlier: tuple[Array, Mask], newest: tuple[Array, Mas
     return fit_calibration(np.concatenate([earlier[0], mixed]), np.concatenate([earlier[1], y]))
 
 
-def fit_calibration(mixed: Array, y: Mask, *, prior: float = 1000.0) -> tuple[float, float]:
-    """Return (intercept, slope) of a logistic recalibration, drawn towards (0, 1) by a ridge of weight ``prior``."""
-    theta = np.array([0.0, 1.0])
+def slope_that_holds(earlier: tuple[Array, Mask], newest: tuple[Array, Mask]) -> float:
+    """Return the slope by which log-odds are stretched or drawn together, or 1 where that does harm.
+
+    Only the shape is corrected: the level found on a past slice is that of its season, and members that were fitted again
+    since have a newer one. The slope found in an earlier time must have helped in the newest, or none is carried to the days
+    to come.
+
+    Parameters
+    ----------
+    earlier, newest : pair of ndarray
+        Mean log-odds and outcomes, of times that the members were not fitted on.
+    """
+    mixed, y = newest
+    _, slope = fit_calibration(*earlier)
+    level = fit_calibration(mixed, y, slope=1.0)[0]
+    stretched = fit_calibration(slope * mixed, y, slope=1.0)[0]
+    if log_loss(stretched + slope * mixed, y) >= log_loss(level + mixed, y):
+        return 1.0
+    both = np.concatenate([earlier[0], mixed]), np.concatenate([earlier[1], y])
+    return fit_calibration(*both)[1]
+
+
+def fit_calibration(
+    mixed: Array, y: Mask, *, prior: float = 1000.0, slope: float | None = None
+) -> tuple[float, float]:
+    """Return (intercept, slope) of a logistic recalibration, drawn towards (0, 1) by a ridge of weight ``prior``.
+
+    With ``slope`` given, only the intercept is found, without a ridge.
+    """
+    theta = np.array([0.0, 1.0 if slope is None else slope])
+    free = np.array([True, slope is None])
+    ridge = prior * np.eye(2) if slope is None else np.zeros((2, 2))
     x = np.column_stack([np.ones_like(mixed), mixed])
     for _ in range(50):
         p = expit(x @ theta)
         weight = p * (1 - p)
-        gradient = x.T @ (y - p) - prior * (theta - [0.0, 1.0])
-        step = np.linalg.solve((x * weight[:, None]).T @ x + prior * np.eye(2), gradient)
-        theta = theta + step
+        gradient = x.T @ (y - p) - ridge @ (theta - [0.0, 1.0])
+        information = (x * weight[:, None]).T @ x + ridge
+        step = np.zeros(2)
+        step[free] = np.linalg.solve(information[np.ix_(free, free)], gradient[free])
+        theta = theta + np.clip(step, -2.0, 2.0)
         if np.abs(step).max() < 1e-10:
             break
     return float(theta[0]), float(theta[1])
 
 
+def level_kept(mixed: Array, slope: float) -> float:
+    """Return the intercept under which ``slope`` leaves the mean probability as it was.
+
+    Parameters
+    ----------
+    mixed : ndarray
+        Mean log-odds of the rows to be scored.
+    """
+    if slope == 1.0:
+        return 0.0
+    wanted = float(expit(mixed).mean())
+    return float(brentq(lambda a: float(expit(a + slope * mixed).mean()) - wanted, -20.0, 20.0))
+
+
 def log_loss(score: Array, y: Mask) -> float:
     """Return the mean log-loss of log-odds."""
     return float(np.mean(np.logaddexp(0.0, np.where(y, -score, score))))
-
-
-__all__ = ["calibration_that_holds", "failing", "fit_calibration", "fit_weights", "log_loss", "mix", "prior_weights"]

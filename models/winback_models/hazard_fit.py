@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from winback_models.btyd import Array
-from winback_models.combine import STEADY, calibration_that_holds, failing, fit_weights, prior_weights
+from winback_models.combine import STEADY, failing, fit_weights, level_kept, prior_weights, slope_that_holds
 from winback_models.design import Design, choose_columns, interval_edges, step_days
 from winback_models.hazard import HazardModel, mix
 from winback_models.label_time import Before, LabelTime
@@ -62,23 +61,25 @@ class FittedHazard:
     info: dict[str, Any]
 
 
-def fit_hazard(today: date, before: Before, plan: Plan) -> FittedHazard:
+def fit_hazard(today: LabelTime, before: Before, plan: Plan) -> FittedHazard:
     """Fit the classifier for a day from what could be seen on it.
 
     Parameters
     ----------
-    today : date
+    today : LabelTime
+        Its waits are not read.
     before : callable
         See ``Before``.
     plan : Plan
     """
-    times = [t.only(plan.silence) for t in before(today)]
+    times = [t.only(plan.silence) for t in before(today.as_of)]
     members, left_out, purchases = _members(times, plan)
     if not members:
         return FittedHazard(None, _why_none(times, purchases), {})
     members |= {STEADY: BtydMember(plan.edges)}
     prior = prior_weights(list(members), purchases)
-    weights, intercept, slope, dropped = prior, 0.0, 1.0, ()
+    dropped: tuple[str, ...] = ()
+    weights, intercept, slope = prior, 0.0, 1.0
     status = f"personal model with prior weights: no later slice to weigh {len(members)} members on"
     check = _later_slice(times, before, plan)
     if check:
@@ -89,10 +90,11 @@ def fit_hazard(today: date, before: Before, plan: Plan) -> FittedHazard:
         kept = {name: prior[name] for name in members if name not in dropped}
         prior = {name: w / sum(kept.values()) for name, w in kept.items()}
         weights = _weights(said, y, prior)
-        intercept, slope = _calibration(between, weights)
+        slope = _slope(between, weights)
+        intercept = _level(today.only(plan.silence), members, weights, slope)
         status = f"personal model, {len(prior)} members weighted on a later slice"
         status += f", {', '.join(dropped)} dropped for failing there" if dropped else ""
-        status += ", recalibrated" if slope != 1.0 else ", no recalibration: none would have lasted"
+        status += ", recalibrated in shape" if slope != 1.0 else ", no recalibration: none would have lasted"
     used = {name: member for name, member in members.items() if weights.get(name, 0.0) > 0.0}
     model = HazardModel(plan.edges, used, {name: weights[name] for name in used}, intercept, slope)
     info = {
@@ -179,15 +181,25 @@ def _weights(
     return {name: fitted[name] * share if name in fitted else weight for name, weight in prior.items()}
 
 
-def _calibration(
+def _slope(
     halves: Sequence[tuple[dict[str, Array], npt.NDArray[np.bool_]]], weights: dict[str, float]
-) -> tuple[float, float]:
-    if len(halves) < 2 or any(not len(y) for _, y in halves):
-        return 0.0, 1.0
+) -> float:
+    if len(halves) < 2 or any(not 0 < y.sum() < len(y) for _, y in halves):
+        return 1.0
     heard = {name: w for name, w in weights.items() if name in halves[0][0]}
     share = {name: w / sum(heard.values()) for name, w in heard.items()}
     earlier, newest = ((mix(said, share), y) for said, y in halves)
-    return calibration_that_holds(earlier, newest)
+    return slope_that_holds(earlier, newest)
+
+
+def _level(
+    today: LabelTime, members: dict[str, Member], weights: dict[str, float], slope: float
+) -> float:
+    """Return the intercept that keeps the level of today's contacts."""
+    if slope == 1.0 or not len(today.features):
+        return 0.0
+    said = {n: members[n].log_odds(today.features, today.models) for n, w in weights.items() if w > 0}
+    return level_kept(mix(said, weights), slope)
 
 
 def enough(outcomes: Sequence[npt.NDArray[np.bool_]]) -> bool:

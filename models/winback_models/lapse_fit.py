@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from winback_models.first_purchase import fit_first_purchase
 from winback_models.hazard_fit import Plan, fit_hazard
+from winback_models.history import ACTIVE_HORIZONS, of_kind, prove_forward
 from winback_models.label_time import Before, LabelTime
-from winback_models.lapse_model import ACTIVE_HORIZONS, LapseModel
+from winback_models.lapse_model import LapseModel
 from winback_models.order_value import learn_order_value
 
 NEEDED = (
@@ -54,15 +57,22 @@ def fit_lapse_model(
     names = tuple(numeric_features)
     active = Plan(horizon_days, names, (0.0, ACTIVE_LEARNS_FROM * horizon_days), seed)
     lapsed = Plan(horizon_days, names, (float(ACTIVE_HORIZONS * horizon_days), float("inf")), seed)
-    hazard = fit_hazard(today.as_of, before, active)
-    reactivation = fit_hazard(today.as_of, before, lapsed)
     closed = [t for t in before(today.as_of) if t.watched >= horizon_days]
+    models = prove_forward(today.models, [(t.models, t.features, t.waits) for t in closed], horizon_days)
+
+    def proven(day: date) -> list[LabelTime]:
+        return [replace(t, models=of_kind(t.models, models.btyd.kind)) for t in before(day)]
+
+    now = replace(today, models=models)
+    hazard = fit_hazard(now, proven, active)
+    reactivation = fit_hazard(now, proven, lapsed)
     first = fit_first_purchase(closed, horizon_days=horizon_days, numeric_features=names, seed=seed)
     order_value = learn_order_value(today.features)
     info: dict[str, Any] = {
         "status": hazard.status,
         "trained_as_of": today.as_of.isoformat(),
-        "btyd_path": list(today.models.btyd.path),
+        "btyd_path": list(models.btyd.path),
+        "btyd": {model.kind: model.log_likelihood for model in models.candidates},
         **hazard.info,
         "lapsed": {"status": reactivation.status, **reactivation.info},
         "never_bought": first.as_dict(),
@@ -72,7 +82,7 @@ def fit_lapse_model(
     columns = [name for model in seen for name in model.feature_names]
     return LapseModel(
         horizon_days=horizon_days,
-        models=today.models,
+        models=models,
         order_value=order_value,
         hazard=hazard.model,
         reactivation=reactivation.model,

@@ -32,7 +32,7 @@ from winback_models.customer_value import (
 from winback_models.design import interval_edges
 from winback_models.first_purchase import FirstPurchaseModel
 from winback_models.hazard import HazardModel
-from winback_models.history import RhythmModels, history, log_silence
+from winback_models.history import ACTIVE_HORIZONS, RhythmModels, history, log_silence
 from winback_models.legacy import upgrade
 from winback_models.order_value import OrderValueModel
 
@@ -44,9 +44,6 @@ QUANTILES = (0.1, 0.5, 0.9)
 
 DAYS_PER_YEAR = 365
 _PARTS = ("p_alive", "expected_purchases", "usual_gap", "late_gap", "daily_rate", "year_purchases")
-ACTIVE_HORIZONS = 2
-"""A contact is on the active base while its last purchase is at most so many horizons ago."""
-
 
 @dataclass(frozen=True)
 class LapseModel:

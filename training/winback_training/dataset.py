@@ -16,7 +16,8 @@ from winback_features.facts import purchase_days
 from winback_features.labels import build_labels
 from winback_features.tables import Tables
 from winback_models.btyd import Array
-from winback_models.history import fit_rhythm_models
+from winback_models.btyd_fit import ALL_KINDS
+from winback_models.history import TRAINED_KINDS, fit_rhythm_models
 from winback_models.label_time import LabelTime
 
 HISTORY = ["frequency", "recency_days", "T_days"]
@@ -83,14 +84,15 @@ class LabelTimes:
         labels = build_labels(self.tables, as_of, self.horizon_days)
         buyers = features.filter(features.purchase_days > 0)
         histories = buyers.group_by(HISTORY).aggregate(n=buyers.count()).order_by(HISTORY)
-        rows = self.test_rows if as_of in self.tests else self.rows
+        tested = as_of in self.tests
+        rows, kinds = (self.test_rows, ALL_KINDS) if tested else (self.rows, TRAINED_KINDS)
         sample, waits = _sample(buyers, labels, rows)
         never, never_waits = _sample(features.filter(features.purchase_days == 0), labels, rows)
         label_time = LabelTime(
             as_of=as_of,
             features=sample,
             waits=waits,
-            models=fit_rhythm_models(histories.to_pyarrow().to_pandas(), sample),
+            models=fit_rhythm_models(histories.to_pyarrow().to_pandas(), sample, kinds),
             watched=self.horizon_days,
             never=never,
             never_waits=never_waits,
@@ -117,4 +119,4 @@ def _waits(contacts: pd.DataFrame, later: pd.DataFrame, as_of: date) -> Array:
     """Return the days from ``as_of`` to each contact's first of the ``later`` purchases; inf where there is none."""
     first = later.drop_duplicates("contact_id").set_index("contact_id")["day"]
     days = (pd.to_datetime(first) - pd.Timestamp(as_of)).dt.days.astype(np.float64)
-    return days.reindex(contacts["contact_id"]).fillna(np.inf).to_numpy()
+    return days.reindex(contacts["contact_id"]).fillna(np.inf).to_numpy(np.float64)

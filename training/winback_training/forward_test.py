@@ -12,7 +12,8 @@ import pandas as pd
 
 from winback_models.btyd import Array
 from winback_models.label_time import LabelTime
-from winback_models.lapse_model import ACTIVE_HORIZONS, LapseModel
+from winback_models.history import ACTIVE_HORIZONS
+from winback_models.lapse_model import LapseModel
 from winback_training.baselines import (
     baseline_curves,
     baseline_rankings,

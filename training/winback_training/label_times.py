@@ -2,16 +2,16 @@
 
 All lie on one grid of steps (a twelfth of the horizon) counted back from ``as_of``, so that forward tests share them. There
 are two kinds. *Closed* ones: the window ``[cut, cut + horizon)`` had closed by the day the model is trained for; every fourth
-step. *Recent* ones, for models that look one step ahead: each of the last twelve steps, then every second. Nothing is
-learned where there is hardly any history yet.
+step. *Recent* ones, for models that look one step ahead: up to each of the last 36 steps, fewer where the contacts are many.
+Nothing is learned where there is hardly any history yet.
 """
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
-from winback_models.design import STEPS, step_days
-from winback_models.hazard_fit import ROLLED_STEPS
+from winback_models.design import step_days
+from winback_models.hazard_fit import ROLLED_ROWS, ROLLED_STEPS
 
 SPACING = 4
 """Steps between closed label times."""
@@ -48,14 +48,30 @@ def closed_label_times(trained_at: date, first_day: date, horizon_days: int, cut
     return tuple(t for t in times if (t - first_day).days >= horizon_days)
 
 
-def label_times(trained_at: date, first_day: date, horizon_days: int, cuts: int) -> tuple[date, ...]:
-    """Return closed and recent label times, newest first; recent ones need two thirds of a horizon of history."""
+def label_times(
+    trained_at: date, first_day: date, horizon_days: int, cuts: int, every: int = 1
+) -> tuple[date, ...]:
+    """Return closed and recent label times, newest first; recent ones need two thirds of a horizon of history.
+
+    Parameters
+    ----------
+    every : int
+        Steps between recent label times; the newest of all is always there.
+    """
     step = timedelta(days=step_days(horizon_days))
-    back = (*range(1, STEPS + 1), *range(STEPS + 2, ROLLED_STEPS + 1, 2))
-    recent = {trained_at - step * j for j in back}
+    recent = {trained_at - step * j for j in (1, *range(every, ROLLED_STEPS + 1, every))}
     enough = {t for t in recent if 3 * (t - first_day).days >= 2 * horizon_days}
     closed = closed_label_times(trained_at, first_day, horizon_days, cuts)
     return tuple(sorted(enough | set(closed), reverse=True))
+
+
+def steps_apart(contacts: int) -> int:
+    """Return the steps between recent label times that give rolled members about as many rows as they can use.
+
+    >>> [steps_apart(n) for n in (2_000, 5_000, 20_000, 1_000_000)]
+    [1, 2, 4, 4]
+    """
+    return next((n for n in (1, 2) if contacts * ROLLED_STEPS // n <= ROLLED_ROWS), SPACING)
 
 
 def origins(as_of: date, first_day: date, horizon_days: int, wanted: int) -> tuple[date, ...]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 
+from threadpoolctl import threadpool_limits
+
 from winback_features.dictionary import numeric_features
 from winback_features.errors import InputError
 from winback_features.facts import purchase_days
@@ -18,7 +20,7 @@ from winback_models.lapse_model import LapseModel
 from winback_training.config import TrainingConfig
 from winback_training.dataset import LabelTimes
 from winback_training.evaluate import OURS, Evaluation, evaluate
-from winback_training.label_times import closed_label_times, label_times, origins
+from winback_training.label_times import closed_label_times, label_times, origins, steps_apart
 
 
 @dataclass(frozen=True)
@@ -59,40 +61,41 @@ def train(
         When nobody bought before ``as_of``.
     """
     horizon = score.horizon_days
-    first_day = _first_day(tables, as_of)
+    first_day, buyers = _first_day_and_buyers(tables, as_of)
     names = numeric_features()
     days = origins(as_of, first_day, horizon, config.origins)
-    rows = max(2_000, config.max_rows // max(config.cuts, 1))
-    built = LabelTimes(tables, horizon, rows, config.test_rows, {*days, as_of}, say)
+    every = steps_apart(buyers)
+    built = LabelTimes(tables, horizon, config.max_rows, config.test_rows, {*days, as_of}, say)
 
     def closed(day: date) -> Sequence[LabelTime]:
         return [built.at(t) for t in closed_label_times(day, first_day, horizon, config.cuts)]
 
     @cache
     def before(day: date) -> Sequence[LabelTime]:
-        return [built.seen_on(day, t) for t in label_times(day, first_day, horizon, config.cuts)]
+        return [built.seen_on(day, t) for t in label_times(day, first_day, horizon, config.cuts, every)]
 
     def fit(today: LabelTime) -> LapseModel:
         say(f"model for {today.as_of}")
         return fit_lapse_model(today, before, horizon_days=horizon, numeric_features=names, seed=config.seed)
 
-    evaluation = evaluate(days, horizon, built.at, closed, fit, names, config.seed)
-    model = fit(built.at(as_of))
+    with threadpool_limits(1, "blas"):  # many small problems: more threads only wait for each other
+        evaluation = evaluate(days, horizon, built.at, closed, fit, names, config.seed)
+        model = fit(built.at(as_of))
     model = replace(model, info={**model.info, "evaluation": evaluation.summary()})
     fingerprints = {t.name: t.fingerprint for t in tables.report.tables}
     return TrainingResult(model, evaluation, as_of, tuple(_notices(model, evaluation)), fingerprints)
 
 
-def _first_day(tables: Tables, as_of: date) -> date:
+def _first_day_and_buyers(tables: Tables, as_of: date) -> tuple[date, int]:
     days = purchase_days(tables, as_of)
-    first: date | None = days.day.min().to_pyarrow().as_py()
-    if first is None:
+    found = days.aggregate(first=days.day.min(), buyers=days.contact_id.nunique()).to_pyarrow().to_pylist()[0]
+    if found["first"] is None:
         raise InputError(
             f"Nobody bought anything before {as_of}.",
             where="orders",
             how="Train for a later day with --as-of, or check the orders with `winback check`.",
         )
-    return first
+    return found["first"], int(found["buyers"])
 
 
 def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
