@@ -26,14 +26,14 @@ SCORE = ScoreConfig(horizon_days=30, curve_days=(7, 30, 60, 90))
 OF_EACH_BASE = 15
 
 
-def shop(contacts=2400, seed=11):
+def shop(contacts=2600, seed=11):
     """Return orders, events and contacts; a visit makes an order likelier, and a third of the contacts hardly ever buys."""
     rng = np.random.default_rng(seed)
     orders, events, known = [], [], []
     for i in range(contacts):
         name, start = f"c{i:04}", int(rng.integers(0, DAYS - 30))
-        rate = 0.0008 if i % 3 == 0 else rng.gamma(1.5, 1 / 40)
-        end = DAYS if i % 3 == 0 else min(DAYS, start + rng.exponential(250))
+        rate = 0.0008 if i % 3 == 0 else rng.gamma(1.5, 1 / 70)
+        end = DAYS if i % 3 == 0 else min(DAYS, start + rng.exponential(500))
         known.append((name, OPENED + timedelta(days=start)))
         heat = 0.0
         for day in range(start, DAYS):
@@ -74,4 +74,6 @@ if __name__ == "__main__":
     target = Path(__file__).parent / version("winback")
     if target.exists():
         raise SystemExit(f"{target.name} is there already: the bundle of a released version never changes.")
-    print(make(target).info["status"])
+    info = make(target).info
+    for part in (info, info["lapsed"], info["never_bought"]):
+        print(part["status"])
