@@ -61,11 +61,11 @@ sys.path.insert(0, str(Path(__file__).parent))  # the helper modules beside this
 
 @pytest.fixture(scope="session")
 def label_times():
-    """Today, and closed label times newest first."""
-    from shop import HORIZON, buying_days, label_time
+    """Today, and what could be seen before a day."""
+    from shop import TODAY, buying_days, label_time, seen_before
 
     shop = buying_days()
-    return label_time(shop, 600), [label_time(shop, 600 - HORIZON - 20 * i) for i in range(5)]
+    return label_time(shop, TODAY), seen_before(shop)
 
 
 @pytest.fixture(scope="session")
@@ -74,5 +74,5 @@ def fitted(label_times):
 
     from winback_models.lapse_fit import fit_lapse_model
 
-    today, closed = label_times
-    return fit_lapse_model(today, closed, horizon_days=HORIZON, numeric_features=NUMERIC, seed=0)
+    today, before = label_times
+    return fit_lapse_model(today, before, horizon_days=HORIZON, numeric_features=NUMERIC, seed=0)

@@ -1,6 +1,7 @@
 """A simulated shop whose truth is known: label times in the shape training builds them."""
 
 from datetime import date, timedelta
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,14 @@ NUMERIC = [
     "T_days",
     "days_since_purchase",
     "gap_mean",
+    "gap_last",
     "gap_log_mean",
+    "purchase_days_decayed_30d",
     "monetary_value",
 ]
 HORIZON = 60
+START = date(2025, 1, 1)
+TODAY = 600
 
 
 def buying_days(n=500, days=700, seed=3):
@@ -53,16 +58,41 @@ def label_time(shop, day):
                 "gap_log_mean": float(log_gaps.mean()),
                 "gap_log_sd": float(log_gaps.std()) if len(gaps) else np.nan,
                 "monetary_value": 20.0 + i % 7 if len(gaps) else np.nan,
+                "order_value_mean": 20.0 + i % 7,
+                "purchase_days_decayed_30d": float(np.exp(-(day - past) / 30.0).sum()),
+                "gap_last": float(gaps[-1]) if len(gaps) else np.nan,
             }
         )
         waits.append(later[0] - day if len(later) and later[0] < day + HORIZON else np.inf)
     features = pd.DataFrame(rows)
     histories = features.groupby(["frequency", "recency_days", "T_days"]).size().rename("n").reset_index()
+    never = pd.DataFrame({"contact_id": [f"n{i:03}" for i in range(50)], "purchase_days": 0.0})
     return LabelTime(
-        as_of=date(2025, 1, 1) + timedelta(days=int(day)),
+        as_of=START + timedelta(days=int(day)),
         features=features,
         waits=np.array(waits, dtype=float),
-        models=fit_rhythm_models(histories, features),
-        never_bought=50,
-        first_purchases=3,
+        models=fit_rhythm_models(histories, features, ["mbg_nbd"]),
+        watched=HORIZON,
+        never=never,
+        never_waits=np.where(np.arange(50) < 3, 20.0, np.inf),
     )
+
+
+def seen_before(shop):
+    """Label times before a day as they could be seen on it, newest first: every fourth step, and closed ones."""
+    whole = cache(lambda day: label_time(shop, day))
+
+    def seen(day, today):
+        time, watched = whole(day), min(today - day, HORIZON)
+        waits = np.where(time.waits < watched, time.waits, np.inf)
+        return LabelTime(
+            time.as_of, time.features, waits, time.models, watched, time.never, time.never_waits
+        )
+
+    @cache
+    def before(as_of):
+        today = (as_of - START).days
+        days = {today - 5 * j for j in (1, *range(4, 37, 4))} | {today - HORIZON - 20 * i for i in range(5)}
+        return [seen(day, today) for day in sorted(days, reverse=True) if day >= 100]
+
+    return before

@@ -11,8 +11,8 @@ from shop import HORIZON, NUMERIC
 
 from winback_features.errors import InputError
 from winback_models.config import ScoreConfig
-from winback_models.design import choose_edges
-from winback_models.hazard import at_risk, fit_calibration, fit_weights, mix
+from winback_models.design import interval_edges
+from winback_models.history import log_silence
 from winback_models.lapse_fit import fit_lapse_model
 from winback_models.lapse_model import LapseModel
 
@@ -22,7 +22,7 @@ COLUMNS = [
     "contact_id", "as_of", "horizon_days", "model_version", "p_purchase", "p_lapse",
     "p_within_7d", "p_within_14d", "p_within_30d", "p_within_60d", "p_within_120d",
     "p_alive", "expected_purchases", "next_purchase_date", "next_purchase_low", "next_purchase_high",
-    "usual_gap_days", "days_since_purchase", "days_overdue", "expected_order_value", "value_at_risk", "base",
+    "usual_gap_days", "days_since_purchase", "days_overdue", "expected_order_value", "value_at_risk", "clv_12m", "base",
 ]  # fmt: skip
 
 
@@ -82,15 +82,13 @@ def test_a_contact_that_never_bought_gets_the_bases_rate(fitted, label_times):
     row["purchase_days"] = 0.0
     said = fitted.predict(row, DAY, SCORE).iloc[0]
     assert said["base"] == "never_bought"
-    assert said["p_purchase"] == pytest.approx(
-        15.5 / 250, rel=0.05
-    )  # 15 first purchases of 250 in one horizon
+    assert said["p_purchase"] == pytest.approx(3 / 50, rel=0.1)  # three of fifty, at every label time
     assert pd.isna(said["next_purchase_date"])
     assert pd.isna(said["usual_gap_days"])
 
 
 def test_a_repeat_buyer_whose_amounts_are_unknown_is_worth_what_the_base_is(fitted, label_times):
-    rows = label_times[0].features.query("frequency > 2").head(3).assign(monetary_value=np.nan)
+    rows = label_times[0].features.query("frequency > 2").head(3).assign(monetary_value=np.nan, order_value_mean=np.nan)
     said = fitted.predict(rows, DAY, SCORE)
     base = float(fitted.order_value.expected([0], [np.nan])[0])
     assert said["expected_order_value"].to_numpy() == pytest.approx(base)
@@ -113,22 +111,58 @@ def test_scoring_in_batches_changes_no_bit(fitted, label_times, scores):
 
 
 def test_too_few_purchases_leave_btyd_alone_and_say_so(label_times):
-    today, closed = label_times
-    few = [replace(t, features=t.features.head(40), waits=t.waits[:40]) for t in closed[:2]]
+    today, before = label_times
+
+    def few(day):
+        return [replace(t, features=t.features.head(15), waits=t.waits[:15]) for t in before(day)[:6]]
+
     model = fit_lapse_model(today, few, horizon_days=HORIZON, numeric_features=NUMERIC)
     assert model.hazard is None
+    assert model.reactivation is None
     assert "too few" in model.info["status"]
     p = model.predict(today.features, DAY, SCORE)["p_purchase"]
-    x, t_x, age = (today.features[c].to_numpy() for c in ("frequency", "recency_days", "T_days"))
-    assert np.allclose(p, model.models.btyd.p_purchase(x, t_x, age, HORIZON))
+    edges = np.array([float(HORIZON)])
+    assert np.allclose(p, -np.expm1(log_silence(today.features, model.models, edges)[:, 0]))
 
 
-def test_older_windows_without_purchases_leave_equal_weights_and_say_so(label_times):
-    today, closed = label_times
-    silent = [replace(t, waits=np.full_like(t.waits, np.inf)) for t in closed[3:]]
-    model = fit_lapse_model(today, [*closed[:3], *silent], horizon_days=HORIZON, numeric_features=NUMERIC)
-    assert "equal weights" in model.info["status"]
-    assert set(model.hazard.weights.values()) == {1 / 3}
+def test_a_history_without_label_times_leaves_btyd_alone(label_times):
+    model = fit_lapse_model(label_times[0], lambda day: [], horizon_days=HORIZON, numeric_features=NUMERIC)
+    assert model.hazard is None
+    assert "too short" in model.info["status"]
+    assert model.predict(label_times[0].features, DAY, SCORE)["p_purchase"].between(0, 1).all()
+
+
+def test_without_a_later_slice_the_weights_are_the_prior_ones(label_times):
+    today, before = label_times
+
+    def only_today(day):
+        return before(day) if day == today.as_of else []
+
+    model = fit_lapse_model(today, only_today, horizon_days=HORIZON, numeric_features=NUMERIC)
+    assert "prior weights" in model.info["status"]
+    assert sum(model.hazard.weights.values()) == pytest.approx(1.0)
+    learned = {w for name, w in model.hazard.weights.items() if name != "btyd"}
+    assert max(learned) == pytest.approx(min(learned))
+    assert model.hazard.weights["btyd"] >= max(learned)
+
+
+def test_direct_and_rolled_members_share_the_word(fitted):
+    assert set(fitted.hazard.weights) == {
+        "direct_boosting", "direct_logistic", "rolled_boosting", "rolled_logistic", "btyd"
+    }  # fmt: skip
+    assert sum(fitted.hazard.weights.values()) == pytest.approx(1.0)
+    assert fitted.hazard.edges == interval_edges(HORIZON)
+
+
+def test_what_was_not_seen_before_today_changes_nothing(label_times):
+    """Waits beyond what a day could know are cut off by whoever gives the label times; today's are not read at all."""
+    today, before = label_times
+    blind = replace(today, waits=np.zeros_like(today.waits))
+    a, b = (
+        fit_lapse_model(t, before, horizon_days=HORIZON, numeric_features=NUMERIC).curve(today.features, [30])
+        for t in (today, blind)
+    )
+    assert np.array_equal(a, b)
 
 
 def test_a_bundle_survives_the_disk(fitted, label_times, scores, tmp_path):
@@ -167,38 +201,6 @@ def test_a_missing_bundle_and_missing_features_are_named(fitted, label_times, tm
         fitted.predict(label_times[0].features.drop(columns="gap_log_mean"), DAY, SCORE)
     with pytest.raises(InputError, match="horizon of 60 days"):
         fitted.predict(label_times[0].features, DAY, ScoreConfig(horizon_days=30))
-
-
-def test_at_risk_follows_each_contact_until_it_buys(fitted):
-    design = type(fitted.hazard.design)((), (), (10, 20, 30))
-    risk, bought = at_risk(design, [0, 10, 29, np.inf])
-    assert risk.tolist() == [
-        [True, False, False],
-        [True, True, False],
-        [True, True, True],
-        [True, True, True],
-    ]
-    assert bought.tolist() == [[True, False, False], [False, True, False], [False, False, True], [False] * 3]
-
-
-def test_edges_end_at_the_horizon_even_without_purchases():
-    assert choose_edges([np.inf, np.inf], 30) == (30,)
-    edges = choose_edges(np.arange(60), 60)
-    assert edges[-1] == 60
-    assert list(edges) == sorted(set(edges))
-
-
-def test_weights_prefer_the_member_that_knows_and_calibration_mends_a_shift():
-    rng = np.random.default_rng(2)
-    truth = rng.normal(size=20_000)
-    y = rng.random(20_000) < 1 / (1 + np.exp(-truth))
-    said = {"good": truth, "noise": rng.normal(size=20_000)}
-    weights = fit_weights(said, y)
-    assert sum(weights.values()) == pytest.approx(1.0)
-    assert weights["good"] == pytest.approx(0.75, abs=0.051)  # all of it, half-way shrunk to one half
-    intercept, slope = fit_calibration(0.5 * truth + 1.0, y, prior=1.0)
-    assert (intercept, slope) == pytest.approx((-2.0, 2.0), abs=0.15)
-    assert mix({"a": truth, "b": -truth}, {"a": 0.5, "b": 0.5}) == pytest.approx(0.0)
 
 
 def test_nobody_is_late_for_days_on_which_the_shop_was_closed(fitted, label_times, scores):
