@@ -65,6 +65,7 @@ def score_columns(curve_days: Sequence[int]) -> tuple[str, ...]:
         "days_overdue",
         "expected_order_value",
         "value_at_risk",
+        "clv_12m",
         "currency",
         "base",
     )

@@ -26,6 +26,7 @@ from winback_training.config import TrainingConfig
 from winback_training.gate import GateConfig
 
 SECTIONS = ("home", "source", "brand", "score", "policy", "engine", "training", "gate")
+SCORE_KEYS = ("curve_days", "max_days", "discount_rate")
 VALUE_KEYS = ("value_horizon_days", "margin_share")
 """Fields of the score that are a matter of policy, and are set under ``[policy]``."""
 
@@ -119,7 +120,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     if "source" not in sections:
         raise ConfigError("There is no [source] section.", where=where, how="`winback init` writes one.")
     check_keys("home", table["home"], ["path"], where)
-    check_keys("score", table["score"], ["curve_days", "max_days"], where)
+    check_keys("score", table["score"], SCORE_KEYS, where)
     check_keys("brand", table["brand"], ["horizon_days", *field_names(BrandConfig)], where)
     check_keys("policy", table["policy"], [*VALUE_KEYS, *field_names(PolicyConfig)], where)
     horizon = table["brand"].pop("horizon_days", None)

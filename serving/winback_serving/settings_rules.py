@@ -28,6 +28,7 @@ POSITIVE = (
     "training.cuts",
     "training.origins",
     "training.max_rows",
+    "training.test_rows",
 )
 NOT_NEGATIVE = (
     "brand.cancellation_days",
@@ -38,6 +39,9 @@ WRITTEN_ELSEWHERE = {
     "score.value_horizon_days": "[policy] value_horizon_days",
     "score.margin_share": "[policy] margin_share",
 }
+MOST_DISCOUNT = 10.0
+"""A rate a year beyond this is a percentage written for a share."""
+
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B|%)", re.IGNORECASE)
 
@@ -107,6 +111,13 @@ def _check_score(settings: Settings, where: str) -> None:
     rising = bool(days) and days[0] >= 1 and list(days) == sorted(set(days))
     _require(
         rising, settings, "score.curve_days", "It must be a rising list of days, such as [7, 30].", where
+    )
+    _require(
+        0.0 <= settings.score.discount_rate < MOST_DISCOUNT,
+        settings,
+        "score.discount_rate",
+        f"Write a share a year, such as 0.10 for 10 %: from 0 to below {MOST_DISCOUNT:g}.",
+        where,
     )
 
 

@@ -65,6 +65,7 @@ def test_every_section_reaches_its_dataclass(tmp_path: Path) -> None:
         rates = {EUR = 1.1}
         [score]
         curve_days = [7, 28]
+        discount_rate = 0.04
         [policy]
         capacity = 50
         value_horizon_days = 180
@@ -73,6 +74,7 @@ def test_every_section_reaches_its_dataclass(tmp_path: Path) -> None:
         threads = 1
         [training]
         origins = 2
+        test_rows = 9000
         tracking_uri = "http://tracker"
         [gate]
         max_bias = 0.2
@@ -86,10 +88,10 @@ def test_every_section_reaches_its_dataclass(tmp_path: Path) -> None:
         (date(2021, 1, 1), date(2021, 1, 2)),
     )
     assert settings.brand.rates == {"EUR": 1.1}
-    assert settings.score == ScoreConfig(28, (7, 28), 730, 180, 0.4)
+    assert settings.score == ScoreConfig(28, (7, 28), 730, 180, 0.4, 0.04)
     assert settings.policy.capacity == 50
     assert settings.engine.threads == 1
-    assert settings.training.origins == 2
+    assert (settings.training.origins, settings.training.test_rows) == (2, 9000)
     assert settings.tracking_uri == "http://tracker"
     assert settings.artifact_root is None
     assert settings.gate.max_bias == 0.2
@@ -139,6 +141,9 @@ def test_auto_horizon(tmp_path: Path) -> None:
         (MINIMAL + "[score]\ncurve_days = [30, 7]", ["[score] curve_days is [30, 7]", "rising"]),
         (MINIMAL + "[score]\ncurve_days = 7", ["[score] curve_days is 7", "a list in square brackets"]),
         (MINIMAL + "[score]\nvalue_horizon_days = 7", ["[score] has no setting 'value_horizon_days'"]),
+        (MINIMAL + "[score]\ndiscount_rate = 10", ["[score] discount_rate is 10", "0.10 for 10 %"]),
+        (MINIMAL + "[score]\ndiscount_rate = -0.1", ["[score] discount_rate is -0.1", "from 0 to below 10"]),
+        (MINIMAL + "[training]\ntest_rows = 0", ["[training] test_rows is 0", "at least 1"]),
         (MINIMAL + "[policy]\nmargin_share = 1.5", ["[policy] margin_share is 1.5", "between 0 and 1"]),
         (MINIMAL + "[policy]\nleave_p_lapse = 0.9", ["leave_p_lapse", "winback.toml"]),
         (MINIMAL + '[policy]\nlead_days = "3"', ["[policy] lead_days is '3'", "a whole number"]),
@@ -171,6 +176,7 @@ def test_the_config_hash_sees_what_changes_a_result_and_nothing_else(tmp_path: P
         "[policy]\nlead_days = 4",
         "[brand]\ncancellation_days = 3",
         "[score]\nmax_days = 100",
+        "[score]\ndiscount_rate = 0.2",
         '[source.orders_columns]\namount = "x"',
         '[brand]\nhorizon_days = "auto"',
     ):

@@ -96,7 +96,7 @@ def output_columns(score: ScoreConfig) -> dict[str, str]:
         *(f"p_within_{d}d" for d in score.curve_days),
         *("p_alive", "expected_purchases", "next_purchase_date", "next_purchase_low", "next_purchase_high"),
         *("usual_gap_days", "days_since_purchase", "days_overdue", "expected_order_value", "value_at_risk"),
-        "base",
+        *("clv_12m", "base"),
     )
     special = (
         dict.fromkeys(_STRINGS, "string") | dict.fromkeys(_DATES, "datetime") | {"horizon_days": "integer"}
