@@ -108,6 +108,14 @@ def learn_horizon(tables: Tables, as_of: date) -> Horizon:
     return replace(choose_horizon(counts.closed.items(), history_days), notices=rhythm_notices(counts))
 
 
+def base_rhythm(tables: Tables, as_of: date) -> tuple[int | None, tuple[str, ...]]:
+    """Return cadence (None where nobody has bought twice) and notices, for who has set the horizon."""
+    counts, _ = count_gaps(tables, as_of)
+    gaps = sorted(counts.closed.items())
+    cadence = _closed_by(gaps, sum(n for _, n in gaps) / 2) if gaps else None
+    return cadence, rhythm_notices(counts)
+
+
 def count_gaps(tables: Tables, as_of: date) -> tuple[GapCounts, int]:
     """Return what is counted of all purchases before ``as_of``, and the days since the first of them.
 

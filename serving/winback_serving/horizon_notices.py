@@ -81,7 +81,7 @@ def rhythm_notices(counts: GapCounts) -> tuple[str, ...]:
     Examples
     --------
     >>> rhythm_notices(GapCounts({30: 4, 60: 1}))
-    ('Only 5 gaps between purchases were seen: the horizon is little more than a guess.',)
+    ('Only 5 gaps between purchases were seen: the usual gap is little more than a guess.',)
     """
     rules = (_few_gaps, _rarely_again, _not_yet_seen, _once_a_year, _memoryless)
     return tuple(notice for rule in rules if (notice := rule(counts)))
@@ -157,7 +157,7 @@ def _few_gaps(counts: GapCounts) -> str | None:
     total = sum(counts.closed.values())
     if total >= MIN_GAPS:
         return None
-    return f"Only {total:,} gaps between purchases were seen: the horizon is little more than a guess."
+    return f"Only {total:,} gaps between purchases were seen: the usual gap is little more than a guess."
 
 
 def _rarely_again(counts: GapCounts) -> str | None:

@@ -153,6 +153,26 @@ def test_check_learns_the_horizon_when_asked(
     assert "90 % of the" in capsys.readouterr().out
 
 
+def test_check_warns_of_a_base_that_hardly_returns_whatever_the_horizon(
+    tmp_path: Path, write_shop: WriteShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_shop(tmp_path, every=20)
+    header, *rows = (tmp_path / "orders.csv").read_text().splitlines()
+    firsts = {row.split(",")[0]: row for row in reversed(rows)}
+    once = [row.replace(",", f"-{i},", 1) for i in range(10) for row in firsts.values()]
+    (tmp_path / "orders.csv").write_text("\n".join([header, *rows[:3], *once]) + "\n")
+    assert cli.run(["check", "-c", str(config)]) == 0
+    shown = capsys.readouterr()
+    assert "Cadence: " in shown.out
+    assert "Horizon: " not in shown.out
+    assert "winning back makes little sense" in " ".join(shown.err.split())
+    assert cli.run(["check", "-c", str(config), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["horizon_days"] == 60
+    assert answer["cadence_days"] >= 1
+    assert any("second time" in notice for notice in answer["notices"])
+
+
 def test_a_refused_table_ends_with_2_and_names_the_column(
     tmp_path: Path, write_shop: WriteShop, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,7 +14,7 @@ from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.engine import open_engine
 from winback_features.errors import InputError
 from winback_features.ingest import ingest
-from winback_serving.horizon import choose_horizon, count_gaps, learn_horizon
+from winback_serving.horizon import base_rhythm, choose_horizon, count_gaps, learn_horizon
 from winback_serving.horizon_notices import (
     GapCounts,
     closing,
@@ -224,6 +224,16 @@ def test_nobody_has_bought_twice(learnt):
     with pytest.raises(InputError, match="Nobody has bought twice yet"):
         learn_horizon(tables, START)
     assert rhythm_notices(GapCounts({}))[0].startswith("Only 0 gaps")
+    cadence, notices = base_rhythm(tables, START)
+    assert cadence is None
+    assert notices[0].startswith("Only 0 gaps")
+
+
+def test_a_horizon_of_ones_own_does_not_hide_the_rhythm(learnt):
+    _, tables = learnt
+    day = START + timedelta(days=420)
+    found = learn_horizon(tables, day)
+    assert base_rhythm(tables, day) == (found.cadence_days, found.notices)
 
 
 lengths = st.dictionaries(st.integers(1, 900), st.integers(1, 1000), max_size=12)

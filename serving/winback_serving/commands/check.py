@@ -15,9 +15,10 @@ from winback_features.ingest import ingest
 from winback_features.reports import IngestReport, TableReport
 from winback_features.tables import Tables
 from winback_serving.commands.common import config_option, output_options, today
-from winback_serving.horizon import Horizon, learn_horizon
+from winback_serving.horizon import Horizon, base_rhythm, learn_horizon
 from winback_serving.output import Output
 from winback_serving.settings import Settings
+from winback_serving.wording import count
 
 OFFENDERS = 10
 """Quarantined rows shown at most: the first of each fault."""
@@ -38,13 +39,18 @@ def check(settings: Settings, out: Output) -> None:
         tables = ingest(backend, settings.source, settings.brand, today=day, base_dir=settings.base_dir)
         offenders = first_offenders(tables)
         horizon = learn_horizon(tables, day) if settings.horizon_auto else None
+        cadence, notices = (horizon.cadence_days, horizon.notices) if horizon else base_rhythm(tables, day)
     fields: dict[str, Any] = {
         "command": "check",
         "tables": tables.report.as_dict(),
         "first_offenders": offenders,
         "horizon_days": horizon.days if horizon else settings.score.horizon_days,
+        "cadence_days": cadence,
+        "notices": notices,
     }
-    out.result(fields, lambda console: show_check(console, tables.report, offenders, horizon))
+    for notice in notices:
+        out.warn(notice)
+    out.result(fields, lambda console: show_check(console, tables.report, offenders, horizon, cadence))
 
 
 def first_offenders(tables: Tables) -> list[dict[str, Any]]:
@@ -58,7 +64,11 @@ def first_offenders(tables: Tables) -> list[dict[str, Any]]:
 
 
 def show_check(
-    console: Console, report: IngestReport, offenders: list[dict[str, Any]], horizon: Horizon | None
+    console: Console,
+    report: IngestReport,
+    offenders: list[dict[str, Any]],
+    horizon: Horizon | None,
+    cadence: int | None,
 ) -> None:
     """Print the tables, what was set aside and why, and what should be known."""
     table = Table("table", "rows in", "= used", "+ quarantined", "from", "to", box=None, pad_edge=False)
@@ -76,8 +86,11 @@ def show_check(
             place = f"{row['table']} row {row['row_number']}, {row['column']}"
             text = f"  {place} = {row['value']!r}: {row['reason']}"
             console.print(escape(text), soft_wrap=True)
+    if cadence:
+        closed = f"half of the gaps between purchases closed within {cadence}"
+        console.print(f"\nCadence: {count(cadence, 'day')} ({closed}).", soft_wrap=True)
     if horizon:
-        console.print(f"\nHorizon: {horizon.days} days ({horizon.reason}).", soft_wrap=True)
+        console.print(f"Horizon: {horizon.days} days ({horizon.reason}).", soft_wrap=True)
     bad = sum(one.rows_quarantined for one in report.tables)
     console.print(f"\n[green]The inputs can be used[/]{'; quarantined rows are left out.' if bad else '.'}")
 

@@ -19,7 +19,7 @@ from winback_features.reports import IngestReport
 from winback_models.charts import MODEL_LABELS
 from winback_models.config import ScoreConfig
 from winback_serving.commands.common import as_of_option, config_option, output_options, today
-from winback_serving.horizon import learn_horizon
+from winback_serving.horizon import base_rhythm, learn_horizon
 from winback_serving.output import Output
 from winback_serving.settings import Settings
 from winback_training.gate import GateVerdict, check_gate
@@ -49,8 +49,10 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
         if horizon:
             work.say(f"Horizon: {horizon.days} days ({horizon.reason})")
         score = replace(settings.score, horizon_days=horizon.days) if horizon else settings.score
+        cadence, notices = (horizon.cadence_days, horizon.notices) if horizon else base_rhythm(tables, day)
         work.say(f"Training for {day}, {score.horizon_days} days ahead")
         result = fit_and_test(tables, day, score, settings.training, work.say)
+        result = replace(result, notices=(*notices, *result.notices))
         work.say("Logging and registering the candidate")
         registered = log_training(
             result,
@@ -68,6 +70,7 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
         "command": "train",
         "as_of": day,
         "horizon_days": score.horizon_days,
+        "cadence_days": cadence,
         "model": {"name": settings.training.model_name, **asdict(registered)},
         "evaluation": summary,
         "gate": asdict(verdict),
