@@ -15,18 +15,34 @@ from winback_training.forward_test import compare, forward_test, populations
 ORIGINS = (DAY, DAY - timedelta(days=8))
 
 
+VALUE = 12.0
+"""What every purchase brings."""
+
+
 @dataclass(frozen=True)
 class Oracle:
-    """Says the truth, raised to a power of the survival."""
+    """Says the truth, raised to a power of the survival; and one purchase for each buyer, whose value it knows."""
 
     power: float = 1.0
 
     def curve(self, features, days):
         return 1.0 - (1.0 - truth(features, np.asarray(days))) ** self.power
 
+    def predict(self, features, as_of, score):
+        p = self.curve(features, [score.horizon_days])[:, 0]
+        return pd.DataFrame({"expected_purchases": p, "expected_order_value": VALUE})
+
 
 def at(day):
     return label_time(day, n=1000, never=400, seed=(DAY - day).days)
+
+
+def spend(day):
+    """Return what those who bought within the horizon spent."""
+    time = at(day)
+    ids = pd.concat([time.features["contact_id"], time.never["contact_id"]])
+    bought = np.isfinite(np.concatenate([time.waits, time.never_waits]))
+    return pd.DataFrame({"contact_id": ids[bought], "spend": VALUE})
 
 
 def evaluated(power=1.0, never=400):
@@ -38,6 +54,7 @@ def evaluated(power=1.0, never=400):
         lambda _: Oracle(power),
         FEATURES,
         seed=2,
+        spend=spend,
     )
 
 
@@ -122,6 +139,26 @@ def test_the_summary_is_strict_json_with_means_and_differences(found):
     assert {row["origin"] for row in said["differences"]} == {"all", *(o.isoformat() for o in ORIGINS)}
 
 
+def test_money_expected_is_held_against_money_spent_in_every_population(found):
+    rows = found.money.set_index(["origin", "population"])
+    assert set(rows.index) == {(o, p) for o in ORIGINS for p in found.metrics["population"]}
+    for origin in ORIGINS:
+        assert rows.loc[(origin, "whole"), "actual"] == np.isfinite(at(origin).waits).sum() * VALUE
+        assert rows.loc[(origin, "never_bought"), "ratio"] == pytest.approx(1.0, abs=0.3)
+        whole, parts = rows.loc[(origin, "whole")], rows.loc[[(origin, "active"), (origin, "lapsed")]]
+        assert whole["ratio_low"] < 1.0 < whole["ratio_high"]
+        assert whole["expected"] == pytest.approx(parts["expected"].sum())
+    tenths = found.money_tenths
+    assert tenths["n"].tolist() == [100] * 10
+    assert tenths["actual"].sum() == rows.loc[(ORIGINS[0], "whole"), "actual"]
+    assert found.summary()["money"][0].keys() == set(found.money.columns)
+
+
+def test_a_model_that_promises_too_much_money_is_seen():
+    rows = evaluated(power=3.0).money.query("population == 'whole'")
+    assert (rows["ratio_low"] > 1.1).all()
+
+
 def test_the_order_of_contacts_changes_nothing():
     time = label_time(n=300)
     turn = np.random.default_rng(0).permutation(300)
@@ -136,6 +173,9 @@ def test_without_forward_tests_there_are_empty_tables():
     nothing = evaluate((), HORIZON, at, lambda _: [], lambda _: Oracle(), FEATURES)
     assert nothing.metrics.empty
     assert nothing.differences.empty
+    assert nothing.money.empty
+    assert nothing.money_tenths.empty
+    assert nothing.summary()["money"] == []
     assert nothing.summary()["populations"] == {}
     assert np.isnan(nothing.value("winback", "auc"))
     assert isinstance(compare([]), pd.DataFrame)

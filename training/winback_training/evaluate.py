@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from winback_models.btyd import Array
 from winback_models.label_time import LabelTime
 from winback_models.lapse_model import LapseModel
 from winback_training.forward_test import (
     ACTIVE,
+    BUYERS,
     DIFFERENCE_COLUMNS,
     OURS,
     ForwardTest,
@@ -21,6 +24,9 @@ from winback_training.forward_test import (
     forward_test,
 )
 from winback_training.metrics import calibration_table, lift_table
+from winback_training.money import METRICS as MONEY_METRICS
+from winback_training.money import TABLE as MONEY_TABLE
+from winback_training.money import expected_spend, money_by_population, money_table, spend_of
 from winback_training.timing import d_calibration
 
 __all__ = ["METRICS", "OURS", "Evaluation", "ForwardTest", "evaluate"]
@@ -32,6 +38,7 @@ METRICS = (
 CALIBRATION = ("model", "bin", "n", "predicted", "observed")
 LIFT = ("model", "share", "captured", "lift")
 TIMING = ("model", "bin", "low", "high", "n", "share")
+MONEY = ("origin", "population", *MONEY_METRICS)
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,11 @@ class Evaluation:
     differences : DataFrame
         ``origin, population, baseline, metric, difference, low, high``: our loss minus each baseline's on the active base, with
         a 95 % interval (see ``compare``).
+    money : DataFrame
+        ``origin, population`` and what ``winback_training.money.money_metrics`` gives: money expected within the horizon
+        against money spent, in the brand's currency; empty where nobody gave what was spent.
+    money_tenths : DataFrame
+        ``bin, n, expected, actual, ratio`` over tenths of every buyer by expected money, at the newest test.
     tests : tuple of ForwardTest
         What each model said of each contact, newest first; in memory only.
     """
@@ -67,6 +79,8 @@ class Evaluation:
     lift: pd.DataFrame
     timing: pd.DataFrame = field(default_factory=lambda: _table([], TIMING))
     differences: pd.DataFrame = field(default_factory=lambda: _table([], DIFFERENCE_COLUMNS))
+    money: pd.DataFrame = field(default_factory=lambda: _table([], MONEY))
+    money_tenths: pd.DataFrame = field(default_factory=lambda: _table([], MONEY_TABLE))
     tests: tuple[ForwardTest, ...] = field(default=(), repr=False)
 
     def value(self, model: str, metric: str, population: str = "active", origin: str = "mean") -> float:
@@ -80,7 +94,8 @@ class Evaluation:
     def summary(self) -> dict[str, Any]:
         """Return the numbers as JSON-ready nested objects; nan becomes None.
 
-        ``populations``: population, model, metric and its mean over the tests. ``differences``: a list, one for each row.
+        ``populations``: population, model, metric and its mean over the tests. ``differences`` and ``money``: a list, one for
+        each row.
         """
         out: dict[str, Any] = {}
         for (population, model), rows in self.metrics.groupby(["population", "model"]):
@@ -90,10 +105,8 @@ class Evaluation:
             "origins": [o.isoformat() for o in self.origins],
             "horizon_days": self.horizon_days,
             "populations": out,
-            "differences": [
-                {k: _known(v) if isinstance(v, float) else str(v) for k, v in row.items()}
-                for row in self.differences.to_dict("records")
-            ],
+            "differences": _rows(self.differences),
+            "money": _rows(self.money),
         }
 
 
@@ -105,6 +118,7 @@ def evaluate(
     fit: Callable[[LabelTime], LapseModel],
     numeric_features: Sequence[str],
     seed: int = 0,
+    spend: Callable[[date], pd.DataFrame] | None = None,
 ) -> Evaluation:
     """Repeat the training at each of ``origins`` and judge it, and the baselines, on the horizon that followed.
 
@@ -116,11 +130,17 @@ def evaluate(
         Gives the label times whose windows had closed by a day: what the baselines learn from.
     fit : callable
         Fits a model as it could have been fitted on the day of a label time.
+    spend : callable, optional
+        Gives ``contact_id`` and ``spend`` of those who bought within the horizon from a day on (see
+        ``winback_training.money.spend_within``); money is judged where it is given.
     """
-    tests = []
+    tests, spent = [], []
     for origin in origins:
         today = label_time(origin)
-        tests.append(forward_test(today, closed(origin), fit(today), horizon_days, numeric_features, seed))
+        model = fit(today)
+        tests.append(forward_test(today, closed(origin), model, horizon_days, numeric_features, seed))
+        if spend is not None:
+            spent.append(_spent(today, model, horizon_days, spend(origin)))
     rows = [
         {"origin": test.origin, "population": population, "model": model, **test.metrics(model, population)}
         for test in tests
@@ -137,8 +157,37 @@ def evaluate(
         _table(lift, LIFT),
         _table(timing, TIMING),
         compare(tests, ACTIVE, seed),
+        _table([_money(test, both, seed) for test, both in zip(tests, spent, strict=False)], MONEY),
+        _table([_tenths(tests[0], both) for both in spent[:1]], MONEY_TABLE),
         tuple(tests),
     )
+
+
+def _spent(
+    today: LabelTime, model: LapseModel, horizon_days: int, spent: pd.DataFrame
+) -> tuple[Array, Array]:
+    """Return expected and actual money of each contact of a forward test, in its order."""
+    parts = [part for part in (today.features, today.never) if len(part)]
+    expected = [expected_spend(model, part, today.as_of, horizon_days) for part in parts]
+    actual = [spend_of(part["contact_id"], spent) for part in parts]
+    return np.concatenate([*expected, np.zeros(0)]), np.concatenate([*actual, np.zeros(0)])
+
+
+def _money(test: ForwardTest, spent: tuple[Array, Array], seed: int) -> pd.DataFrame:
+    return money_by_population(*spent, test.populations, seed).assign(origin=test.origin)
+
+
+def _tenths(test: ForwardTest, spent: tuple[Array, Array]) -> pd.DataFrame:
+    buyers = test.populations[BUYERS]
+    return money_table(spent[0][buyers], spent[1][buyers])
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows in JSON's terms."""
+    return [
+        {str(k): _known(v) if isinstance(v, float) else str(v) for k, v in row.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 def _newest_tables(test: ForwardTest) -> tuple[list[pd.DataFrame], ...]:

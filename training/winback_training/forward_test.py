@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from winback_models.btyd import Array
-from winback_models.label_time import LabelTime
 from winback_models.history import ACTIVE_HORIZONS
+from winback_models.label_time import LabelTime
 from winback_models.lapse_model import LapseModel
 from winback_training.baselines import (
     baseline_curves,
@@ -36,7 +36,7 @@ Mask = npt.NDArray[np.bool_]
 
 OURS = "winback"
 CONSTANT = "constant_rate"
-ACTIVE, NEVER = "active", "never_bought"
+BUYERS, ACTIVE, NEVER = "whole", "active", "never_bought"
 DIFFERENCE_COLUMNS = ("origin", "population", "baseline", "metric", "difference", "low", "high")
 
 
@@ -157,7 +157,7 @@ def populations(time: LabelTime, horizon_days: int) -> dict[str, Mask]:
     once = np.pad(time.features["purchase_days"].to_numpy(np.float64) == 1, (0, after))
     active = buyer & (silence <= ACTIVE_HORIZONS * horizon_days)
     named = {
-        "whole": buyer,
+        BUYERS: buyer,
         ACTIVE: active,
         "one_time": active & once,
         "repeat": active & ~once,

@@ -1,7 +1,7 @@
 """Is the money right? Expected revenue within the horizon against what was spent, in total, by tenth and in order.
 
 Throughout ``expected`` is each contact's expected purchases times its expected order value, ``actual`` what it spent in
-[as_of, as_of + H); both of shape (n,), in the brand's currency.
+[as_of, as_of + H), returns taken off; both of shape (n,), in the brand's currency.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from winback_features.expressions import cut
 from winback_features.facts import purchase_days
 from winback_features.tables import Tables
 from winback_models.btyd import Array
+from winback_models.config import ScoreConfig
+from winback_models.lapse_model import LapseModel
 
 BINS = 10
 RESAMPLES, LEVEL = 1000, 0.95
@@ -59,6 +61,14 @@ def spend_within(tables: Tables, as_of: date, horizon_days: int) -> ibis.Table:
         purchase_days=days.count(), spend=days.amount.sum().cast("float64")
     )
     return spent.order_by("contact_id")
+
+
+def expected_spend(model: LapseModel, features: pd.DataFrame, as_of: date, horizon_days: int) -> Array:
+    """Return what each contact is expected to spend within the horizon, shape (n,): purchases times value of one."""
+    if features.empty:
+        return np.zeros(0)
+    said = model.predict(features, as_of, ScoreConfig(horizon_days=horizon_days, curve_days=()))
+    return np.asarray((said["expected_purchases"] * said["expected_order_value"]).to_numpy(np.float64))
 
 
 def spend_of(contact_ids: npt.ArrayLike, spent: pd.DataFrame) -> Array:

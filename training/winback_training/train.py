@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from winback_features.dictionary import numeric_features
@@ -21,6 +22,7 @@ from winback_training.config import TrainingConfig
 from winback_training.dataset import LabelTimes
 from winback_training.evaluate import OURS, Evaluation, evaluate
 from winback_training.label_times import closed_label_times, label_times, origins, steps_apart
+from winback_training.money import spend_within
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,12 @@ def train(
         say(f"model for {today.as_of}")
         return fit_lapse_model(today, before, horizon_days=horizon, numeric_features=names, seed=config.seed)
 
+    def spend(day: date) -> pd.DataFrame:
+        spent: pd.DataFrame = spend_within(tables, day, horizon).to_pyarrow().to_pandas()
+        return spent
+
     with threadpool_limits(1, "blas"):  # many small problems: more threads only wait for each other
-        evaluation = evaluate(days, horizon, built.at, closed, fit, names, config.seed)
+        evaluation = evaluate(days, horizon, built.at, closed, fit, names, config.seed, spend)
         model = fit(built.at(as_of))
     model = replace(model, info={**model.info, "evaluation": evaluation.summary()})
     fingerprints = {t.name: t.fingerprint for t in tables.report.tables}
