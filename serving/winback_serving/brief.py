@@ -6,10 +6,9 @@ Nothing here grows with the number of contacts: tables are counted and cut in Du
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Any
 
@@ -17,10 +16,8 @@ import duckdb
 import pandas as pd
 
 from winback_features.contracts import TABLES
-from winback_models.charts import MODEL_LABELS
+from winback_serving.accuracy import Accuracy
 from winback_serving.store import PublishedRun
-
-COMPARED = ("auc", "brier", "brier_skill", "lift_10", "bias")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +79,6 @@ class InputRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRow:
-    """One model or baseline on the active base: means over the forward tests; None where it gives no such number."""
-
-    model: str
-    auc: float | None
-    brier: float | None
-    brier_skill: float | None
-    lift_10: float | None
-    bias: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Brief:
     """Everything that is told about the newest day and the days before it.
 
@@ -115,10 +100,8 @@ class Brief:
         Oldest first.
     inputs : tuple of InputRow
     model_name, model_version : str
-    models : tuple of ModelRow
-        winback first; empty when nothing was evaluated.
-    origins : tuple of date
-        The days at which the forward tests looked ahead.
+    accuracy : Accuracy
+        Of the model that scored; empty when nothing was evaluated.
     """
 
     brand: str
@@ -136,18 +119,7 @@ class Brief:
     inputs: tuple[InputRow, ...]
     model_name: str
     model_version: str
-    models: tuple[ModelRow, ...] = ()
-    origins: tuple[date, ...] = ()
-
-    @property
-    def best_auc(self) -> float | None:
-        """Return the highest AUC among the models; None when none was measured."""
-        return max((m.auc for m in self.models if m.auc is not None), default=None)
-
-    @property
-    def best_brier(self) -> float | None:
-        """Return the lowest Brier score among the models; None when none was measured."""
-        return min((m.brier for m in self.models if m.brier is not None), default=None)
+    accuracy: Accuracy = field(default_factory=Accuracy)
 
 
 def read_brief(
@@ -156,7 +128,7 @@ def read_brief(
     brand: str,
     currency: str,
     horizon_days: int,
-    metrics: pd.DataFrame | None = None,
+    accuracy: Accuracy | None = None,
     top: int = 15,
 ) -> Brief:
     """Read what there is to tell out of published runs.
@@ -167,8 +139,8 @@ def read_brief(
         At least one; consecutive days, oldest first.
     brand, currency, horizon_days
         As in the settings.
-    metrics : DataFrame, optional
-        ``Evaluation.metrics`` of the model that scored.
+    accuracy : Accuracy, optional
+        Of the model that scored.
     top : int
         Rows of the list to keep.
     """
@@ -197,26 +169,8 @@ def read_brief(
         inputs=tuple(_input(name, info["inputs"][name]) for name in TABLES if name in info["inputs"]),
         model_name=str(info["model"]["name"]),
         model_version=str(info["model"]["version"]),
-        models=compare_models(metrics) if metrics is not None else (),
-        origins=tuple(sorted(set(metrics["origin"]))) if metrics is not None else (),
+        accuracy=accuracy or Accuracy(),
     )
-
-
-def compare_models(metrics: pd.DataFrame, population: str = "active") -> tuple[ModelRow, ...]:
-    """Return each model's mean over the origins on one population, in the order of the charts.
-
-    Parameters
-    ----------
-    metrics : DataFrame
-        ``Evaluation.metrics``: ``origin, population, model`` and the measures.
-    """
-    chosen = metrics[metrics["population"] == population]
-    means = chosen.groupby("model")[list(COMPARED)].mean()
-    rows = {
-        str(n): [None if math.isnan(v) else float(v) for v in values] for n, *values in means.itertuples()
-    }
-    names = [name for name in MODEL_LABELS if name in rows] + sorted(set(rows) - set(MODEL_LABELS))
-    return tuple(ModelRow(name, *rows[name]) for name in names)
 
 
 def risk_bins(run: PublishedRun, bins: int = 20) -> pd.DataFrame:

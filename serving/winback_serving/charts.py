@@ -1,4 +1,4 @@
-"""The report's own pictures: how risk is spread, one contact's story, and how cohorts come back.
+"""The report's own pictures: how risk is spread, one contact's story, how cohorts come back, and what they spend.
 
 Every function takes a small summary (a histogram, one contact's curve, a cohort grid), never contacts or
 orders, and returns an Altair chart for a light background in colours that colour-blind people can tell apart.
@@ -176,6 +176,32 @@ def cohort_grid(cohorts: pd.DataFrame, width: int = 460) -> alt.TopLevelMixin:
         .transform_calculate(percent="100 * datum.share")
         .properties(width=width - 90, height=max(26 * rows, 60))
     )
+
+
+def money_tenths(tenths: pd.DataFrame, currency: str, width: int = 400) -> alt.TopLevelMixin:
+    """Show what each tenth of the buyers was expected to spend, and spent.
+
+    Parameters
+    ----------
+    tenths : DataFrame
+        ``bin`` (from 1, the least expected first), ``expected`` and ``actual`` (money in total).
+    currency : str
+    """
+    names = {"actual": "came", "expected": "expected"}
+    long = tenths.melt("bin", list(names), var_name="kind", value_name="money")
+    long = long.assign(kind=long["kind"].map(names))
+    base = alt.Chart(long).encode(
+        x=alt.X("bin:O", title="Tenths of the buyers, the most expected of on the right").axis(labelAngle=0),
+        y=alt.Y("money:Q", title=currency).axis(tickCount=4, format="~s"),
+        color=alt.Color("kind:N", scale=alt.Scale(domain=list(names.values()), range=[QUIET, RISK])).legend(
+            orient="top", symbolType="square"
+        ),
+    )
+    bars = base.transform_filter("datum.kind === 'came'").mark_bar()
+    marks = base.transform_filter("datum.kind === 'expected'").mark_tick(
+        thickness=3, opacity=1, width=alt.RelativeBandSize(0.9)
+    )
+    return alt.layer(bars, marks).properties(width=width, height=200)
 
 
 def inline(svg: str, *, prefix: str, label: str) -> str:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import altair as alt
 import pandas as pd
 
-from winback_models.charts import calibration_chart, lift_chart, to_svg
+from winback_models.charts import calibration_chart, lift_chart, timing_chart, to_svg
 from winback_serving import charts, wording
 from winback_serving.brief import ListRow
 
@@ -110,6 +110,30 @@ def lift_figure(lift: pd.DataFrame) -> Figure:
         lift,
         "How many of those who lapse does the list find?",
         "Contacts from the riskiest on. The dashed line is a list drawn by lot.",
+    )
+
+
+def timing_figure(timing: pd.DataFrame) -> Figure:
+    """Show whether purchases come as early and as late as said; ``Evaluation.timing``."""
+    return _of_models(
+        "timing",
+        timing_chart,
+        timing,
+        "Do purchases come when they are due?",
+        "When each contact bought, by how likely a purchase had been by then. On the dashed line as many are early and late "
+        "as was said.",
+    )
+
+
+def money_figure(tenths: pd.DataFrame, verdict: str, currency: str) -> Figure:
+    """Show expected money beside money that came; ``Evaluation.money_tenths``, and the sentence of ``money_verdict``."""
+    return _figure(
+        "money",
+        charts.styled(charts.money_tenths(tenths, currency)),
+        "Does the money come that is expected?",
+        f"{verdict} Every buyer at the newest test, in tenths by expected money.",
+        "Bars of the money that came within the horizon for each tenth of the buyers, and a mark at what was expected. "
+        f"{verdict}",
     )
 
 

@@ -30,7 +30,8 @@ class Report:
     notes : sequence of str
         What a reader should know of the data and the model before trusting a number.
     figures : mapping of str to Figure
-        Any of ``story``, ``risk``, ``cohorts``, ``calibration`` and ``lift``; one that is absent is left out.
+        Any of ``story``, ``risk``, ``cohorts``, ``calibration``, ``lift``, ``timing`` and ``money``; one that is absent is
+        left out.
     commands : sequence of (str, str)
         What to type next, and what it does.
     """
@@ -67,7 +68,12 @@ def render_report(report: Report) -> str:
     }
     page = environment.get_template("report.html.j2")
     return page.render(
-        report=report, brief=report.brief, figures=report.figures, w=wording, labels=MODEL_LABELS
+        report=report,
+        brief=report.brief,
+        accuracy=report.brief.accuracy,
+        figures=report.figures,
+        w=wording,
+        labels=MODEL_LABELS,
     )
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from winback_models.charts import MODEL_LABELS
 from winback_serving import wording
+from winback_serving.accuracy import Accuracy, money_verdict
 from winback_serving.brief import Brief, ListRow
 
 RISK, CALM, QUIET = "dark_orange3", "deep_sky_blue3", "bright_black"
@@ -29,8 +30,8 @@ def show_brief(console: Console, brief: Brief, *, people: str = "contacts", one:
         What contacts are called, in the plural and in the singular.
     """
     _show_inputs(console, brief)
-    if brief.models:
-        _show_models(console, brief)
+    if brief.accuracy.models:
+        _show_accuracy(console, brief.accuracy, brief.currency)
     _show_days(console, brief)
     _show_excluded(console, brief, people)
     _show_list(console, brief, people, one)
@@ -77,21 +78,28 @@ def _show_inputs(console: Console, brief: Brief) -> None:
             console.print(Text(f"  Note, {row.table}: {notice}", "yellow"))
 
 
-def _show_models(console: Console, brief: Brief) -> None:
-    tests = wording.count(len(brief.origins), "forward test")
+def _show_accuracy(console: Console, found: Accuracy, currency: str) -> None:
+    tests = wording.count(len(found.origins), "forward test")
     _heading(console, "The model against the others", f"active base, mean of {tests}; blue is best")
-    table = _table("model", "AUC", "Brier", "skill", "lift 10 %", "bias", right=range(1, 6))
-    for m in brief.models:
+    table = _table("model", "AUC", "Brier", "IBS", "skill", "lift 10 %", "bias", right=range(1, 7))
+    for m in found.models:
         table.add_row(
-            MODEL_LABELS.get(m.model, m.model),
-            Text(wording.number(m.auc, 3), CALM if m.auc == brief.best_auc else ""),
-            Text(wording.number(m.brier, 4), CALM if m.brier == brief.best_brier else ""),
+            wording.words(m.model, MODEL_LABELS),
+            Text(wording.number(m.auc, 3), CALM if m.auc == found.best_auc else ""),
+            Text(wording.number(m.brier, 4), CALM if m.brier == found.best_brier else ""),
+            Text(wording.number(m.ibs, 4), CALM if m.ibs == found.best_ibs else ""),
             wording.number(m.brier_skill, 3),
             wording.number(m.lift_10, 2),
             wording.number(m.bias, 3),
             style="bold" if m.model == "winback" else "",
         )
     console.print(table)
+    for verdict in found.verdicts:
+        console.print(Text(f"  {verdict}"))
+    if found.money:
+        console.print(
+            Text(f"  Money of every buyer at the newest test: {money_verdict(found.money, currency)}")
+        )
 
 
 def _show_days(console: Console, brief: Brief) -> None:

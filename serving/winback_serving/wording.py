@@ -41,6 +41,24 @@ EXITS: Mapping[str, str] = {
 }
 """Why a contact left the list, by ``exit_reason``."""
 
+POPULATIONS: Mapping[str, str] = {
+    "active": "Active base",
+    "repeat": "of these, bought more than once",
+    "one_time": "of these, bought once",
+    "lapsed": "Lapsed: silent for more than two horizons",
+    "never_bought": "Never bought",
+}
+"""Who is reported apart, in the order of the report; ``active`` is ``repeat`` and ``one_time`` together."""
+
+AMONG: Mapping[str, str] = {
+    "active": "On the active base",
+    "repeat": "Among active repeat buyers",
+    "one_time": "Among active one-time buyers",
+    "lapsed": "Among the lapsed",
+    "never_bought": "Among contacts that never bought",
+}
+"""The same at the head of a sentence."""
+
 CHANNELS: Mapping[str, str] = {
     "sms": "SMS",
     "email": "e-mail",

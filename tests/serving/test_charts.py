@@ -11,7 +11,15 @@ import pandas as pd
 import pytest
 
 from winback_models.charts import calibration_chart, to_svg
-from winback_serving.charts import bare, cohort_grid, contact_story, inline, risk_histogram, styled
+from winback_serving.charts import (
+    bare,
+    cohort_grid,
+    contact_story,
+    inline,
+    money_tenths,
+    risk_histogram,
+    styled,
+)
 
 AS_OF = date(2018, 1, 1)
 BINS = pd.DataFrame(
@@ -78,6 +86,15 @@ def test_the_cohort_grid_writes_whole_per_cent_and_keeps_the_order_of_months() -
     shown = texts(drawn(cohort_grid(COHORTS)))
     assert [t for t in shown if t in {"50", "40", "25"}] == ["50", "40", "25"]
     assert shown.index("Jan 2017 · 10") < shown.index("Feb 2017 · 4")
+
+
+def test_money_has_a_bar_for_what_came_and_a_mark_at_what_was_expected_in_each_tenth() -> None:
+    tenths = pd.DataFrame({"bin": [1, 2, 3], "expected": [10.0, 20.0, 90.0], "actual": [0.0, 30.0, 80.0]})
+    chart = money_tenths(tenths, "USD")
+    raw = to_svg(chart)
+    assert len(re.findall(r'aria-roledescription="bar"', raw)) == 3
+    assert len(re.findall(r'aria-roledescription="tick"', raw)) == 3
+    assert {"came", "expected", "USD", "1", "2", "3"} <= set(texts(drawn(chart)))
 
 
 def test_inlined_pictures_hold_no_address_and_share_no_id() -> None:

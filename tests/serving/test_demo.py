@@ -117,11 +117,11 @@ def test_the_demo_ends_with_a_list_and_a_report(
     assert all(len(row["reasons"]) == 3 for row in brief["top"])
     assert len(brief["days"]) == 5
     assert sum(day["entries"] for day in brief["days"]) >= brief["listed"]
-    ours = {model["model"]: model for model in brief["models"]}
+    ours = {model["model"]: model for model in brief["accuracy"]["models"]}
     baseline = min(ours["bg_nbd"]["brier"], ours["mbg_nbd"]["brier"])
     assert ours["winback"]["brier"] <= 1.02 * baseline, "what the gate promises"
     page = (home / "report.html").read_text(encoding="utf-8")
-    assert page.count("<figure") == 5
+    assert page.count("<figure") == 7
     assert "http" not in page
     newest = brief["days"][-1]
     assert run(["score", "-c", str(home / "winback.toml"), "--as-of", newest["as_of"], "--json"]) == 0

@@ -14,14 +14,17 @@ import pandas as pd
 import pytest
 
 from winback_features.errors import InputError
-from winback_serving.brief import Brief, compare_models, read_brief, risk_bins
+from winback_serving.accuracy import Accuracy, read_accuracy
+from winback_serving.brief import Brief, read_brief, risk_bins
 from winback_serving.figures import (
     Figure,
     calibration_figure,
     cohort_figure,
     lift_figure,
+    money_figure,
     risk_figure,
     story_figure,
+    timing_figure,
 )
 from winback_serving.report import Report, render_report, write_report
 from winback_serving.store import PublishedRun
@@ -29,13 +32,21 @@ from winback_serving.store import PublishedRun
 FIRST, SECOND = date(2017, 12, 31), date(2018, 1, 1)
 METRICS = pd.DataFrame(
     [
-        {"origin": origin, "population": population, "model": model, "auc": auc, "brier": 0.1,
-         "brier_skill": 0.2, "lift_10": 3.0, "bias": 0.01}
+        {"origin": origin, "population": population, "model": model, "n": 1500, "prevalence": 0.25, "auc": auc,
+         "brier": 0.1, "ibs": 0.05, "brier_skill": 0.2, "lift_10": 3.0, "bias": 0.01, "coverage_80": 0.78}
         for origin, shift in ((date(2017, 11, 1), 0.0), (date(2017, 10, 1), 0.1))
         for population, model, auc in (
             ("active", "recency", 0.6 + shift), ("active", "winback", 0.7 + shift),
-            ("active", "new_one", 0.5 + shift), ("whole", "winback", 0.9))
+            ("active", "new_one", 0.5 + shift), ("never_bought", "winback", 0.505))
     ]
+)  # fmt: skip
+DIFFERENCES = pd.DataFrame(
+    [{"origin": "all", "population": "active", "baseline": "recency", "metric": "brier", "difference": -0.01,
+      "low": -0.02, "high": -0.005}]
+)  # fmt: skip
+MONEY = pd.DataFrame(
+    [{"origin": date(2017, 11, 1), "population": "whole", "expected": 12_300.0, "actual": 11_900.0, "ratio": 1.034,
+      "ratio_low": 0.95, "ratio_high": 1.12}]
 )  # fmt: skip
 INPUTS = {
     "orders": {
@@ -98,7 +109,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[PublishedRun]:
 
 @pytest.fixture(scope="module")
 def brief(runs: list[PublishedRun]) -> Brief:
-    return read_brief(runs, brand="Müller & Söhne", currency="EUR", horizon_days=28, metrics=METRICS, top=3)
+    accuracy = read_accuracy(METRICS, DIFFERENCES, MONEY)
+    return read_brief(runs, brand="Müller & Söhne", currency="EUR", horizon_days=28, accuracy=accuracy, top=3)
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +123,25 @@ def figures(brief: Brief, runs: list[PublishedRun]) -> dict[str, Figure]:
     lift = pd.DataFrame(
         {"model": "winback", "share": [0.0, 0.5, 1.0], "captured": [0.0, 0.8, 1.0], "lift": 1.6}
     )
+    timing = pd.DataFrame(
+        {
+            "model": "winback",
+            "bin": [1, 2],
+            "low": [0.0, 0.5],
+            "high": [0.5, 1.0],
+            "n": [4.0, 6.0],
+            "share": [0.4, 0.6],
+        }
+    )
+    tenths = pd.DataFrame({"bin": [1, 2], "expected": [100.0, 900.0], "actual": [120.0, 800.0]})
     return {
         "risk": risk_figure(risk_bins(runs[-1]), 0.5),
         "story": story_figure(brief.top[1], curve, [FIRST], as_of=SECOND, trained_on=FIRST, one="household"),
         "cohorts": cohort_figure(cohorts),
         "calibration": calibration_figure(shares),
         "lift": lift_figure(lift),
+        "timing": timing_figure(timing),
+        "money": money_figure(tenths, "Expected 1, came 1.", "EUR"),
     }
 
 
@@ -190,14 +215,6 @@ def test_a_brief_reconciles_the_inputs(brief: Brief) -> None:
     assert (orders.first_day, orders.last_day) == (date(2017, 1, 1), date(2017, 12, 31))
 
 
-def test_models_are_means_over_origins_of_one_population_ours_first() -> None:
-    rows = compare_models(METRICS)
-    assert [row.model for row in rows] == ["winback", "recency", "new_one"]
-    assert rows[0].auc == pytest.approx(0.75)
-    assert compare_models(METRICS, "whole")[0].auc == pytest.approx(0.9)
-    assert compare_models(METRICS, "nobody") == ()
-
-
 def test_risk_is_counted_on_the_active_base_with_both_ends_inside(runs: list[PublishedRun]) -> None:
     bins = risk_bins(runs[-1], bins=20)
     assert bins["n"].sum() == 6
@@ -214,7 +231,7 @@ def test_the_page_is_whole_html_without_scripts_or_addresses(page: str) -> None:
     parsed = _Page(page)
     assert parsed.open == []
     assert not {"script", "link", "iframe", "img", "object", "form"} & set(parsed.tags)
-    assert parsed.tags.count("figure") == 5
+    assert parsed.tags.count("figure") == 7
     assert "http" not in page
     assert "//" not in re.sub(r"sqlite:///\S*", "", page)
     assert not re.search(r"\son\w+=", page)
@@ -226,7 +243,7 @@ def test_ids_are_unique_and_every_picture_has_words(page: str) -> None:
     ids = re.findall(r'\bid="([^"]*)"', page)
     assert len(ids) == len(set(ids))
     labels = re.findall(r'<svg role="img" aria-label="([^"]+)"', page)
-    assert len(labels) == page.count("<svg") == 5
+    assert len(labels) == page.count("<svg") == 7
     assert all(len(label) > 30 for label in labels)
 
 
@@ -250,11 +267,20 @@ def test_the_page_tells_the_list_the_reasons_and_the_reconciliation(page: str) -
     assert "orders 12 10 2 2 missing time 1 Jan 2017 – 31 Dec 2017" in text
     assert "Orders: Ids look like numbers." in text
     assert "1 Oct 2017 and 1 Nov 2017" in text
-    assert "winback 0.750 0.1000" in text
+    assert "winback 0.750 0.1000 0.0500 0.200 3.00 0.010" in text
+
+
+def test_the_page_says_in_words_what_the_tests_come_to_and_tells_populations_apart(page: str) -> None:
+    text = _Page(page).text
+    assert "On the active base winback errs less than every other model" in text
+    assert "Among contacts that never bought the score ranks no better than chance (AUC 0.505" in text
+    assert "Active base 1,500 25 % 0.750 0.1000 0.1000 Days since purchase 0.010 78 %" in text
+    assert "Never bought 1,500 25 % 0.505 0.1000 – 0.010 78 %" in text
+    assert "Expected 1, came 1." in text
 
 
 def test_without_pictures_models_or_a_list_the_page_still_stands(brief: Brief) -> None:
-    empty = replace(brief, listed=0, held_out=0, top=(), models=(), origins=(), excluded={})
+    empty = replace(brief, listed=0, held_out=0, top=(), accuracy=Accuracy(), excluded={})
     page = render_report(Report(empty, "households", "household", "Somewhere"))
     text = _Page(page).text
     assert "Nobody needs winning back today" in text

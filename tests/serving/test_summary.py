@@ -9,7 +9,8 @@ from datetime import date
 import pytest
 from rich.console import Console
 
-from winback_serving.brief import Brief, DayRow, InputRow, ListRow, ModelRow
+from winback_serving.accuracy import Accuracy, ModelRow, MoneyRow
+from winback_serving.brief import Brief, DayRow, InputRow, ListRow
 from winback_serving.summary import show_brief, show_places
 
 AS_OF = date(2018, 1, 1)
@@ -66,11 +67,15 @@ BRIEF = Brief(
     ),
     model_name="winback-lapse",
     model_version="3",
-    models=(
-        ModelRow("winback", 0.83, 0.051, 0.18, 5.1, 0.002),
-        ModelRow("bg_nbd", 0.74, None, 0.1, 3.9, -0.03),
+    accuracy=Accuracy(
+        origins=(date(2017, 10, 1), date(2017, 11, 1)),
+        models=(
+            ModelRow("winback", 0.83, 0.051, 0.0312, 0.18, 5.1, 0.002, 0.79),
+            ModelRow("bg_nbd", 0.74, None, None, 0.1, 3.9, -0.03, None),
+        ),
+        verdicts=("It says [this] in a sentence.",),
+        money=MoneyRow(date(2017, 11, 1), 12_300.0, 10_000.0, 1.23, 1.1, 1.31),
     ),
-    origins=(date(2017, 11, 1), date(2017, 10, 1)),
 )
 
 
@@ -125,13 +130,16 @@ def test_rows_and_contacts_add_up_in_plain_sight() -> None:
 def test_days_models_and_exclusions_are_told_in_words() -> None:
     text = " ".join(shown(BRIEF).split())
     assert "1 Jan 2018 +1 −2 20 20,500 EUR 2 bought again" in text
-    assert "BG/NBD 0.740 – 0.100" in text
+    assert "winback 0.830 0.0510 0.0312 0.180 5.10 0.002" in text
+    assert "BG/NBD 0.740 – – 0.100" in text
+    assert "It says [this] in a sentence." in text
+    assert "Expected 12,300 EUR, came 10,000 EUR: ratio 1.23 (95 % 1.10–1.31). Too much was promised." in text
     assert "mean of 2 forward tests" in text
     assert "quiet, but within their own rhythm" in text
 
 
 def test_an_empty_list_is_good_news_not_an_error() -> None:
-    text = shown(replace(BRIEF, listed=0, held_out=0, top=(), models=(), origins=()))
+    text = shown(replace(BRIEF, listed=0, held_out=0, top=(), accuracy=Accuracy()))
     assert "Nobody needs winning back today" in text
     assert "The model against the others" not in text
 

@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from shlex import quote
@@ -18,6 +18,7 @@ from rich.console import Console
 from winback_features.engine import open_engine
 from winback_features.ingest import ingest
 from winback_features.tables import Tables
+from winback_serving.accuracy import money_verdict, read_accuracy
 from winback_serving.batch import score_day
 from winback_serving.brief import Brief, read_brief, risk_bins
 from winback_serving.commands.common import output_options
@@ -29,9 +30,12 @@ from winback_serving.figures import (
     calibration_figure,
     cohort_figure,
     lift_figure,
+    money_figure,
     risk_figure,
     story_figure,
+    timing_figure,
 )
+from winback_serving.horizon import base_rhythm
 from winback_serving.loader import Champion, load_champion
 from winback_serving.output import Output, Reporter
 from winback_serving.report import Report, write_report
@@ -79,15 +83,18 @@ def demo(data: str, home: Path, out: Output) -> None:
             tables = ingest(
                 backend, settings.source, settings.brand, today=about.data_end, base_dir=settings.base_dir
             )
+            _, notices = base_rhythm(tables, days[0])
             result = train(tables, days[0], settings.score, settings.training, work.say)
+            result = replace(result, notices=(*notices, *result.notices))
             champion = _promote(settings, result, work)
             runs = [_score(settings, day, champion, work) for day in days]
+            found = result.evaluation
             brief = read_brief(
                 runs,
                 brand=settings.brand.name,
                 currency=settings.brand.currency,
                 horizon_days=settings.score.horizon_days,
-                metrics=result.evaluation.metrics,
+                accuracy=read_accuracy(found.metrics, found.differences, found.money),
             )
             work.say("Drawing the report")
             commands = _next_commands(home, runs[-1])
@@ -153,9 +160,14 @@ def _report(
     cohorts = cohort_table(tables, run.as_of)
     if len(cohorts):
         figures["cohorts"] = cohort_figure(cohorts)
-    if result.evaluation.origins:
-        figures["calibration"] = calibration_figure(result.evaluation.calibration)
-        figures["lift"] = lift_figure(result.evaluation.lift)
+    found = result.evaluation
+    if found.origins:
+        figures["calibration"] = calibration_figure(found.calibration)
+        figures["lift"] = lift_figure(found.lift)
+        figures["timing"] = timing_figure(found.timing)
+    if brief.accuracy.money:
+        verdict = money_verdict(brief.accuracy.money, brief.currency)
+        figures["money"] = money_figure(found.money_tenths, verdict, brief.currency)
     notes = (*about.notes, *result.notices)
     return Report(brief, about.people, about.one, about.source, notes, figures, commands)
 
