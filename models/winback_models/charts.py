@@ -1,4 +1,4 @@
-"""Pictures of how far a model can be believed: calibration and lift, beside the baselines.
+"""Pictures of how far a model can be believed: calibration, lift and timing beside the baselines, and how it ages.
 
 Pure functions from a table to an Altair chart, and from a chart to SVG. The SVG is made inside this process
 (``vl-convert``): no script runs in the page that shows it, and no address is asked. Colours are those of
@@ -22,13 +22,19 @@ MODEL_LABELS = {
     "logistic": "Logistic regression",
     "bg_nbd": "BG/NBD",
     "mbg_nbd": "MBG/NBD",
+    "pareto_nbd": "Pareto/NBD",
+    "mbg_cnbd": "MBG/CNBD-k",
     "recency": "Days since purchase",
     "own_gap": "Own mean gap",
 }
 """Names a reader knows, in the order of the legend."""
 
-_COLOURS = ("#0072B2", "#009E73", "#56B4E9", "#D55E00", "#E69F00", "#CC79A7", "#555555")
-_DASHES = ([1, 0], [6, 3], [2, 2], [8, 2], [4, 4], [8, 2, 2, 2], [1, 3])
+_COLOURS = (
+    *("#0072B2", "#009E73", "#56B4E9", "#D55E00", "#E69F00"),
+    *("#000000", "#8C6D1F", "#CC79A7", "#555555"),
+)
+_DASHES = ([1, 0], [6, 3], [2, 2], [8, 2], [4, 4], [3, 1], [10, 4], [8, 2, 2, 2], [1, 3])
+_AGEING = {"frozen": "left as it was", "fresh": "trained anew"}
 _FONT = "Helvetica, Arial, sans-serif"
 _INK, _MUTED, _GRID = "#1f2328", "#57606a", "#e6e8eb"
 
@@ -118,6 +124,104 @@ def lift_chart(lift: pd.DataFrame, *, width: int = 420, height: int = 320) -> al
         "How many of those who lapse are on the list?",
         "On the dashed diagonal the list is drawn by lot",
         description,
+        width,
+        height,
+    )
+
+
+def timing_chart(timing: pd.DataFrame, *, width: int = 420, height: int = 200) -> alt.LayerChart:
+    """Draw whether purchases come as early and as late as was said: D-calibration.
+
+    Parameters
+    ----------
+    timing : DataFrame
+        ``model, bin, low, high, n, share``: the share of contacts whose survival function stood between ``low`` and
+        ``high`` when they bought. Only our own model is drawn.
+    width, height : int
+        Pixels of the plot itself.
+
+    Returns
+    -------
+    altair.LayerChart
+        On the dashed line every bar is as high as the others: the timing is right.
+
+    Raises
+    ------
+    ValueError
+        When a column is missing.
+    """
+    table = _labelled(timing, ("model", "bin", "low", "high", "n", "share")).dropna(subset=["share"])
+    ours = table[table["label"] == MODEL_LABELS["winback"]].sort_values("bin")
+    even = 1.0 / max(len(ours), 1)
+    x = alt.X("low:Q", title="← later than expected · purchases · sooner than expected →")
+    bars = (
+        alt.Chart(ours)
+        .mark_bar(color=_COLOURS[0], opacity=0.85, stroke="white")
+        .encode(
+            x=x.scale(domain=[0, 1]).axis(labels=False, ticks=False, grid=False),
+            x2="high:Q",
+            y2=alt.Y2Datum(0),
+            y=alt.Y("share:Q", title="share of contacts", scale=alt.Scale(zero=True)).axis(
+                format="%", tickCount=4
+            ),
+            description=alt.Description("share:Q", format=".1%"),
+        )
+    )
+    ends = pd.DataFrame({"low": [0.0, 1.0], "share": [even, even]})
+    off = float((ours["share"] - even).abs().sum() / 2.0)
+    words = f"{off:.1%} of them would have to move." if len(ours) else "No data."
+    return _finish(
+        bars + _reference(ends, "low", "share"),
+        "Do purchases come when they are due?",
+        "On the dashed line as many come early, on time and late as was said",
+        f"Timing: the share of contacts by how likely a purchase had been by the day it came. {words}",
+        width,
+        height,
+    )
+
+
+def decay_chart(decay: pd.DataFrame, *, width: int = 420, height: int = 200) -> alt.LayerChart:
+    """Draw how a model ages: the oldest one, left as it was, beside those trained anew.
+
+    Parameters
+    ----------
+    decay : DataFrame
+        ``age_days, model, ibs``; ``model`` is ``frozen`` or ``fresh``.
+    width, height : int
+        Pixels of the plot itself.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Raises
+    ------
+    ValueError
+        When a column is missing.
+    """
+    table = (
+        _labelled(decay, ("age_days", "model", "ibs"))
+        .dropna(subset=["ibs"])
+        .sort_values(["model", "age_days"])
+    )
+    table = table.assign(label=table["model"].map(_AGEING))
+    colour = alt.Color(
+        "label:N",
+        title=None,
+        scale=alt.Scale(domain=list(_AGEING.values()), range=[_COLOURS[3], _COLOURS[0]]),
+    )
+    dash = alt.Scale(domain=list(_AGEING.values()), range=[[6, 3], [1, 0]])
+    encoded = alt.Chart(table).encode(
+        x=alt.X("age_days:Q", title="days since the frozen model was trained", axis=alt.Axis(tickCount=5)),
+        y=alt.Y("ibs:Q", title="integrated Brier score", scale=alt.Scale(zero=True)),
+        color=colour,
+        strokeDash=alt.StrokeDash("label:N", title=None, scale=dash),
+    )
+    return _finish(
+        alt.LayerChart(layer=[encoded.mark_line(point=alt.OverlayMarkDef(size=45))]),
+        "How does a model age?",
+        "Lower is better; where the lines part, it is time to train anew",
+        f"Ageing: the loss of the oldest model at later days beside that of models trained then. {_decay_words(table)}",
         width,
         height,
     )
@@ -214,6 +318,14 @@ def _lift_words(table: pd.DataFrame) -> str:
         if len(tenth):
             found.append(f"{label} {tenth['captured'].iloc[-1]:.0%}")
     return f"Found in the riskiest tenth: {', '.join(found)}." if found else "No data."
+
+
+def _decay_words(table: pd.DataFrame) -> str:
+    both = table.pivot_table(index="age_days", columns="model", values="ibs")
+    if not {"frozen", "fresh"} <= set(both.columns) or len(both) < 2:
+        return "No data."
+    oldest = both.iloc[-1]
+    return f"After {both.index[-1]:.0f} days {oldest['frozen']:.4f} against {oldest['fresh']:.4f}."
 
 
 def _finish(

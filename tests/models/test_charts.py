@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from winback_models.charts import MODEL_LABELS, calibration_chart, lift_chart, to_svg
+from winback_models.charts import (
+    MODEL_LABELS,
+    calibration_chart,
+    decay_chart,
+    lift_chart,
+    timing_chart,
+    to_svg,
+)
 
 MODELS = tuple(MODEL_LABELS)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -100,3 +107,37 @@ def test_markup_in_a_name_stays_text() -> None:
     svg = to_svg(lift_chart(lift(("winback", "<b>&"))))
     assert "<b>" not in svg
     assert "<b>&" in texts(svg)
+
+
+def timing(shares: list[float]) -> pd.DataFrame:
+    edges = np.linspace(0, 1, len(shares) + 1)
+    bins = np.arange(1, len(shares) + 1)
+    found = pd.DataFrame({"bin": bins, "low": edges[:-1], "high": edges[1:], "n": 10.0, "share": shares})
+    return found.assign(model="winback")
+
+
+def decay() -> pd.DataFrame:
+    days, loss = [0, 30, 60] * 2, [0.17, 0.18, 0.19, 0.17, 0.171, 0.172]
+    return pd.DataFrame({"age_days": days, "model": ["frozen"] * 3 + ["fresh"] * 3, "ibs": loss})
+
+
+def test_timing_says_how_many_purchases_came_at_another_time_than_was_said() -> None:
+    even, off = timing([0.25] * 4), timing([0.35, 0.25, 0.25, 0.15])
+    assert "0.0% of them" in timing_chart(even).to_dict()["description"]
+    assert "10.0% of them" in timing_chart(off).to_dict()["description"]
+    others = pd.concat([off, even.assign(model="bg_nbd")])
+    assert timing_chart(others).to_dict()["description"] == timing_chart(off).to_dict()["description"]
+    assert to_svg(timing_chart(off)).count('aria-roledescription="bar"') == 4
+
+
+def test_decay_sets_the_frozen_model_beside_the_fresh_one() -> None:
+    assert "After 60 days 0.1900 against 0.1720." in decay_chart(decay()).to_dict()["description"]
+    words = texts(to_svg(decay_chart(decay())))
+    assert "left as it was" in words
+    assert "trained anew" in words
+
+
+def test_nothing_to_draw_still_draws() -> None:
+    for chart in (timing_chart(timing([1.0]).iloc[:0]), decay_chart(decay().iloc[:0])):
+        assert "No data." in chart.to_dict()["description"]
+        assert "<svg" in to_svg(chart)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from winback_models.btyd import BtydModel
+from winback_models.first_purchase import base_rate_model
 from winback_models.history import RhythmModels
 from winback_models.lapse_model import LapseModel
 from winback_models.order_value import OrderValueModel
@@ -35,7 +36,8 @@ def small_model(horizon_days: int = 90, **changes: Any) -> LapseModel:
         models=RhythmModels(btyd, RhythmModel(math.log(40.0), 0.8)),
         order_value=OrderValueModel("empirical_bayes", base_mean=35.0, n_contacts=10),
         hazard=None,
-        first_purchase_rate=0.001,
+        reactivation=None,
+        first_purchase=base_rate_model(0.001, horizon_days, "base rate"),
         feature_names=FEATURES,
         info={"status": "BTYD alone", "window": {"first": "2023-01-01"}, "members": ["btyd"], "seed": 0},
     )
