@@ -201,7 +201,7 @@ def money_tenths(tenths: pd.DataFrame, currency: str, width: int = 400) -> alt.T
     marks = base.transform_filter("datum.kind === 'expected'").mark_tick(
         thickness=3, opacity=1, width=alt.RelativeBandSize(0.9)
     )
-    return alt.layer(bars, marks).properties(width=width, height=200)
+    return alt.layer(bars, marks).properties(width=width, height=300)
 
 
 def inline(svg: str, *, prefix: str, label: str) -> str:

@@ -98,7 +98,7 @@ def _show_accuracy(console: Console, found: Accuracy, currency: str) -> None:
         console.print(Text(f"  {verdict}"))
     if found.money:
         console.print(
-            Text(f"  Money of every buyer at the newest test: {money_verdict(found.money, currency)}")
+            Text(f"  Money of every buyer at the newest test. {money_verdict(found.money, currency)}")
         )
 
 

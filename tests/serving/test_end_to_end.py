@@ -27,6 +27,7 @@ min_auc_margin = -0.5
 max_brier_ratio = 2.0
 min_brier_skill = -2.0
 max_bias = 1.0
+max_ece = 1.0
 min_contacts = 1
 """
 Answer = Mapping[str, Any]
@@ -89,6 +90,17 @@ def test_training_registers_a_candidate_and_reports_its_forward_test(flow: Flow)
     active = trained["evaluation"]["populations"]["active"]
     assert {"winback", "bg_nbd"} <= set(active)
     assert 0 < active["winback"]["brier"] < 0.3
+    assert trained["cadence_days"] > 7
+    assert trained["notices"]
+
+
+def test_the_forward_test_holds_money_against_what_came(flow: Flow) -> None:
+    money = {row["population"]: row for row in flow.trained["evaluation"]["money"]}
+    assert {"whole", "active"} <= set(money)
+    whole = money["whole"]
+    assert whole["ratio"] == pytest.approx(whole["expected"] / whole["actual"])
+    assert whole["ratio_low"] < whole["ratio"] < whole["ratio_high"]
+    assert 0.3 < whole["ratio"] < 3
 
 
 def test_the_gate_refuses_with_3_and_then_lets_it_pass(flow: Flow) -> None:
@@ -111,6 +123,7 @@ def test_scores_come_from_the_champion(flow: Flow) -> None:
         assert 0 <= curve[0] <= curve[-1] <= 1
         assert row["p_purchase"] + row["p_lapse"] == pytest.approx(1)
         assert row["model_version"] == "1"
+        assert row["clv_12m"] >= 0
         if row["next_purchase_low"] and row["next_purchase_high"]:
             assert row["next_purchase_low"] <= row["next_purchase_date"] <= row["next_purchase_high"]
 
