@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from winback_training.gate import GateConfig, GateVerdict, check_gate
 
-GOOD = {"n": 500.0, "auc": 0.71, "brier": 0.180, "brier_skill": 0.12, "bias": -0.02}
+GOOD = {"n": 500.0, "auc": 0.71, "brier": 0.180, "brier_skill": 0.12, "bias": -0.02, "ece": 0.02}
 
 
 def summary(baseline: float | None = 0.184, **changes: Any) -> dict[str, Any]:
@@ -19,6 +21,11 @@ def summary(baseline: float | None = 0.184, **changes: Any) -> dict[str, Any]:
     if baseline is not None:
         models["bg_nbd"] = {"brier": baseline}
     return {"populations": {"active": models, "whole": {"winback": {"auc": 0.1}}}}
+
+
+def difference(low: float | None, baseline: str = "bg_nbd", **changes: Any) -> dict[str, Any]:
+    row = {"origin": "all", "population": "active", "baseline": baseline, "metric": "brier"}
+    return {**row, "difference": 0.01, "low": low, "high": 0.02, **changes}
 
 
 def test_a_good_model_passes_without_reasons() -> None:
@@ -32,9 +39,10 @@ def test_a_good_model_passes_without_reasons() -> None:
         ({"n": None}, "0 contacts"),
         ({"auc": 0.519}, "no better than chance"),
         ({"auc": math.nan}, "ranking could not be measured"),
-        ({"brier": 0.1877}, "worse than buy-till-you-die"),
+        ({"brier": 0.1850}, "BG/NBD is better: Brier 0.1840 on the active base, ours 0.1850"),
         ({"brier": None}, "Brier score on the active base could not be measured"),
-        ({"brier_skill": 0.0}, "no better than the base rate"),
+        ({"brier_skill": 0.0}, "predicts no better than chance"),
+        ({"ece": 0.1001}, "off by 10.0% on average on the active base; 10.0% allowed"),
         ({"brier_skill": math.nan}, "skill on the active base could not be measured"),
         ({"bias": 0.1501}, "too many to buy"),
         ({"bias": -0.1501}, "too few to buy"),
@@ -50,10 +58,94 @@ def test_each_rule_refuses_alone(changes: dict[str, Any], word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"n": 30}, {"auc": 0.52}, {"brier": 0.184 * 1.02}, {"bias": 0.15}, {"bias": -0.15}]
+    "changes",
+    [
+        {"n": 30},
+        {"auc": 0.52},
+        {"brier": 0.184 * 1.005},
+        {"ece": 0.10},
+        {"ece": 0.03},
+        {"bias": 0.15},
+        {"bias": -0.15},
+    ],
 )
 def test_borders_belong_to_the_passing_side(changes: dict[str, Any]) -> None:
     assert check_gate(summary(**changes), GateConfig()).passed
+
+
+@pytest.mark.parametrize("baseline", ["bg_nbd", "mbg_nbd", "boosting", "logistic", "own_gap"])
+def test_every_baseline_counts(baseline: str) -> None:
+    found = summary()
+    found["populations"]["active"][baseline] = {"brier": 0.170}
+    verdict = check_gate(found, GateConfig())
+    assert len(verdict.reasons) == 1
+    assert "is better: Brier 0.1700" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("brier", "low", "passes"),
+    [
+        (0.1800, 0.001, True),  # better in the mean: nothing to prove
+        (0.1848, 0.0005, True),  # worse beyond noise, and it does not matter
+        (0.1890, -0.0001, True),  # it would matter, and may be noise
+        (0.1890, 0.0001, False),  # both
+        (0.1890, None, False),  # an interval that was not measured excuses nothing
+    ],
+)
+def test_a_baseline_is_better_where_it_matters_and_is_beyond_noise(
+    brier: float, low: float | None, passes: bool
+) -> None:
+    found = summary(brier=brier) | {"differences": [difference(low)]}
+    found["populations"]["active"]["mbg_nbd"] = {"brier": 0.2}
+    assert check_gate(found, GateConfig()).passed is passes
+
+
+@pytest.mark.parametrize(
+    "other", [{"origin": "2024-01-01"}, {"metric": "ibs"}, {"baseline": "logistic"}, {"population": "whole"}]
+)
+def test_the_interval_of_another_comparison_excuses_nothing(other: dict[str, str]) -> None:
+    found = summary(brier=0.1895, baseline=0.184) | {"differences": [difference(-0.1, **other)]}
+    assert not check_gate(found, GateConfig()).passed
+
+
+@pytest.mark.parametrize(
+    ("theirs", "low", "passes"), [(0.185, 0.1, True), (0.17, -0.001, True), (0.17, 0.001, False)]
+)
+def test_the_champion_must_not_be_better(theirs: float, low: float, passes: bool) -> None:
+    champion = {"version": "3", "ours": 0.18, "champion": theirs, "low": low, "high": 0.2, "note": ""}
+    verdict = check_gate(summary() | {"champion": champion}, GateConfig())
+    assert verdict.passed is passes
+    assert passes or "version 3 has a Brier score of 0.1700" in verdict.reasons[0]
+
+
+def test_a_champion_that_could_not_be_compared_is_a_note() -> None:
+    verdict = check_gate(summary() | {"champion": {"note": "It is too young."}}, GateConfig())
+    assert verdict == GateVerdict(True, (), ("It is too young.",))
+
+
+def test_leakage_is_refused_and_what_was_not_checked_is_a_note() -> None:
+    leak = check_gate(summary() | {"leakage": {"findings": ["x knows."], "note": ""}}, GateConfig())
+    assert leak == GateVerdict(False, ("x knows.",))
+    assert check_gate(summary() | {"leakage": {"note": "Not checked."}}, GateConfig()).notes == (
+        "Not checked.",
+    )
+
+
+def test_doubtful_calibration_passes_with_a_note() -> None:
+    verdict = check_gate(summary(ece=0.05), GateConfig())
+    assert verdict.passed
+    assert "off by 5.0% on average" in verdict.notes[0]
+
+
+def test_the_auc_of_a_coin_needs_more_contacts_than_luck_does() -> None:
+    """Of 1,000 shops whose score is a coin, some 5 % pass by luck; by the margin alone, a third would."""
+    rng = np.random.default_rng(5)
+    y = np.repeat([0.0, 1.0], [60, 40])
+    aucs = [roc_auc_score(y, rng.random(100)) for _ in range(1000)]
+    sizes = {"n": 100.0, "prevalence": 0.4}
+    passed = sum(check_gate(summary(auc=auc, **sizes), GateConfig()).passed for auc in aucs)
+    assert 30 <= passed <= 75
+    assert sum(auc >= 0.52 for auc in aucs) > 300
 
 
 def test_the_better_baseline_counts_and_one_is_enough() -> None:
@@ -71,7 +163,12 @@ def test_what_was_not_measured_is_not_passed(empty: dict[str, Any]) -> None:
 
 def test_the_gate_can_be_opened_by_its_configuration() -> None:
     wide = GateConfig(
-        min_auc_margin=-0.5, max_brier_ratio=9.0, min_brier_skill=-9.0, max_bias=1.0, min_contacts=0
+        min_auc_margin=-0.5,
+        max_brier_ratio=9.0,
+        min_brier_skill=-9.0,
+        max_bias=1.0,
+        max_ece=1.0,
+        min_contacts=0,
     )
     assert check_gate(summary(n=1, auc=0.1, brier=0.9, brier_skill=-4.0, bias=0.9), wide).passed
 

@@ -1,18 +1,29 @@
-"""The gate a model passes before it becomes champion: better than chance, than the baselines, and honest.
+"""The gate a model passes before it becomes champion: better than chance, than every alternative, calibrated, and no leak.
 
-Pure: it reads the summary of an :class:`~winback_training.evaluate.Evaluation` and says yes, or no and why.
+Pure: it reads what a training found (``TrainingResult.summary()``) and says yes, or no and why. A difference counts where it
+is beyond noise *and* matters: on a million contacts every difference is beyond noise, on fifty none is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 MODEL = "winback"
-BASELINES = ("bg_nbd", "mbg_nbd")
+BASELINES = {
+    "bg_nbd": "BG/NBD",
+    "mbg_nbd": "MBG/NBD",
+    "boosting": "gradient boosting",
+    "logistic": "logistic regression",
+    "own_gap": "the own mean gap",
+}
+"""Who is beaten or equalled, and what a reader calls it."""
+
 POPULATION = "active"
+ONE_SIDED = 1.645
+"""Standard errors above chance that an AUC needs: a coin stays below them in 95 of 100 trials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +33,39 @@ class GateConfig:
     Attributes
     ----------
     min_auc_margin : float
-        AUC above 0.5; memoryless data stay below it, and then no score is worth acting on.
+        AUC above 0.5, or what chance alone gives on so few contacts if that is more; memoryless data stay below it, and then
+        no score is worth acting on. 0 or less leaves chance aside.
     max_brier_ratio : float
-        Brier score against the better of BG/NBD and MBG/NBD; 1.02 allows 2 % worse.
+        Brier score against each baseline and the champion; 1.005 allows 0.5 % worse. More is refused where it is beyond
+        noise as well.
     min_brier_skill : float
         1 - Brier / Brier of saying the base rate to everyone; it must be above this.
     max_bias : float
         Mean predicted minus observed share of buyers, either way.
+    max_ece : float
+        Expected calibration error.
+    warn_ece : float
+        Above this the verdict carries a note.
     min_contacts : int
         Contacts on the active base per forward test; fewer prove nothing.
     """
 
     min_auc_margin: float = 0.02
-    max_brier_ratio: float = 1.02
+    max_brier_ratio: float = 1.005
     min_brier_skill: float = 0.0
     max_bias: float = 0.15
+    max_ece: float = 0.10
+    warn_ece: float = 0.03
     min_contacts: int = 30
 
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """Whether the model may become champion, and each reason why not, as a sentence."""
+    """Whether the model may become champion, each reason why not, and what else one should know, as sentences."""
 
     passed: bool
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
@@ -54,8 +74,10 @@ def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
     Parameters
     ----------
     summary : mapping
-        ``Evaluation.summary()``: under ``populations``, population -> model -> metric -> mean over the
-        forward tests. What is missing, null or not a number was not measured, and does not pass.
+        ``TrainingResult.summary()``. ``populations``: population -> model -> metric -> mean over the forward tests.
+        ``differences``: our loss minus each baseline's, with its interval; where a baseline has none, the ratio alone
+        decides. ``champion`` and ``leakage``: what those checks found. A metric that is missing, null or not a number was
+        not measured, and does not pass.
     config : GateConfig
 
     Returns
@@ -64,35 +86,43 @@ def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
 
     Examples
     --------
-    >>> good = {"n": 500, "auc": 0.71, "brier": 0.180, "brier_skill": 0.12, "bias": -0.02}
+    >>> good = {"n": 500, "auc": 0.71, "brier": 0.180, "brier_skill": 0.12, "bias": -0.02, "ece": 0.02}
     >>> active = {"winback": good, "bg_nbd": {"brier": 0.184}}
     >>> check_gate({"populations": {"active": active}}, GateConfig())
-    GateVerdict(passed=True, reasons=())
+    GateVerdict(passed=True, reasons=(), notes=())
     >>> coin = active | {"winback": good | {"auc": 0.503, "brier_skill": -0.01}}
     >>> verdict = check_gate({"populations": {"active": coin}}, GateConfig())
     >>> print(*verdict.reasons, sep="\n")
     It ranks no better than chance: AUC 0.503 on the active base, 0.520 needed.
-    It predicts no better than the base rate: Brier skill -0.010, above 0.000 needed.
+    It predicts no better than chance: Brier skill over the base rate -0.010, above 0.000 needed.
     """
     active = (summary.get("populations") or {}).get(POPULATION) or {}
     model = active.get(MODEL) or {}
-    baselines = [
-        value for name in BASELINES if not math.isnan(value := _number(active.get(name) or {}, "brier"))
-    ]
     checks = (
         _contacts(_number(model, "n"), config.min_contacts),
-        _auc(_number(model, "auc"), 0.5 + config.min_auc_margin),
-        _brier(_number(model, "brier"), min(baselines, default=math.nan), config.max_brier_ratio),
+        _auc(_number(model, "auc"), 0.5 + _margin(model, config.min_auc_margin)),
+        *_baselines(active, summary.get("differences") or (), config.max_brier_ratio),
+        _champion(summary.get("champion") or {}, config.max_brier_ratio),
         _skill(_number(model, "brier_skill"), config.min_brier_skill),
         _bias(_number(model, "bias"), config.max_bias),
+        _calibration(_number(model, "ece"), config.max_ece),
+        *((summary.get("leakage") or {}).get("findings") or ()),
     )
     reasons = tuple(reason for reason in checks if reason)
-    return GateVerdict(not reasons, reasons)
+    return GateVerdict(not reasons, reasons, tuple(_notes(summary, model, config)))
 
 
 def _number(metrics: Mapping[str, Any], name: str) -> float:
     value = metrics.get(name)
     return math.nan if value is None else float(value)
+
+
+def _margin(model: Mapping[str, Any], wanted: float) -> float:
+    """Return how far above 0.5 an AUC must lie: what is wanted, or what chance gives (Mann & Whitney 1947) if that is more."""
+    n, buyers = _number(model, "n"), _number(model, "n") * _number(model, "prevalence")
+    if wanted <= 0.0 or not 0.0 < buyers < n:
+        return wanted
+    return max(wanted, ONE_SIDED * math.sqrt((n + 1.0) / (12.0 * buyers * (n - buyers))))
 
 
 def _contacts(n: float, needed: int) -> str:
@@ -110,16 +140,49 @@ def _auc(auc: float, needed: float) -> str:
     return f"It ranks no better than chance: AUC {auc:.3f} on the active base, {needed:.3f} needed."
 
 
-def _brier(brier: float, baseline: float, ratio: float) -> str:
-    if math.isnan(brier):
-        return "Its Brier score on the active base could not be measured."
-    if math.isnan(baseline):
-        return "There is no BG/NBD or MBG/NBD baseline on the active base to compare it with."
-    if brier <= baseline * ratio:
+def _baselines(active: Mapping[str, Any], differences: Any, ratio: float) -> Iterator[str]:
+    """Yield a sentence for each baseline that is better, or one where nothing can be compared."""
+    ours = _number(active.get(MODEL) or {}, "brier")
+    theirs = {name: _number(active.get(name) or {}, "brier") for name in BASELINES}
+    theirs = {name: brier for name, brier in theirs.items() if not math.isnan(brier)}
+    if math.isnan(ours):
+        yield "Its Brier score on the active base could not be measured."
+    elif not theirs:
+        yield "There is no baseline on the active base to compare it with."
+    else:
+        surely = {d["baseline"]: d for d in differences if _over_all_tests(d)}
+        for name, brier in theirs.items():
+            noise = surely.get(name, {})
+            if ours > ratio * brier and _beyond_noise(noise):
+                yield (
+                    f"{_capital(BASELINES[name])} is better: Brier {brier:.4f} on the active base, "
+                    f"ours {ours:.4f}{_interval(noise)}."
+                )
+
+
+def _over_all_tests(difference: Mapping[str, Any]) -> bool:
+    wanted = {"origin": "all", "population": POPULATION, "metric": "brier"}
+    return all(difference.get(key) == value for key, value in wanted.items())
+
+
+def _beyond_noise(difference: Mapping[str, Any]) -> bool:
+    """Say whether the interval of a loss in excess lies above 0; an interval that was not measured excuses nothing."""
+    low = _number(difference, "low")
+    return math.isnan(low) or low > 0.0
+
+
+def _interval(difference: Mapping[str, Any]) -> str:
+    low, high = _number(difference, "low"), _number(difference, "high")
+    return "" if math.isnan(low) else f", {low:.4f} to {high:.4f} more (95 % interval)"
+
+
+def _champion(found: Mapping[str, Any], ratio: float) -> str:
+    ours, theirs = _number(found, "ours"), _number(found, "champion")
+    if not (ours > ratio * theirs and _beyond_noise(found)):
         return ""
     return (
-        f"It is worse than buy-till-you-die: Brier {brier:.4f} on the active base, "
-        f"at most {baseline * ratio:.4f} allowed ({ratio:g} times the baseline's {baseline:.4f})."
+        f"The champion is better: version {found.get('version')} has a Brier score of {theirs:.4f} in the same forward "
+        f"tests, this one {ours:.4f}{_interval(found)}."
     )
 
 
@@ -128,7 +191,7 @@ def _skill(skill: float, needed: float) -> str:
         return "Its Brier skill on the active base could not be measured."
     if skill > needed:
         return ""
-    return f"It predicts no better than the base rate: Brier skill {skill:.3f}, above {needed:.3f} needed."
+    return f"It predicts no better than chance: Brier skill over the base rate {skill:.3f}, above {needed:.3f} needed."
 
 
 def _bias(bias: float, allowed: float) -> str:
@@ -138,3 +201,23 @@ def _bias(bias: float, allowed: float) -> str:
         return ""
     way = "too many" if bias > 0 else "too few"
     return f"It expects {abs(bias):.1%} of the active base {way} to buy; {allowed:.1%} allowed."
+
+
+def _calibration(ece: float, allowed: float) -> str:
+    if not ece > allowed:
+        return ""
+    return f"Its probabilities are off by {ece:.1%} on average on the active base; {allowed:.1%} allowed."
+
+
+def _notes(summary: Mapping[str, Any], model: Mapping[str, Any], config: GateConfig) -> Iterator[str]:
+    """Yield what does not refuse and should be known."""
+    ece = _number(model, "ece")
+    if config.warn_ece < ece <= config.max_ece:
+        yield f"Its probabilities are off by {ece:.1%} on average on the active base: read them with that margin."
+    for check in ("champion", "leakage"):
+        if note := (summary.get(check) or {}).get("note"):
+            yield note
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

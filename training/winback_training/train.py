@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
+from typing import Any
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -18,8 +19,10 @@ from winback_models.config import ScoreConfig
 from winback_models.label_time import LabelTime
 from winback_models.lapse_fit import fit_lapse_model
 from winback_models.lapse_model import LapseModel
+from winback_training.checks import Checks, run_checks
 from winback_training.config import TrainingConfig
 from winback_training.dataset import LabelTimes
+from winback_training.drift import drift_notices
 from winback_training.evaluate import OURS, Evaluation, evaluate
 from winback_training.label_times import closed_label_times, label_times, origins, steps_apart
 from winback_training.money import spend_within
@@ -39,6 +42,10 @@ class TrainingResult:
         What the user should know, in sentences.
     fingerprints : mapping
         SHA-256 of each input table.
+    data : mapping
+        First day of purchases, buyers before ``as_of``, rows used of each input table.
+    checks : Checks
+        Leakage, comparison with the champion, ageing and drift.
     """
 
     model: LapseModel
@@ -46,6 +53,12 @@ class TrainingResult:
     as_of: date
     notices: tuple[str, ...]
     fingerprints: dict[str, str]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    checks: Checks = field(default_factory=Checks)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the forward tests and the checks as one JSON-ready object, the one the gate reads."""
+        return {**self.evaluation.summary(), **self.checks.as_dict()}
 
 
 def train(
@@ -54,8 +67,20 @@ def train(
     score: ScoreConfig,
     config: TrainingConfig,
     say: Callable[[str], None] = lambda _: None,
+    champion: LapseModel | None = None,
 ) -> TrainingResult:
     """Train for ``as_of`` and test forward on the horizons before it.
+
+    Parameters
+    ----------
+    tables : Tables
+    as_of : date
+    score : ScoreConfig
+    config : TrainingConfig
+    say : callable
+        Told what begins.
+    champion : LapseModel, optional
+        The model that scores now, to be judged beside the new one.
 
     Raises
     ------
@@ -72,24 +97,35 @@ def train(
     def closed(day: date) -> Sequence[LabelTime]:
         return [built.at(t) for t in closed_label_times(day, first_day, horizon, config.cuts)]
 
+    models: dict[date, LapseModel] = {}
+
     @cache
     def before(day: date) -> Sequence[LabelTime]:
         return [built.seen_on(day, t) for t in label_times(day, first_day, horizon, config.cuts, every)]
 
     def fit(today: LabelTime) -> LapseModel:
         say(f"model for {today.as_of}")
-        return fit_lapse_model(today, before, horizon_days=horizon, numeric_features=names, seed=config.seed)
+        model = fit_lapse_model(today, before, horizon_days=horizon, numeric_features=names, seed=config.seed)
+        return models.setdefault(today.as_of, model)
 
     def spend(day: date) -> pd.DataFrame:
         spent: pd.DataFrame = spend_within(tables, day, horizon).to_pyarrow().to_pandas()
         return spent
 
-    with threadpool_limits(1, "blas"):  # many small problems: more threads only wait for each other
+    with threadpool_limits(1):  # many small problems: more threads only wait for each other
         evaluation = evaluate(days, horizon, built.at, closed, fit, names, config.seed, spend)
         model = fit(built.at(as_of))
+        say("checks: leakage, champion, ageing, drift")
+        known = closed_label_times(as_of, first_day, horizon, config.cuts)
+        checks = run_checks(
+            tables, built.at, as_of, known, model, evaluation, models, names, champion, config.seed
+        )
     model = replace(model, info={**model.info, "evaluation": evaluation.summary()})
     fingerprints = {t.name: t.fingerprint for t in tables.report.tables}
-    return TrainingResult(model, evaluation, as_of, tuple(_notices(model, evaluation)), fingerprints)
+    rows = {t.name: t.rows_used for t in tables.report.tables}
+    data = {"first_day": first_day.isoformat(), "buyers": buyers, "rows": rows}
+    notices = (*_notices(model, evaluation), *drift_notices(checks.drift))
+    return TrainingResult(model, evaluation, as_of, notices, fingerprints, data, checks)
 
 
 def _first_day_and_buyers(tables: Tables, as_of: date) -> tuple[date, int]:
