@@ -63,6 +63,11 @@ def found():
     return evaluated()
 
 
+@pytest.fixture(scope="module")
+def wrong():
+    return evaluated(power=3.0)
+
+
 def test_every_population_gets_the_models_that_speak_of_it(found):
     spoken = found.metrics.groupby("population")["model"].agg(set)
     buyers = {"winback", "bg_nbd", "own_gap", "logistic", "boosting", "recency"}
@@ -123,8 +128,7 @@ def test_differences_are_paired_and_know_the_better_model(found):
     assert (rows.query("baseline in ('own_gap', 'bg_nbd')")["high"] < 0).all()
 
 
-def test_a_wrong_model_is_told_from_the_truth_beyond_noise(found):
-    wrong = evaluated(power=3.0)
+def test_a_wrong_model_is_told_from_the_truth_beyond_noise(wrong):
     assert wrong.value("winback", "coverage_80") < 0.72
     assert wrong.value("winback", "bias") > 0.1
     rows = wrong.differences.query("baseline == 'logistic' and origin == 'all'")
@@ -154,8 +158,8 @@ def test_money_expected_is_held_against_money_spent_in_every_population(found):
     assert found.summary()["money"][0].keys() == set(found.money.columns)
 
 
-def test_a_model_that_promises_too_much_money_is_seen():
-    rows = evaluated(power=3.0).money.query("population == 'whole'")
+def test_a_model_that_promises_too_much_money_is_seen(wrong):
+    rows = wrong.money.query("population == 'whole'")
     assert (rows["ratio_low"] > 1.1).all()
 
 

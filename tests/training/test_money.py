@@ -12,6 +12,7 @@ from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.engine import open_engine
 from winback_features.ingest import ingest
 from winback_training.money import (
+    expected_spend,
     money_by_population,
     money_metrics,
     money_table,
@@ -125,6 +126,17 @@ def test_spend_is_summed_over_the_window_and_netted(window):
     assert spent["spend"].iloc[0] == 15.5
     assert np.isnan(spent["spend"].iloc[1])
     assert spend_of(["d", "a", "c", "zz"], spent) == pytest.approx([0.0, 15.5, 0.0, 0.0])
+
+
+def test_expected_spend_is_purchases_within_the_horizon_times_the_value_of_one():
+    class Model:
+        def predict(self, features, as_of, score):
+            assert (as_of, score.horizon_days) == (date(2025, 1, 1), 28)
+            return features
+
+    said = pd.DataFrame({"expected_purchases": [0.5, 2.0], "expected_order_value": [10.0, 8.0]})
+    assert expected_spend(Model(), said, date(2025, 1, 1), 28).tolist() == [5.0, 16.0]
+    assert expected_spend(Model(), pd.DataFrame(), date(2025, 1, 1), 28).shape == (0,)
 
 
 def test_what_comes_after_the_window_changes_nothing(window):
