@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from winback_training.gate import GateConfig, GateVerdict, check_gate
+from winback_training.gate import GateConfig, GateVerdict, chance_ece, check_gate
+from winback_training.metrics import expected_calibration_error
 
 GOOD = {"n": 500.0, "auc": 0.71, "brier": 0.180, "brier_skill": 0.12, "bias": -0.02, "ece": 0.02}
 
@@ -135,6 +136,17 @@ def test_doubtful_calibration_passes_with_a_note() -> None:
     verdict = check_gate(summary(ece=0.05), GateConfig())
     assert verdict.passed
     assert "off by 5.0% on average" in verdict.notes[0]
+
+
+def test_right_probabilities_stay_below_the_calibration_error_of_chance() -> None:
+    rng = np.random.default_rng(8)
+    p = np.full(300, 0.4) + rng.uniform(-0.05, 0.05, 300)
+    errors = [expected_calibration_error((rng.random(300) < p).astype(float), p) for _ in range(1000)]
+    limit = chance_ece(300, 0.4)
+    assert 900 <= sum(error <= limit for error in errors) <= 985
+    sizes = {"n": 300.0, "prevalence": 0.4}
+    assert check_gate(summary(ece=limit - 0.001, **sizes), GateConfig(max_ece=0.05)).passed
+    assert not check_gate(summary(ece=limit + 0.001, **sizes), GateConfig(max_ece=0.05)).passed
 
 
 def test_the_auc_of_a_coin_needs_more_contacts_than_luck_does() -> None:

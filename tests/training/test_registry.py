@@ -9,9 +9,9 @@ import pytest
 from tracked import small_result
 
 from winback_features.errors import ConfigError, GateRefusal
-from winback_training import training_record
+from winback_training import card, training_record
 from winback_training.gate import GateConfig
-from winback_training.registry import list_versions, promote, rollback, show
+from winback_training.registry import list_versions, model_card, promote, rollback, show
 from winback_training.tracking import log_training, open_store
 
 GATE = GateConfig()
@@ -41,7 +41,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def shop(store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    monkeypatch.setattr(training_record, "to_svg", lambda chart: "<svg/>")  # drawn in earnest elsewhere
+    for module in (training_record, card):
+        monkeypatch.setattr(module, "to_svg", lambda chart: "<svg/>")  # drawn in earnest elsewhere
     return Shop(store, request.node.name)
 
 
@@ -86,6 +87,32 @@ def test_the_gate_refuses_unless_forced_and_the_reasons_are_kept(shop: Shop) -> 
     assert len(forced.reasons) == 1
     assert shop.aliases()["champion"] == worse
     assert show(**shop.place).gate.startswith("forced: It ranks no better than chance")
+
+
+def test_an_override_keeps_its_reason_and_that_of_the_gate(shop: Shop) -> None:
+    worse = shop.train(auc=0.5)
+    done = shop.promote(override="A pilot, watched by hand")
+    assert (done.champion, len(done.reasons)) == (worse, 1)
+    shown = show(**shop.place)
+    assert shown.override == "A pilot, watched by hand"
+    assert shown.gate.startswith("forced: It ranks no better than chance")
+    assert shown.as_dict()["override"] == shown.override == list_versions(**shop.place)[0].override
+
+
+def test_where_the_gate_lets_pass_there_is_nothing_to_override(shop: Shop) -> None:
+    shop.train()
+    shop.promote(override="just in case")
+    assert show(**shop.place).gate == "passed"
+    assert show(**shop.place).override == ""
+
+
+def test_the_card_of_a_version_is_found_again(shop: Shop) -> None:
+    version = shop.train(auc=0.5)
+    page, facts = model_card(version, **shop.place)
+    assert facts["gate"]["passed"] is False
+    assert facts["gate"]["reasons"][0] in page
+    shop.promote(version, force=True)
+    assert model_card(**shop.place)[1] == facts
 
 
 def test_promoting_the_champion_again_changes_nothing(shop: Shop) -> None:

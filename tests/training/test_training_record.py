@@ -50,6 +50,8 @@ def test_files_are_written_and_json_holds_no_nan(tmp_path: Path) -> None:
     write_files(result, tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {
         *("calibration.svg", "lift.svg", "calibration.csv", "lift.csv", "metrics.csv"),
+        *("timing.csv", "differences.csv", "money.csv", "decay.csv", "drift.csv"),
+        *("model_card.html", "model_card.json"),
         *("features.json", "evaluation.json", "model.json"),
     }
 

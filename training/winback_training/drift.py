@@ -156,8 +156,8 @@ def drift_notices(table: pd.DataFrame) -> tuple[str, ...]:
         "calibration": "Calibration has drifted: in the newest window that has closed {before:.1%} were expected to buy, "
         "{now:.1%} did.",
     }
-    rest = drifted[drifted["kind"] != "feature"].to_dict("records")
-    return (*said, *(words[str(row["kind"])].format(**row) for row in rest))
+    rest = drifted[drifted["kind"] != "feature"].itertuples(index=False)
+    return (*said, *(words[str(row.kind)].format(before=row.before, now=row.now) for row in rest))
 
 
 def _row(name: str, kind: str, before: Array, now: Array) -> tuple[str, str, float, float, float, bool]:

@@ -22,6 +22,9 @@ BASELINES = {
 """Who is beaten or equalled, and what a reader calls it."""
 
 POPULATION = "active"
+BINS = 10
+"""Of the calibration error, as ``winback_training.metrics`` counts them."""
+
 ONE_SIDED = 1.645
 """Standard errors above chance that an AUC needs: a coin stays below them in 95 of 100 trials."""
 
@@ -43,7 +46,7 @@ class GateConfig:
     max_bias : float
         Mean predicted minus observed share of buyers, either way.
     max_ece : float
-        Expected calibration error.
+        Expected calibration error; more is refused where it is beyond noise.
     warn_ece : float
         Above this the verdict carries a note.
     min_contacts : int
@@ -105,7 +108,7 @@ def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
         _champion(summary.get("champion") or {}, config.max_brier_ratio),
         _skill(_number(model, "brier_skill"), config.min_brier_skill),
         _bias(_number(model, "bias"), config.max_bias),
-        _calibration(_number(model, "ece"), config.max_ece),
+        _calibration(model, config.max_ece),
         *((summary.get("leakage") or {}).get("findings") or ()),
     )
     reasons = tuple(reason for reason in checks if reason)
@@ -203,16 +206,37 @@ def _bias(bias: float, allowed: float) -> str:
     return f"It expects {abs(bias):.1%} of the active base {way} to buy; {allowed:.1%} allowed."
 
 
-def _calibration(ece: float, allowed: float) -> str:
-    if not ece > allowed:
+def chance_ece(n: float, prevalence: float) -> float:
+    """Return the expected calibration error that right probabilities stay below in 95 of 100 samples; 0 where sizes are unknown.
+
+    In each of ten bins the share that buys errs by a normal amount; the mean of ten absolute errors is about normal itself.
+
+    >>> round(chance_ece(278, 0.5), 3), round(chance_ece(20_000, 0.4), 3)
+    (0.105, 0.012)
+    """
+    variance = BINS * prevalence * (1.0 - prevalence) / n if n > 0 else math.nan
+    if math.isnan(variance):
+        return 0.0
+    mean, spread = math.sqrt(2.0 / math.pi), math.sqrt((1.0 - 2.0 / math.pi) / BINS)
+    return (mean + ONE_SIDED * spread) * math.sqrt(variance)
+
+
+def _off(model: Mapping[str, Any], limit: float) -> bool:
+    """Say whether the calibration error is above the limit and beyond noise."""
+    return _number(model, "ece") > max(limit, chance_ece(_number(model, "n"), _number(model, "prevalence")))
+
+
+def _calibration(model: Mapping[str, Any], allowed: float) -> str:
+    if not _off(model, allowed):
         return ""
+    ece = _number(model, "ece")
     return f"Its probabilities are off by {ece:.1%} on average on the active base; {allowed:.1%} allowed."
 
 
 def _notes(summary: Mapping[str, Any], model: Mapping[str, Any], config: GateConfig) -> Iterator[str]:
     """Yield what does not refuse and should be known."""
     ece = _number(model, "ece")
-    if config.warn_ece < ece <= config.max_ece:
+    if _off(model, config.warn_ece) and not _off(model, config.max_ece):
         yield f"Its probabilities are off by {ece:.1%} on average on the active base: read them with that margin."
     for check in ("champion", "leakage"):
         if note := (summary.get(check) or {}).get("note"):

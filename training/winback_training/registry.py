@@ -18,7 +18,7 @@ from typing import Any
 from winback_features.errors import ConfigError, GateRefusal
 from winback_training.gate import GateConfig, check_gate
 from winback_training.tracking import open_store
-from winback_training.training_record import EVALUATION_FILE
+from winback_training.training_record import CARD_FACTS, CARD_FILE, EVALUATION_FILE
 from winback_training.versions import (
     CANDIDATE,
     CHAMPION,
@@ -61,6 +61,7 @@ def promote(
     model_name: str,
     gate: GateConfig,
     force: bool = False,
+    override: str = "",
 ) -> Promotion:
     """Make a version (the candidate when none is named) the champion, if the gate lets it.
 
@@ -72,6 +73,8 @@ def promote(
     gate : GateConfig
     force : bool
         Promote against the gate; its reasons are kept in the version's tag ``gate``.
+    override : str
+        The same, with a reason of one's own: kept in the version's tag ``override``.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def promote(
     Raises
     ------
     GateRefusal
-        When the gate refuses and ``force`` is false.
+        When the gate refuses and is neither forced nor overridden.
     ConfigError
         When there is no such version.
     """
@@ -91,14 +94,16 @@ def promote(
         if wanted == champion:
             return Promotion(wanted, aliases.get(PREVIOUS), changed=False)
         verdict = check_gate(_summary(client, client.get_model_version(model_name, wanted)), gate)
-        if not (verdict.passed or force):
+        if not (verdict.passed or force or override):
             raise GateRefusal(
                 "The gate refuses it. " + " ".join(verdict.reasons),
                 where=f"{model_name} version {wanted}",
-                how="Train on more or newer data, loosen [gate] in winback.toml, or promote with --force.",
+                how='Train on more or newer data, loosen [gate] in winback.toml, or promote with --override "why".',
             )
         judged = "passed" if verdict.passed else "forced: " + " ".join(verdict.reasons)
         client.set_model_version_tag(model_name, wanted, "gate", judged)
+        if override and not verdict.passed:
+            client.set_model_version_tag(model_name, wanted, "override", override)
         client.set_model_version_tag(model_name, wanted, "promoted_at", _now())
         history = after_promotion(_history(client, model_name), champion, wanted)
         _crown(client, model_name, history, aliases)
@@ -129,6 +134,32 @@ def rollback(*, tracking_uri: str, model_name: str) -> Promotion:
         return Promotion(history[-1], champion)
 
 
+def model_card(
+    version: str | None = None, *, tracking_uri: str, model_name: str
+) -> tuple[str, dict[str, Any]]:
+    """Return the model card of a version (the champion's when none is named) as HTML and as an object.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such version, or it was trained before there were model cards.
+    """
+    with open_store(tracking_uri) as client, tempfile.TemporaryDirectory(prefix="winback-") as scratch:
+        wanted = _known(client, model_name, _aliases(client, model_name), version or CHAMPION)
+        run_id = client.get_model_version(model_name, wanted).run_id or ""
+        if CARD_FILE not in {file.path for file in client.list_artifacts(run_id)}:
+            raise ConfigError(
+                "It has no model card: an earlier version of winback trained it.",
+                where=f"{model_name} version {wanted}",
+                how="Train again with `winback train`.",
+            )
+        page, facts = (
+            Path(client.download_artifacts(run_id, name, scratch)).read_text(encoding="utf-8")
+            for name in (CARD_FILE, CARD_FACTS)
+        )
+    return page, json.loads(facts)
+
+
 def _crown(client: Any, name: str, history: tuple[str, ...], aliases: Mapping[str, str]) -> None:
     """Write the history first, then move the aliases: a crash between leaves the old champion scoring."""
     client.set_registered_model_tag(name, _HISTORY, ",".join(history))
@@ -155,6 +186,7 @@ def _version(client: Any, found: Any, aliases: Mapping[str, str], *, everything:
         created_at=_utc(found.creation_timestamp / 1000),
         metrics=dict(sorted(run.metrics.items())) if run else {},
         gate=tags.get("gate", ""),
+        override=tags.get("override", ""),
         params=dict(sorted(run.params.items())) if run and everything else {},
         tags=tags if everything else {},
     )

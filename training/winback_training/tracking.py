@@ -43,6 +43,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from winback_features.errors import ConfigError
 from winback_models.config import ScoreConfig
+from winback_training.gate import GateConfig
 from winback_training.pyfunc import default_score, input_columns, output_columns
 from winback_training.training_record import metrics_of, params_of, tags_of, write_files
 from winback_training.versions import (
@@ -69,6 +70,7 @@ def log_training(
     settings: Mapping[str, Any],
     artifact_root: Path | None = None,
     score: ScoreConfig | None = None,
+    gate: GateConfig | None = None,
 ) -> RegisteredVersion:
     """Log a training, register its model and make it the candidate.
 
@@ -85,6 +87,8 @@ def log_training(
         Folder for files; when absent, ``mlartifacts`` beside a SQLite store, or what the server decides.
     score : ScoreConfig, optional
         What the logged pyfunc model answers; the horizon's own default when absent.
+    gate : GateConfig, optional
+        The rules by which the model card judges; the default ones when absent.
 
     Returns
     -------
@@ -104,7 +108,8 @@ def log_training(
             tags={"mlflow.source.name": "winback train", "mlflow.source.type": "LOCAL"},
         ).info.run_id
         try:
-            registered = _log(client, experiment, run_id, result, model_name, settings, score, Path(scratch))
+            place = Path(scratch)
+            registered = _log(client, experiment, run_id, result, model_name, settings, score, gate, place)
         except BaseException:
             client.set_terminated(run_id, "FAILED")
             raise
@@ -120,12 +125,13 @@ def _log(
     model_name: str,
     settings: Mapping[str, Any],
     score: ScoreConfig,
+    gate: GateConfig | None,
     scratch: Path,
 ) -> RegisteredVersion:
     files, bundle = scratch / "files", scratch / BUNDLE
     files.mkdir()
     digest = result.model.save(bundle)
-    write_files(result, files)
+    write_files(result, files, settings, gate, digest)
     tags, params = tags_of(result, digest), params_of(settings, result.model.info)
     metrics = metrics_of(result.evaluation.metrics)
     model = client.create_logged_model(

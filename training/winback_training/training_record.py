@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from winback_models.charts import calibration_chart, lift_chart, to_svg
+from winback_training.card import card_page, model_card
+from winback_training.gate import GateConfig, check_gate
 
 if TYPE_CHECKING:
     from winback_training.train import TrainingResult
 
 MODEL = "winback"
 EVALUATION_FILE = "evaluation.json"
+CARD_FILE, CARD_FACTS = "model_card.html", "model_card.json"
+TABLES = ("metrics", "calibration", "lift", "timing", "differences", "money")
+CHECKED = ("decay", "drift")
 _IN_FILES = ("evaluation", "metrics")
 _NOT_METRICS = ("origin", "population", "model")
 
@@ -89,25 +94,43 @@ def tags_of(result: TrainingResult, digest: str) -> dict[str, str]:
     }
 
 
-def write_files(result: TrainingResult, folder: Path) -> None:
+def write_files(
+    result: TrainingResult,
+    folder: Path,
+    settings: Mapping[str, Any] | None = None,
+    gate: GateConfig | None = None,
+    digest: str = "",
+) -> None:
     """Write the pictures, tables and lists a reader of the run looks at.
 
-    Files: ``calibration.svg``, ``lift.svg``, ``features.json``, ``evaluation.json``, ``model.json``,
-    ``metrics.csv``, ``calibration.csv``, ``lift.csv``.
+    Files: ``model_card.html`` and the same as ``model_card.json``, ``calibration.svg``, ``lift.svg``, ``features.json``,
+    ``evaluation.json``, ``model.json``, and one ``.csv`` for each of ``TABLES`` and ``CHECKED``.
 
     Parameters
     ----------
     result : TrainingResult
     folder : Path
         Must exist.
+    settings : mapping, optional
+        Flat, for the card.
+    gate : GateConfig, optional
+        For the card's verdict; the default rules when absent.
+    digest : str
+        SHA-256 of the bundle.
     """
     evaluation = result.evaluation
     (folder / "calibration.svg").write_text(
         to_svg(calibration_chart(evaluation.calibration)), encoding="utf-8"
     )
     (folder / "lift.svg").write_text(to_svg(lift_chart(evaluation.lift)), encoding="utf-8")
-    for name in ("metrics", "calibration", "lift"):
-        getattr(evaluation, name).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    tables = {name: getattr(evaluation, name) for name in TABLES}
+    tables |= {name: getattr(result.checks, name) for name in CHECKED}
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    card = model_card(result, check_gate(result.summary(), gate or GateConfig()), settings or {}, digest)
+    page = card_page(card, evaluation, result.checks.decay)
+    (folder / CARD_FILE).write_text(page, encoding="utf-8")
+    _write_json(folder / CARD_FACTS, card)
     _write_json(folder / "features.json", list(result.model.feature_names))
     _write_json(folder / EVALUATION_FILE, evaluation_of(result))
     _write_json(folder / "model.json", result.model.info)
@@ -120,7 +143,7 @@ def evaluation_of(result: TrainingResult) -> dict[str, Any]:
         "as_of": result.as_of.isoformat(),
         "horizon_days": evaluation.horizon_days,
         "origins": [origin.isoformat() for origin in evaluation.origins],
-        "summary": evaluation.summary(),
+        "summary": result.summary(),
         "notices": list(result.notices),
     }
 

@@ -51,6 +51,8 @@ class ModelVersion:
         ``population.metric`` and ``population.metric.baseline``, means over the forward tests.
     gate : str
         "passed", "forced: …" with the reasons it was promoted against, or "" when never promoted.
+    override : str
+        Why it was promoted against the gate, in the words of who did; "" when nobody said.
     params, tags : mapping
         Everything logged with it; filled by ``show`` only.
     """
@@ -64,6 +66,7 @@ class ModelVersion:
     created_at: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     gate: str = ""
+    override: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 

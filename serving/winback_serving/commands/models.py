@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -47,18 +49,44 @@ def show_model(version: str | None, settings: Settings, out: Output) -> None:
 
 @models.command("promote")
 @click.argument("version", required=False)
-@click.option("--force", is_flag=True, help="Promote against the gate; its reasons are recorded.")
+@click.option(
+    "--override", metavar="WHY", default="", help="Promote against the gate; your reason is recorded."
+)
+@click.option("--force", is_flag=True, help="The same, without a reason of yours.")
 @config_option
 @output_options
-def promote_model(version: str | None, force: bool, settings: Settings, out: Output) -> None:
+def promote_model(version: str | None, override: str, force: bool, settings: Settings, out: Output) -> None:
     """Make a version the champion if the gate lets it, the candidate when none is named.
 
     Ends with exit code 3 when the gate refuses.
     """
-    done = registry.promote(version, gate=settings.gate, force=force, **_place(settings))
+    place = _place(settings)
+    done = registry.promote(version, gate=settings.gate, force=force, override=override.strip(), **place)
     for reason in done.reasons:
         out.warn(f"Forced against the gate: {reason}")
     _report(out, "models promote", done)
+
+
+@models.command("card")
+@click.argument("version", required=False)
+@click.option(
+    "--out",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("model_card.html"),
+    show_default=True,
+    help="The file to write: .html, or .json.",
+)
+@config_option
+@output_options
+def write_card(version: str | None, path: Path, settings: Settings, out: Output) -> None:
+    """Write the model card of a version (a number or an alias), the champion's when none is named."""
+    page, facts = registry.model_card(version, **_place(settings))
+    as_json = path.suffix == ".json"
+    text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n" if as_json else page
+    path.write_text(text, encoding="utf-8")
+    fields = {"command": "models card", "path": path, "card": facts}
+    out.result(fields, lambda console: console.print(f"Written to {path}.", markup=False, soft_wrap=True))
 
 
 @models.command("rollback")
@@ -95,7 +123,7 @@ def _show_list(console: Console, found: tuple[ModelVersion, ...]) -> None:
             str(version.as_of or ""),
             str(version.horizon_days or ""),
             *metrics,
-            version.gate.partition(":")[0],
+            version.gate.partition(":")[0] + (f": {version.override}" if version.override else ""),
         )
     console.print(table)
 
@@ -107,6 +135,7 @@ def _show_one(console: Console, version: ModelVersion) -> None:
         "horizon": f"{version.horizon_days} days",
         "registered": version.created_at,
         "gate": version.gate or "never promoted",
+        **({"override": version.override} if version.override else {}),
         "digest": version.digest[:DIGITS],
         "MLflow run": version.run_id,
     }

@@ -14,12 +14,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from winback_features.engine import open_engine
+from winback_features.errors import ConfigError, InputError
 from winback_features.ingest import ingest
 from winback_features.reports import IngestReport
 from winback_models.charts import MODEL_LABELS
 from winback_models.config import ScoreConfig
+from winback_models.lapse_model import LapseModel
 from winback_serving.commands.common import as_of_option, config_option, output_options, today
 from winback_serving.horizon import base_rhythm, learn_horizon
+from winback_serving.loader import load_champion
 from winback_serving.output import Output
 from winback_serving.settings import Settings
 from winback_training.gate import GateVerdict, check_gate
@@ -51,8 +54,9 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
         score = replace(settings.score, horizon_days=horizon.days) if horizon else settings.score
         cadence, notices = (horizon.cadence_days, horizon.notices) if horizon else base_rhythm(tables, day)
         work.say(f"Training for {day}, {score.horizon_days} days ahead")
-        result = fit_and_test(tables, day, score, settings.training, work.say)
-        result = replace(result, notices=(*notices, *result.notices))
+        champion, unread = present_champion(settings)
+        result = fit_and_test(tables, day, score, settings.training, work.say, champion)
+        result = replace(result, notices=(*notices, *unread, *result.notices))
         work.say("Logging and registering the candidate")
         registered = log_training(
             result,
@@ -61,8 +65,9 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
             settings=dict(flat_settings(settings, score)),
             artifact_root=settings.artifact_root,
             score=score,
+            gate=settings.gate,
         )
-    summary = result.evaluation.summary()
+    summary = result.summary()
     verdict = check_gate(summary, settings.gate)
     for notice in result.notices:
         out.warn(notice)
@@ -77,6 +82,16 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
         "notices": result.notices,
     }
     out.result(fields, lambda console: show_training(console, result, registered, verdict))
+
+
+def present_champion(settings: Settings) -> tuple[LapseModel | None, tuple[str, ...]]:
+    """Return the model that scores now, None where there is none, and a notice where it cannot be read."""
+    try:
+        return load_champion(settings.tracking_uri, settings.training.model_name).model, ()
+    except ConfigError:
+        return None, ()
+    except InputError as error:
+        return None, (f"The champion was not compared: {error}",)
 
 
 def default_day(report: IngestReport, now: date) -> date:
@@ -114,8 +129,8 @@ def show_training(
         console.print(f"[green]The gate lets it pass.[/] Next: winback models promote {version}")
     else:
         console.print("[yellow]The gate would refuse it:[/]")
-        for reason in verdict.reasons:
-            console.print(f"  {escape(reason)}", soft_wrap=True)
+    for sentence in (*verdict.reasons, *verdict.notes):
+        console.print(f"  {escape(sentence)}", soft_wrap=True)
 
 
 def _metrics_table(active: Mapping[str, Mapping[str, float | None]]) -> Table:
