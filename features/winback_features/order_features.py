@@ -91,11 +91,16 @@ def assortment_features(tables: Tables, as_of: date) -> ibis.Table:
     )
 
 
+def season_of(day: date) -> tuple[float, float]:
+    """Return the sine and cosine of a day's place on the circle of the year."""
+    angle = 2.0 * pi * (day.timetuple().tm_yday - 1) / YEAR_DAYS
+    return sin(angle), cos(angle)
+
+
 def season(as_of: date) -> dict[str, Any]:
     """Return the cut's place on the circle of the year: the same two doubles for every contact."""
-    angle = 2.0 * pi * (as_of.timetuple().tm_yday - 1) / YEAR_DAYS
     # Written as text: DuckDB reads a bare 0.5 as a decimal.
     return {
-        "season_sin": ibis.literal(repr(sin(angle))).cast("float64"),
-        "season_cos": ibis.literal(repr(cos(angle))).cast("float64"),
+        name: ibis.literal(repr(number)).cast("float64")
+        for name, number in zip(("season_sin", "season_cos"), season_of(as_of), strict=True)
     }

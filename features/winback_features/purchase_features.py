@@ -186,7 +186,9 @@ def purchase_features(tables: Tables, as_of: date) -> ibis.Table:
         closed_days_in_silence=closed_days(t.last_age, tables.closed, as_of),
         first_order_silence_days=ibis.ifelse(t.purchase_days == 1, t.last_age, ibis.null("int64")),
         **{n: t[n] for n in (f"days_since_last_{k}_purchases" for k in LAST_PURCHASES)},
-        **{n: t[n].cast("float64") / DECAY_SCALE for n in (f"purchase_days_decayed_{w}d" for w in DECAY_DAYS)},
+        **{
+            n: t[n].cast("float64") / DECAY_SCALE for n in (f"purchase_days_decayed_{w}d" for w in DECAY_DAYS)
+        },
         **{
             n: t[n].fill_null(0).cast("float64") / SPEND_DECAY_SCALE
             for n in (f"spend_decayed_{w}d" for w in SPEND_DECAY_DAYS)

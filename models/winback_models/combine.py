@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,13 +66,14 @@ def fit_weights(said: Mapping[str, Array], y: Mask, prior: Mapping[str, float]) 
         score = stacked @ weights
         return log_loss(score, y), np.asarray((expit(score) - y) @ stacked / len(y))
 
-    found = minimize(
+    found: Any = minimize(  # type: ignore[call-overload]
         loss,
         start,
         jac=True,
         method="SLSQP",
         bounds=[(0.0, 1.0)] * len(names),
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1.0, "jac": lambda w: np.ones_like(w)},
+        options={"ftol": 1e-10},
     )
     best = found.x / found.x.sum() if found.success and found.x.sum() > 0 else start
     return {name: 0.5 * float(best[i]) + 0.5 * float(start[i]) for i, name in enumerate(names)}

@@ -56,7 +56,9 @@ class Design:
 
     def static(self, features: pd.DataFrame) -> Matrix:
         """Return the per-contact part, shape (n, len(columns)); nan where unknown."""
-        return signed_log(features[list(self.columns)].to_numpy(np.float64, na_value=np.nan)).astype(np.float32)
+        return signed_log(features[list(self.columns)].to_numpy(np.float64, na_value=np.nan)).astype(
+            np.float32
+        )
 
     def by_interval(self, features: pd.DataFrame, models: RhythmModels) -> npt.NDArray[np.float32]:
         """Return the per-interval part, shape (n, intervals, len(INTERVAL_COLUMNS))."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,8 @@ MIN_PURCHASES = 200
 ROLLED_STEPS = 36
 """Rolled members look back so many steps; their weight has fallen to 1/e half-way."""
 
-DIRECT_ROWS, ROLLED_ROWS = 40_000, 100_000
-"""Contacts over all label times that each kind of member learns from; more bought nothing."""
+DIRECT_ROWS, ROLLED_ROWS = 30_000, 70_000
+"""Contacts over all label times that each kind of member learns from."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,15 @@ class Plan:
     silence : tuple of float
         The population: bounds of the silence in days.
     seed : int
+    share : float
+        Of ``DIRECT_ROWS`` and ``ROLLED_ROWS``.
     """
 
     horizon_days: int
     numeric_features: tuple[str, ...]
     silence: tuple[float, float]
     seed: int
+    share: float = 1.0
 
     @property
     def edges(self) -> tuple[int, ...]:
@@ -120,7 +123,7 @@ def _members(times: Sequence[LabelTime], plan: Plan) -> tuple[dict[str, Member],
     if enough(counted := [np.isfinite(t.waits) for t in closed]):
         counts[0] = float(sum(c.sum() for c in counted))
         used, left_out = choose_columns([t.features for t in closed], plan.numeric_features, _span(closed))
-        slices = [_slice(t, DIRECT_ROWS // len(closed), plan.seed) for t in closed]
+        slices = [_slice(t, int(plan.share * DIRECT_ROWS) // len(closed), plan.seed) for t in closed]
         members |= fit_direct(Design(used, left_out, plan.edges), slices, plan.seed)
     if enough(counted := [t.waits < step for t in recent]):
         counts[1] = float(sum(c.sum() for c in counted))
@@ -129,7 +132,7 @@ def _members(times: Sequence[LabelTime], plan: Plan) -> tuple[dict[str, Member],
         slices = [
             _slice(
                 t,
-                ROLLED_ROWS // len(recent),
+                int(plan.share * ROLLED_ROWS) // len(recent),
                 plan.seed,
                 weight=float(np.exp(-_steps_back(t, times, step) / (ROLLED_STEPS / 2.0))),
             )
@@ -141,7 +144,10 @@ def _members(times: Sequence[LabelTime], plan: Plan) -> tuple[dict[str, Member],
 
 def _later_slice(
     times: Sequence[LabelTime], before: Before, plan: Plan
-) -> tuple[dict[str, Array], npt.NDArray[np.bool_], list[tuple[dict[str, Array], npt.NDArray[np.bool_]]]] | None:
+) -> (
+    tuple[dict[str, Array], npt.NDArray[np.bool_], list[tuple[dict[str, Array], npt.NDArray[np.bool_]]]]
+    | None
+):
     """Return what members fitted on the day of the newest closed label time said of what followed, and what did.
 
     Last come the same for its first half and, from a label time half-way, for its second half.
@@ -149,11 +155,14 @@ def _later_slice(
     closed = [t for t in times if t.watched >= plan.horizon_days]
     if not closed:
         return None
-    members, _, _ = _members([t.only(plan.silence) for t in before(closed[0].as_of)], plan)
+    lean = replace(plan, share=plan.share / 2.0)  # for weights alone, half the rows tell as much
+    members, _, _ = _members([t.only(plan.silence) for t in before(closed[0].as_of)], lean)
     if not members:
         return None
     members |= {STEADY: BtydMember(plan.edges)}
-    half = max((t for t in times if 2 * t.watched <= plan.horizon_days), key=lambda t: t.watched, default=None)
+    half = max(
+        (t for t in times if 2 * t.watched <= plan.horizon_days), key=lambda t: t.watched, default=None
+    )
     said, y = _outcomes(members, closed[0], plan.edges, plan.horizon_days)
     if half is None:
         return said, y, []
@@ -171,9 +180,7 @@ def _outcomes(
     return said, bought[seen]
 
 
-def _weights(
-    said: dict[str, Array], y: npt.NDArray[np.bool_], prior: dict[str, float]
-) -> dict[str, float]:
+def _weights(said: dict[str, Array], y: npt.NDArray[np.bool_], prior: dict[str, float]) -> dict[str, float]:
     """Return weights for all of ``prior``: fitted among the members heard on the later slice, the others keep theirs."""
     heard = {name: prior[name] for name in prior if name in said}
     share = sum(heard.values())
@@ -192,9 +199,7 @@ def _slope(
     return slope_that_holds(earlier, newest)
 
 
-def _level(
-    today: LabelTime, members: dict[str, Member], weights: dict[str, float], slope: float
-) -> float:
+def _level(today: LabelTime, members: dict[str, Member], weights: dict[str, float], slope: float) -> float:
     """Return the intercept that keeps the level of today's contacts."""
     if slope == 1.0 or not len(today.features):
         return 0.0

@@ -6,7 +6,7 @@ Nothing here sees a label. A *context* is one label time: the features known the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,19 +16,12 @@ from winback_models.btyd_estimator import HISTORY, BtydEstimator
 from winback_models.btyd_fit import ALL_KINDS
 from winback_models.rhythm import RhythmModel, fit_rhythm
 
-CLOSED = 4
-"""How many closed label times may speak for a kind: the newest."""
-
-MARGIN = 0.002
-"""By what share of the integrated Brier score a kind must beat the likeliest to take its place."""
-
-STEPS = 12
 ACTIVE_HORIZONS = 2
 """A contact is on the active base while its last purchase is at most so many horizons ago."""
 
 STEADY_KIND: BtydKind = "mbg_nbd"
-TRAINED_KINDS: tuple[BtydKind, ...] = (STEADY_KIND, "mbg_cnbd")
-"""What is fitted at every label time that members learn from."""
+TRAINED_KINDS: tuple[BtydKind, ...] = (STEADY_KIND,)
+"""What is fitted at every label time that members learn from: the same kind at all of them, and the one scored with."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ class RhythmModels:
     Attributes
     ----------
     btyd : BtydModel
-        MBG/NBD, or the one that proved better forward; the likeliest of ``candidates`` where it has no fit.
+        MBG/NBD; the likeliest of ``candidates`` where it has no fit.
     rhythm : RhythmModel
     candidates : tuple of BtydModel
         Every BTYD model that could be fitted.
@@ -55,7 +48,8 @@ def fit_rhythm_models(
     """Fit the buy-till-you-die models and the base's rhythm at one label time.
 
     The score stands on MBG/NBD: in it a contact that bought once may have gone, and it costs a third of Pareto/NBD's time
-    for curves as good. The others are fitted for comparison; ``prove_forward`` may choose the regular one.
+    for curves as good. Regularity (MBG/CNBD-k) makes the BTYD curve better where buyers are like clockwork, but not the
+    average of members that see each contact's own gaps. The others are fitted for comparison.
 
     Parameters
     ----------
@@ -78,60 +72,6 @@ def fit_rhythm_models(
         fit_rhythm(sample["frequency"], sample["gap_log_mean"], sample["gap_log_sd"]),
         fitted.candidates_,
     )
-
-
-def of_kind(models: RhythmModels, kind: str) -> RhythmModels:
-    """Return the models with the BTYD model of that kind; as they are where there is none."""
-    chosen = next((model for model in models.candidates if model.kind == kind), models.btyd)
-    return replace(models, btyd=chosen)
-
-
-def prove_forward(
-    today: RhythmModels,
-    closed: Sequence[tuple[RhythmModels, pd.DataFrame, Array]],
-    horizon_days: int,
-) -> RhythmModels:
-    """Return today's models with the BTYD kind that predicted best at closed label times, if it beats the likeliest clearly.
-
-    The likelihood looks at gaps that have closed, the score at silences that have not: they can disagree. What counts is
-    the integrated Brier score of P(purchase) over the horizon, on active buyers, at up to ``CLOSED`` label times.
-
-    Parameters
-    ----------
-    closed : sequence of (RhythmModels, features, waits), newest first
-        Label times whose horizon has closed: the models fitted then, the buyers' features then, and the days to the next
-        purchase, shape (n,), inf where none came.
-    horizon_days : int
-    """
-    scores = [
-        _forward_scores(models, features, waits, horizon_days) for models, features, waits in closed[:CLOSED]
-    ]
-    usual = today.btyd.kind
-    ratios = {
-        model.kind: float(np.exp(np.mean([np.log(s[model.kind] / s[usual]) for s in scores])))
-        for model in today.candidates
-        if scores and all(min(s.get(model.kind, 0.0), s.get(usual, 0.0)) > 0.0 for s in scores)
-    }
-    best = min(ratios, key=ratios.__getitem__, default=usual)
-    if best == usual or ratios[best] > 1.0 - MARGIN:
-        return today
-    said = f"forward on {len(scores)} label times: {best} at {ratios[best]:.4f} of {usual}'s integrated Brier score"
-    chosen = next(model for model in today.candidates if model.kind == best)
-    return replace(today, btyd=replace(chosen, path=(*chosen.path, said)))
-
-
-def _forward_scores(
-    models: RhythmModels, features: pd.DataFrame, waits: Array, horizon_days: int
-) -> dict[str, float]:
-    """Return each candidate's integrated Brier score over the horizon, on buyers active at the label time."""
-    x, t_x, age = history(features)
-    active = age - t_x <= ACTIVE_HORIZONS * horizon_days
-    if not active.any():
-        return {}
-    edges = horizon_days * np.arange(1, STEPS + 1) / STEPS
-    bought = waits[active, None] < edges
-    rows = (x[active, None], t_x[active, None], age[active, None])
-    return {m.kind: float(((m.p_purchase(*rows, edges) - bought) ** 2).mean()) for m in models.candidates}
 
 
 def history(features: pd.DataFrame) -> tuple[Array, Array, Array]:

@@ -45,6 +45,7 @@ QUANTILES = (0.1, 0.5, 0.9)
 DAYS_PER_YEAR = 365
 _PARTS = ("p_alive", "expected_purchases", "usual_gap", "late_gap", "daily_rate", "year_purchases")
 
+
 @dataclass(frozen=True)
 class LapseModel:
     """Who buys again, when, and for how much.

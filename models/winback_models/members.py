@@ -154,7 +154,12 @@ def feature_values(features: pd.DataFrame, names: Sequence[str]) -> Array:
 
 
 def step_matrix(
-    path: SilentPath, step_days: int, features: pd.DataFrame, values: Array, models: RhythmModels, ahead: float
+    path: SilentPath,
+    step_days: int,
+    features: pd.DataFrame,
+    values: Array,
+    models: RhythmModels,
+    ahead: float,
 ) -> Matrix:
     """Return the matrix of a rolled member after ``ahead`` days of silence, shape (n, len(path.names) + 5).
 
@@ -164,9 +169,7 @@ def step_matrix(
     x, t_x, age = history(features)
     log_s = log_silence(features, models, np.array([ahead, ahead + step_days]))
     late = cadence_scores(features, models, np.array([ahead]))
-    usual, _ = models.rhythm.cadence(
-        features["frequency"], features["gap_log_mean"], features["gap_log_sd"]
-    )
+    usual, _ = models.rhythm.cadence(features["frequency"], features["gap_log_mean"], features["gap_log_sd"])
     silence = features[SILENCE].to_numpy(np.float64) + ahead
     return np.column_stack(
         [
@@ -207,8 +210,8 @@ def fit_direct(design: Design, slices: Sequence[Slice], seed: int) -> dict[str, 
         ys.append(bought[risk])
     x, y = np.concatenate(parts), np.concatenate(ys)
     boosting = HistGradientBoostingClassifier(
-        learning_rate=0.08,
-        max_iter=80,
+        learning_rate=0.1,
+        max_iter=60,
         max_leaf_nodes=15,
         min_samples_leaf=max(20, min(200, len(y) // 200)),
         l2_regularization=5.0,
@@ -235,8 +238,8 @@ def fit_rolled(
     y = np.concatenate([s.waits < step_days for s in slices])
     weight = np.concatenate([np.full(len(s.waits), s.weight) for s in slices])
     boosting = HistGradientBoostingClassifier(
-        learning_rate=0.06,
-        max_iter=100,
+        learning_rate=0.08,
+        max_iter=70,
         max_leaf_nodes=8,
         min_samples_leaf=max(20, min(400, len(y) // 100)),
         l2_regularization=20.0,

@@ -11,9 +11,9 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from winback_features.build import build_features
 from winback_features.facts import purchase_days
 from winback_features.labels import build_labels
+from winback_features.many_days import FeaturesOfManyDays
 from winback_features.tables import Tables
 from winback_models.btyd import Array
 from winback_models.btyd_fit import ALL_KINDS
@@ -44,8 +44,13 @@ class LabelTimes:
     test_rows: int
     tests: Collection[date] = ()
     say: Callable[[str], None] = lambda _: None
+    _features: FeaturesOfManyDays = field(init=False)
     _known: dict[date, LabelTime] = field(default_factory=dict)
     _purchases: dict[date, pd.DataFrame] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Prepare the query of the features once."""
+        self._features = FeaturesOfManyDays(self.tables)
 
     def at(self, as_of: date) -> LabelTime:
         """Return the label time ``as_of`` with its whole window; its waits say what came after, and nothing else does."""
@@ -80,14 +85,15 @@ class LabelTimes:
     def _build(self, as_of: date) -> LabelTime:
         backend = self.tables.backend
         name = f"label_time_{as_of:%Y%m%d}"
-        features = backend.create_table(name, build_features(self.tables, as_of))
-        labels = build_labels(self.tables, as_of, self.horizon_days)
+        features = self._features.create(name, as_of)
+        labels = build_labels(self.tables, as_of, self.horizon_days).to_pyarrow().to_pandas()
+        first = labels.set_index("contact_id")["days_to_purchase"].astype(np.float64)
         buyers = features.filter(features.purchase_days > 0)
         histories = buyers.group_by(HISTORY).aggregate(n=buyers.count()).order_by(HISTORY)
         tested = as_of in self.tests
         rows, kinds = (self.test_rows, ALL_KINDS) if tested else (self.rows, TRAINED_KINDS)
-        sample, waits = _sample(buyers, labels, rows)
-        never, never_waits = _sample(features.filter(features.purchase_days == 0), labels, rows)
+        sample, waits = _sample(buyers, first, rows)
+        never, never_waits = _sample(features.filter(features.purchase_days == 0), first, rows)
         label_time = LabelTime(
             as_of=as_of,
             features=sample,
@@ -106,17 +112,15 @@ def bought_within(waits: Array, days: float) -> Array:
     return np.asarray(waits < days, dtype=np.float64)
 
 
-def _sample(contacts: Any, labels: Any, rows: int) -> tuple[pd.DataFrame, Array]:
-    """Return at most ``rows`` contacts, those of the lowest hashed ids, and their waits."""
+def _sample(contacts: Any, first: pd.Series, rows: int) -> tuple[pd.DataFrame, Array]:
+    """Return at most ``rows`` contacts, those of the lowest hashed ids, ordered by id, and their waits."""
     chosen = contacts.order_by([contacts.contact_id.hexdigest("sha256"), contacts.contact_id]).limit(rows)
-    joined = chosen.left_join(labels, "contact_id").drop("contact_id_right").order_by("contact_id")
-    frame = joined.to_pyarrow().to_pandas()
-    waits = frame.pop("days_to_purchase").to_numpy(np.float64, na_value=np.inf)
-    return frame, np.where(np.isnan(waits), np.inf, waits)
+    frame = chosen.order_by("contact_id").to_pyarrow().to_pandas()
+    return frame, np.asarray(first.reindex(frame["contact_id"]).fillna(np.inf), dtype=np.float64)
 
 
 def _waits(contacts: pd.DataFrame, later: pd.DataFrame, as_of: date) -> Array:
     """Return the days from ``as_of`` to each contact's first of the ``later`` purchases; inf where there is none."""
     first = later.drop_duplicates("contact_id").set_index("contact_id")["day"]
     days = (pd.to_datetime(first) - pd.Timestamp(as_of)).dt.days.astype(np.float64)
-    return days.reindex(contacts["contact_id"]).fillna(np.inf).to_numpy(np.float64)
+    return np.asarray(days.reindex(contacts["contact_id"]).fillna(np.inf), dtype=np.float64)
