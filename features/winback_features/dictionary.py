@@ -117,34 +117,18 @@ _COUNTS = tuple(
 )
 _FADING = (
     *(
-        _purchase(
-            f"days_since_last_{n}_purchases",
-            "days",
-            WHOLE,
-            f"fewer than {n} purchase days",
-            f"Days since the purchase day that began the last {n}.",
-        )
-        for n in (2, 3, 5, 10)
+        _purchase(f"days_since_last_{n}_purchases", "days", WHOLE, f"fewer than {n} purchase days", text)
+        for n, text in ((n, f"Days since the purchase day that began the last {n}.") for n in (2, 3, 5, 10))
     ),
     *(
-        _purchase(
-            f"purchase_days_decayed_{w}d",
-            "purchase days",
-            WHOLE,
-            NEVER,
-            f"Purchase days, each faded by exp(-age / {w} days): under silence it fades by a known factor.",
-        )
-        for w in (7, 30, 90, 365)
+        _purchase(f"purchase_days_decayed_{w}d", "purchase days", WHOLE, NEVER, text)
+        for w, text in ((w, f"Purchase days, each faded by exp(-age / {w} days).") for w in (7, 30, 90, 365))
     ),
     *(
-        _purchase(
-            f"spend_decayed_{w}d",
-            "money",
-            WHOLE,
-            NEVER,
-            f"Money spent, faded by exp(-age / {w} days); unknown amounts count as 0.",
+        _purchase(f"spend_decayed_{w}d", "money", WHOLE, NEVER, text)
+        for w, text in (
+            (w, f"Money spent, faded by exp(-age / {w} days); unknown counts as 0.") for w in (30, 180)
         )
-        for w in (30, 180)
     ),
 )
 _MONEY = (

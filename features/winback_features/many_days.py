@@ -1,8 +1,9 @@
 """The features of many days, compiled once.
 
-Training takes them at dozens of label times, and writing the query costs more than running it. The query of one day differs from that of another by the day itself and by the season's two numbers. So it is compiled for a
-day that no shop has, kept as a template, and filled in; the first day asked for is compiled in full and must come out the
-same, else (or where the shop had closed days, or on another engine) every day is compiled for itself.
+Training takes them at dozens of label times, and writing the query costs more than running it. The query of one day
+differs from that of another by the day itself and by the season's two numbers. So it is compiled for a day that no shop has,
+kept as a template, and filled in; the first day asked for is compiled in full and must come out the same, else (or where the
+shop had closed days, or on another engine) every day is compiled for itself.
 """
 
 from __future__ import annotations

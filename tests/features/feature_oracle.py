@@ -55,6 +55,18 @@ def _share(rows, column, yes):
     return sum(1 for v in known if yes(v)) / len(known) if known else None
 
 
+def _fading(days, spend, as_of):
+    f = {}
+    for n in (2, 3, 5, 10):
+        f[f"days_since_last_{n}_purchases"] = (as_of - days[-n]).days if len(days) >= n else None
+    for w in (7, 30, 90, 365):
+        f[f"purchase_days_decayed_{w}d"] = sum(math.exp(-(as_of - d).days / w) for d in days)
+    for w in (30, 180):
+        faded = (math.exp(-(as_of - d).days / w) * float(spend[d] or 0) for d in days)
+        f[f"spend_decayed_{w}d"] = sum(faded)
+    return f
+
+
 def _purchases(orders, lines, as_of):
     f = {}
     bought = [o for o in orders if _is_purchase(o, as_of)]
@@ -91,13 +103,7 @@ def _purchases(orders, lines, as_of):
         f["regularity_k"] = (1 - 4 * v) / (8 * v)
     for w in (7, 14, 30, 60, 90, 180, 365):
         f[f"purchase_days_{w}d"] = sum(1 for d in days if (as_of - d).days <= w)
-    for n in (2, 3, 5, 10):
-        f[f"days_since_last_{n}_purchases"] = (as_of - days[-n]).days if len(days) >= n else None
-    for w in (7, 30, 90, 365):
-        f[f"purchase_days_decayed_{w}d"] = sum(math.exp(-(as_of - d).days / w) for d in days)
-    for w in (30, 180):
-        faded = (math.exp(-(as_of - d).days / w) * float(spend[d] or 0) for d in days)
-        f[f"spend_decayed_{w}d"] = sum(faded)
+    f |= _fading(days, spend, as_of)
     for w in (30, 90, 180, 365):
         f[f"spend_{w}d"] = sum(spend[d] or 0 for d in days if (as_of - d).days <= w)
     f["spend_total"] = sum(spend[d] or 0 for d in days)

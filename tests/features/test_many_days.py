@@ -1,5 +1,6 @@
 """Features of many days from one compiled query: the same as each day compiled for itself."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -17,13 +18,11 @@ def sorted_rows(table):
 
 @pytest.fixture
 def tables(shop_engine):
-    return shop_engine.tables(random_shop(2))
+    return shop_engine.load(random_shop(2))
 
 
 @pytest.mark.parametrize("closed", [(), ((date(2024, 1, 2), date(2024, 1, 9)),)], ids=["open", "closed"])
 def test_every_day_is_as_if_compiled_for_itself(tables, closed):
-    from dataclasses import replace
-
     shop = replace(tables, closed=closed)
     many = FeaturesOfManyDays(shop)
     for i, day in enumerate(DAYS):
@@ -33,7 +32,7 @@ def test_every_day_is_as_if_compiled_for_itself(tables, closed):
 
 
 def test_one_query_serves_all_days_of_a_shop_that_never_closed(tables):
-    many = FeaturesOfManyDays(tables)
+    many = FeaturesOfManyDays(replace(tables, closed=()))
     many.create("first_day", DAYS[0])
     assert many._template is not None
     assert many._query(DAYS[1]) == many._compiled(DAYS[1])

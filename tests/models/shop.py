@@ -85,9 +85,7 @@ def seen_before(shop):
     def seen(day, today):
         time, watched = whole(day), min(today - day, HORIZON)
         waits = np.where(time.waits < watched, time.waits, np.inf)
-        return LabelTime(
-            time.as_of, time.features, waits, time.models, watched, time.never, time.never_waits
-        )
+        return LabelTime(time.as_of, time.features, waits, time.models, watched, time.never, time.never_waits)
 
     @cache
     def before(as_of):

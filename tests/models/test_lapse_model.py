@@ -88,7 +88,12 @@ def test_a_contact_that_never_bought_gets_the_bases_rate(fitted, label_times):
 
 
 def test_a_repeat_buyer_whose_amounts_are_unknown_is_worth_what_the_base_is(fitted, label_times):
-    rows = label_times[0].features.query("frequency > 2").head(3).assign(monetary_value=np.nan, order_value_mean=np.nan)
+    rows = (
+        label_times[0]
+        .features.query("frequency > 2")
+        .head(3)
+        .assign(monetary_value=np.nan, order_value_mean=np.nan)
+    )
     said = fitted.predict(rows, DAY, SCORE)
     base = float(fitted.order_value.expected([0], [np.nan])[0])
     assert said["expected_order_value"].to_numpy() == pytest.approx(base)

@@ -10,6 +10,7 @@ from winback_features.engine import open_engine
 from winback_features.errors import InputError
 from winback_features.ingest import ingest
 from winback_models.config import ScoreConfig
+from winback_models.design import step_days
 from winback_training.config import TrainingConfig
 from winback_training.train import train
 
@@ -75,7 +76,8 @@ def test_the_forward_test_judges_ours_beside_every_baseline(result):
 def test_label_windows_close_before_training(result):
     times = [date.fromisoformat(t) for t in result.model.info["label_times"]]
     assert times
-    assert max(times) + timedelta(days=60) <= DAY
+    assert max(times) + timedelta(days=step_days(60)) <= DAY, "a step at least has been seen to its end"
+    assert min(times) + timedelta(days=60) <= DAY, "and some windows have closed"
 
 
 def test_facts_at_or_after_the_day_change_nothing(result, tmp_path):
