@@ -111,6 +111,8 @@ def test_the_run_holds_params_metrics_tags_and_files(logged: Logged) -> None:
         "features.json",
         "evaluation.json",
         "metrics.csv",
+        "model_card.html",
+        "model_card.json",
     } <= files
     assert [m.status for m in models] == ["READY"]
     assert json.loads(models[0].tags["mlflow.modelVersions"]) == [{"name": NAME, "version": 1}]

@@ -1,0 +1,55 @@
+"""`winback models` on the command line: the gate's refusal, an override with its reason, and the card as a file."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tracked import small_result
+
+from winback_serving import cli
+from winback_training.tracking import log_training
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("shop")
+    path = home / "winback.toml"
+    path.write_text('[source]\norders = "orders.csv"\n[home]\npath = "."\n', encoding="utf-8")
+    uri = f"sqlite:///{home / 'mlflow.db'}"
+    log_training(small_result(auc=0.5), tracking_uri=uri, model_name="winback-lapse", settings={})
+    return path
+
+
+def answer(config: Path, *args: object, code: int = 0) -> Any:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert cli.run(["models", *map(str, args), "-c", str(config), "--json"]) == code
+    return json.loads(printed.getvalue())
+
+
+def shown(config: Path, *args: object) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert cli.run(["models", *map(str, args), "-c", str(config)]) == 0
+    return printed.getvalue()
+
+
+def test_a_refusal_ends_with_3_and_an_override_is_remembered(config: Path) -> None:
+    assert "no better than chance" in str(answer(config, "promote", code=3))
+    done = answer(config, "promote", "--override", "A pilot, watched")
+    assert done["champion"] == "1"
+    assert answer(config, "show")["model"]["override"] == "A pilot, watched"
+    assert "A pilot, watched" in shown(config, "show")
+    assert answer(config, "list")["models"][0]["override"] == "A pilot, watched"
+
+
+def test_the_card_is_written_as_a_page_or_as_data(config: Path, tmp_path: Path) -> None:
+    page, facts = tmp_path / "card.html", tmp_path / "card.json"
+    card = answer(config, "card", 1, "--out", page)["card"]
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert str(facts) in shown(config, "card", 1, "--out", facts).replace("\n", "")
+    assert json.loads(facts.read_text(encoding="utf-8")) == card
+    assert answer(config, "card", 9, code=2)["ok"] is False
