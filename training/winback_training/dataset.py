@@ -88,20 +88,17 @@ class LabelTimes:
         features = self._features.create(name, as_of)
         labels = build_labels(self.tables, as_of, self.horizon_days).to_pyarrow().to_pandas()
         first = labels.set_index("contact_id")["days_to_purchase"].astype(np.float64)
-        buyers = features.filter(features.purchase_days > 0)
-        histories = buyers.group_by(HISTORY).aggregate(n=buyers.count()).order_by(HISTORY)
         tested = as_of in self.tests
         rows, kinds = (self.test_rows, ALL_KINDS) if tested else (self.rows, TRAINED_KINDS)
-        sample, waits = _sample(buyers, first, rows)
-        never, never_waits = _sample(features.filter(features.purchase_days == 0), first, rows)
+        sample, never, histories = _contacts(features, rows)
         label_time = LabelTime(
             as_of=as_of,
             features=sample,
-            waits=waits,
-            models=fit_rhythm_models(histories.to_pyarrow().to_pandas(), sample, kinds),
+            waits=_first(first, sample),
+            models=fit_rhythm_models(histories, sample, kinds),
             watched=self.horizon_days,
             never=never,
-            never_waits=never_waits,
+            never_waits=_first(first, never),
         )
         backend.drop_table(name)
         return label_time
@@ -112,11 +109,30 @@ def bought_within(waits: Array, days: float) -> Array:
     return np.asarray(waits < days, dtype=np.float64)
 
 
-def _sample(contacts: Any, first: pd.Series, rows: int) -> tuple[pd.DataFrame, Array]:
-    """Return at most ``rows`` contacts, those of the lowest hashed ids, ordered by id, and their waits."""
+def _contacts(features: Any, rows: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return those who bought and those who never did, each ordered by id, and the distinct histories of all buyers.
+
+    At most ``rows`` contacts of either kind, those of the lowest hashed ids.
+    """
+    if int(features.count().to_pyarrow().as_py()) <= rows:
+        every = features.to_pyarrow().to_pandas().sort_values("contact_id", ignore_index=True)
+        bought = every["purchase_days"] > 0
+        buyers, never = every[bought].reset_index(drop=True), every[~bought].reset_index(drop=True)
+        return buyers, never, buyers.groupby(HISTORY).size().rename("n").reset_index()
+    buyers, never = features.filter(features.purchase_days > 0), features.filter(features.purchase_days == 0)
+    histories = buyers.group_by(HISTORY).aggregate(n=buyers.count()).order_by(HISTORY)
+    return _sample(buyers, rows), _sample(never, rows), histories.to_pyarrow().to_pandas()
+
+
+def _sample(contacts: Any, rows: int) -> pd.DataFrame:
     chosen = contacts.order_by([contacts.contact_id.hexdigest("sha256"), contacts.contact_id]).limit(rows)
-    frame = chosen.order_by("contact_id").to_pyarrow().to_pandas()
-    return frame, np.asarray(first.reindex(frame["contact_id"]).fillna(np.inf), dtype=np.float64)
+    frame: pd.DataFrame = chosen.order_by("contact_id").to_pyarrow().to_pandas()
+    return frame
+
+
+def _first(days_to_purchase: pd.Series, contacts: pd.DataFrame) -> Array:
+    """Return each contact's wait, inf where it did not buy."""
+    return np.asarray(days_to_purchase.reindex(contacts["contact_id"]).fillna(np.inf), dtype=np.float64)
 
 
 def _waits(contacts: pd.DataFrame, later: pd.DataFrame, as_of: date) -> Array:

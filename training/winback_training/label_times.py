@@ -66,12 +66,12 @@ def label_times(
 
 
 def steps_apart(contacts: int) -> int:
-    """Return the steps between recent label times that give rolled members about as many rows as they can use.
+    """Return the steps between recent label times: fewer of them where each gives rolled members many rows.
 
-    >>> [steps_apart(n) for n in (2_000, 5_000, 20_000, 1_000_000)]
-    [1, 2, 4, 4]
+    >>> [steps_apart(n) for n in (2_000, 5_000, 1_000_000)]
+    [2, 4, 4]
     """
-    return next((n for n in (1, 2) if contacts * ROLLED_STEPS // n <= ROLLED_ROWS), SPACING)
+    return 2 if contacts * ROLLED_STEPS // 2 <= ROLLED_ROWS else SPACING
 
 
 def origins(as_of: date, first_day: date, horizon_days: int, wanted: int) -> tuple[date, ...]:
