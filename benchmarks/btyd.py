@@ -26,12 +26,16 @@ TRUTHS = {"BG/NBD": (0.6, 40.0, 0.8, 4.0), "Pareto/NBD": (0.6, 40.0, 0.5, 150.0)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--contacts", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--without-lifetimes", action="store_true")
     options = parser.parse_args()
-    print("| truth | contacts | distinct | ours, all kinds | lifetimes, BG/NBD alone | kind | largest deviation |")
+    print(
+        "| truth | contacts | distinct | ours, all kinds | lifetimes, BG/NBD alone | kind | largest deviation |"
+    )
     print("|---|---|---|---|---|---|---|")
     for truth in TRUTHS:
         x, t_x, age, log_gaps = simulate(truth, options.contacts, np.random.default_rng(options.seed))

@@ -1,6 +1,4 @@
-"""The fit: ridges, cells, small and odd data; and the forward proof of a kind."""
-
-from dataclasses import replace
+"""The fit: ridges, cells, small and odd data."""
 
 import numpy as np
 import pandas as pd
@@ -8,8 +6,7 @@ import pytest
 
 from winback_models.btyd import BtydModel
 from winback_models.btyd_fit import ALL_KINDS, FINEST, Histories, fit_btyd, fit_each, gather_in_cells
-from winback_models.history import RhythmModels, fit_rhythm_models, prove_forward
-from winback_models.rhythm import RhythmModel
+from winback_models.history import STEADY_KIND, fit_rhythm_models
 
 
 def base(n, *, dropout=0.0, r=1.0, alpha=30.0, oldest=300, seed=0):
@@ -128,46 +125,6 @@ def test_every_kind_is_fitted_at_a_label_time():
     frame = features(*base(300, dropout=0.1)[:3])
     models = fit_rhythm_models(frame.assign(n=1), frame)
     assert [m.kind for m in models.candidates] == list(ALL_KINDS)
-    assert models.btyd.k == 1
+    assert models.btyd.kind == STEADY_KIND
     nobody = fit_rhythm_models(frame.head(0).assign(n=1), frame.head(0))
     assert nobody.btyd.kind == "base_rate"
-
-
-class TestProof:
-    """A kind takes the likeliest one's place only where it predicted better, clearly, at closed label times."""
-
-    usual = BtydModel("mbg_nbd", 1.0, 30.0, 0.5, 3.0, log_likelihood=-1.0)
-    other = BtydModel("mbg_cnbd", 1.0, 30.0, 0.5, 3.0, log_likelihood=-2.0, k=2)
-    today = RhythmModels(usual, RhythmModel(3.0, 1.0), (usual, other))
-
-    def closed(self, truth, n=20_000):
-        """A label time at which ``truth`` decides who buys when."""
-        rng = np.random.default_rng(1)
-        x, T = rng.integers(0, 9, n).astype(float), rng.uniform(50.0, 300.0, n)
-        last = np.where(x > 0, T - rng.uniform(0.0, 50.0, n), 0.0)
-        waits = truth.quantile(x, last, T, rng.random(n))
-        return self.today, features(x, last, T), waits
-
-    def test_better_forward_is_taken_and_says_so(self):
-        proven = prove_forward(self.today, [self.closed(self.other)] * 2, 60)
-        assert (proven.btyd.kind, proven.btyd.k) == ("mbg_cnbd", 2)
-        assert proven.btyd.path[-1].startswith("forward on 2 label times: mbg_cnbd at 0.9")
-        assert proven.candidates == self.today.candidates
-
-    @pytest.mark.parametrize("slices", [0, 1, 3])
-    def test_the_likeliest_stays_where_it_is_as_good(self, slices):
-        assert prove_forward(self.today, [self.closed(self.usual)] * slices, 60) == self.today
-
-    def test_only_the_newest_four_speak(self):
-        closed = [self.closed(self.usual, 2000)] * 4 + [self.closed(self.other, 2000)] * 30
-        assert prove_forward(self.today, closed, 60) == self.today
-
-    def test_a_kind_that_was_not_there_before_cannot_prove_itself(self):
-        models, frame, waits = self.closed(self.other)
-        without = replace(models, candidates=(self.usual,))
-        assert prove_forward(self.today, [(without, frame, waits)], 60) == self.today
-
-    def test_nobody_active_proves_nothing(self):
-        models, frame, waits = self.closed(self.other, 100)
-        long_gone = frame.assign(T_days=frame["recency_days"] + 1000.0)
-        assert prove_forward(self.today, [(models, long_gone, waits)], 60) == self.today

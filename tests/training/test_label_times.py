@@ -39,4 +39,6 @@ def test_forward_tests_share_the_grid_of_label_times(horizon, age):
     for origin in origins(today, FIRST, horizon, 3):
         assert (today - origin).days % step_days(horizon) == 0
         assert (today - origin).days >= closing_days(horizon)
-        assert closed_label_times(origin, FIRST, horizon, 6), "a forward test must have something to learn from"
+        assert closed_label_times(origin, FIRST, horizon, 6), (
+            "a forward test must have something to learn from"
+        )

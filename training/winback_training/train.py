@@ -24,6 +24,7 @@ from winback_training.config import TrainingConfig
 from winback_training.dataset import LabelTimes
 from winback_training.drift import drift_notices
 from winback_training.evaluate import OURS, Evaluation, evaluate
+from winback_training.gate import GateConfig
 from winback_training.label_times import closed_label_times, label_times, origins, steps_apart
 from winback_training.money import spend_within
 
@@ -149,7 +150,7 @@ def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
         said.append(
             "No forward test: the history holds less than three horizons. Treat the scores as provisional."
         )
-    elif evaluation.value(OURS, "auc") < 0.55:
+    elif evaluation.value(OURS, "auc") < 0.5 + GateConfig().min_auc_margin:
         said.append(
             "On the active base the score ranks no better than chance: these purchases look memoryless."
         )

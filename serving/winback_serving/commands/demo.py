@@ -126,6 +126,7 @@ def _promote(settings: Settings, result: TrainingResult, work: Reporter) -> Cham
         tracking_uri=uri,
         model_name=name,
         settings=dict(flat_settings(settings, settings.score)),
+        gate=settings.gate,
         artifact_root=settings.artifact_root,
         score=settings.score,
     )
