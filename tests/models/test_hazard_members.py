@@ -21,7 +21,7 @@ from winback_models.combine import (
 from winback_models.design import interval_edges, step_days
 from winback_models.hazard import mix
 from winback_models.linear import fit_linear
-from winback_models.members import BtydMember, at_risk
+from winback_models.members import BtydMember, at_risk, snapped
 from winback_models.silence import SILENCE, SilentPath, movable
 
 
@@ -157,3 +157,16 @@ def test_a_silent_path_needs_no_history(label_times):
     frame = pd.DataFrame({SILENCE: [3.0], "email_ignored_in_a_row": [2.0]})
     path = SilentPath(tuple(frame.columns))
     assert path.at(frame.to_numpy(), 4.0).tolist() == [[7.0, 2.0]]
+
+
+def test_snapped_columns_have_few_values_close_to_their_own_and_keep_what_is_unknown():
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(size=5000), rng.integers(0, 3, 5000), np.full(5000, np.nan)]).astype(
+        np.float32
+    )
+    x[:7, 0] = np.nan
+    moved = snapped(x)
+    assert len(np.unique(moved[7:, 0])) <= 255
+    assert np.array_equal(moved[:, 1], x[:, 1]), "few values stay as they are"
+    assert np.array_equal(np.isnan(moved), np.isnan(x))
+    assert np.abs(moved[7:, 0] - x[7:, 0]).mean() < 0.02
