@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from winback_training.timing import (
@@ -99,6 +99,7 @@ def test_drawing_one_point_in_each_interval_gives_the_same_as_spreading_it():
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=20))
+@example([(0.0, 2.2e-311)])
 def test_no_mass_is_lost_at_points_or_borders(rows):
     intervals = np.sort(np.array(rows), axis=1)
     levels = np.array([mass_below(intervals, level) for level in np.linspace(0, 1, 11)])

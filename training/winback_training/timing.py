@@ -96,7 +96,7 @@ def mass_below(intervals: Array, level: float) -> Array:
     """Return the share of each interval that lies below ``level``, shape (n,): its mass spread evenly, or at one point."""
     low, width = intervals[:, 0], intervals[:, 1] - intervals[:, 0]
     point = (low < level) | (level >= 1.0)
-    spread = np.clip((level - low) / np.where(width > 0, width, 1.0), 0.0, 1.0)
+    spread = np.clip(level - low, 0.0, width) / np.where(width > 0, width, 1.0)
     return np.asarray(np.where(width > 0, spread, point))
 
 
