@@ -1,8 +1,8 @@
 """The discrete-time hazard classifier: P(purchase in this interval | none before it), for every interval up to the horizon.
 
 One model answers P within any d, the median date and its interval, all consistent with each other. Its members are averaged
-in log-odds, with weights found on a later slice than they were fitted on and drawn towards equal ones; a slope and an
-intercept recalibrate the mean where that has lasted.
+in log-odds, with weights found on a later slice than they were fitted on and drawn towards equal ones; where it
+has lasted, a slope corrects the mean's shape, and an intercept keeps its level.
 """
 
 from __future__ import annotations

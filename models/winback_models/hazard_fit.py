@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from winback_models.design import Design, choose_columns, interval_edges, step_d
 from winback_models.hazard import HazardModel, mix
 from winback_models.label_time import Before, LabelTime
 from winback_models.members import BtydMember, Member, Slice, at_risk, fit_direct, fit_rolled
+from winback_models.side_by_side import side_by_side
 from winback_models.silence import SILENCE, SilentPath, movable
 
 MIN_PURCHASES = 200
@@ -23,8 +25,17 @@ MIN_PURCHASES = 200
 ROLLED_STEPS = 36
 """Rolled members look back so many steps; their weight has fallen to 1/e half-way."""
 
-DIRECT_ROWS, ROLLED_ROWS = 30_000, 70_000
+DIRECT_ROWS, ROLLED_ROWS = 30_000, 120_000
 """Contacts over all label times that each kind of member learns from."""
+
+LATER_ROWS = 8_000
+"""Contacts of the later slice that the weights are found on: a few numbers, from tens of thousands of intervals."""
+
+Outcomes = tuple[dict[str, Array], npt.NDArray[np.bool_]]
+"""Log-odds of each member for person-periods at risk, and which of them held a purchase."""
+
+Learnt = tuple[dict[str, Member], tuple[str, ...], float]
+Check = tuple[dict[str, Array], npt.NDArray[np.bool_], list[Outcomes]]
 
 
 @dataclass(frozen=True)
@@ -64,8 +75,8 @@ class FittedHazard:
     info: dict[str, Any]
 
 
-def fit_hazard(today: LabelTime, before: Before, plan: Plan) -> FittedHazard:
-    """Fit the classifier for a day from what could be seen on it.
+def fit_hazards(today: LabelTime, before: Before, plans: Sequence[Plan]) -> list[FittedHazard]:
+    """Fit the classifiers of several populations for a day from what could be seen on it.
 
     Parameters
     ----------
@@ -73,18 +84,32 @@ def fit_hazard(today: LabelTime, before: Before, plan: Plan) -> FittedHazard:
         Its waits are not read.
     before : callable
         See ``Before``.
-    plan : Plan
+    plans : sequence of Plan
+        One for each population, all with the same horizon; the largest first.
     """
-    times = [t.only(plan.silence) for t in before(today.as_of)]
-    members, left_out, purchases = _members(times, plan)
+    times = before(today.as_of)
+    closed = next((t for t in times if t.watched >= plans[0].horizon_days), None)
+    if closed:
+        before(closed.as_of)  # made once, before those who ask for it part
+    learnt: list[Any] = side_by_side(
+        *(partial(_members, times, plan) for plan in plans),
+        *(partial(_later_slice, times, before, plan) for plan in plans),
+    )
+    parts = zip(plans, learnt[: len(plans)], learnt[len(plans) :], strict=True)
+    return [_combined(today, times, *part) for part in parts]
+
+
+def _combined(
+    today: LabelTime, times: Sequence[LabelTime], plan: Plan, learnt: Learnt, check: Check | None
+) -> FittedHazard:
+    members, left_out, purchases = learnt
     if not members:
-        return FittedHazard(None, _why_none(times, purchases), {})
+        return FittedHazard(None, _why_none([t.only(plan.silence) for t in times], purchases), {})
     members |= {STEADY: BtydMember(plan.edges)}
     prior = prior_weights(list(members), purchases)
     dropped: tuple[str, ...] = ()
     weights, intercept, slope = prior, 0.0, 1.0
     status = f"personal model with prior weights: no later slice to weigh {len(members)} members on"
-    check = _later_slice(times, before, plan)
     if check:
         said, y, between = check
         known = [name for name in members if name in said]
@@ -112,8 +137,9 @@ def fit_hazard(today: LabelTime, before: Before, plan: Plan) -> FittedHazard:
     return FittedHazard(model, status, info)
 
 
-def _members(times: Sequence[LabelTime], plan: Plan) -> tuple[dict[str, Member], tuple[str, ...], float]:
+def _members(label_times: Sequence[LabelTime], plan: Plan) -> Learnt:
     """Return the learned members that the label times can carry, the columns left out, and the purchases seen."""
+    times = [t.only(plan.silence) for t in label_times]
     step = step_days(plan.horizon_days)
     closed = _spaced([t for t in times if t.watched >= plan.horizon_days], 4 * step)
     recent = [t for t in times if step <= t.watched and _steps_back(t, times, step) <= ROLLED_STEPS]
@@ -142,41 +168,35 @@ def _members(times: Sequence[LabelTime], plan: Plan) -> tuple[dict[str, Member],
     return members, left_out, max(counts)
 
 
-def _later_slice(
-    times: Sequence[LabelTime], before: Before, plan: Plan
-) -> (
-    tuple[dict[str, Array], npt.NDArray[np.bool_], list[tuple[dict[str, Array], npt.NDArray[np.bool_]]]]
-    | None
-):
+def _later_slice(label_times: Sequence[LabelTime], before: Before, plan: Plan) -> Check | None:
     """Return what members fitted on the day of the newest closed label time said of what followed, and what did.
 
     Last come the same for its first half and, from a label time half-way, for its second half.
     """
-    closed = [t for t in times if t.watched >= plan.horizon_days]
-    if not closed:
+    closed = next((t for t in label_times if t.watched >= plan.horizon_days), None)
+    if closed is None:
         return None
     lean = replace(plan, share=plan.share / 2.0)  # for weights alone, half the rows tell as much
-    members, _, _ = _members([t.only(plan.silence) for t in before(closed[0].as_of)], lean)
+    members, _, _ = _members(before(closed.as_of), lean)
     if not members:
         return None
     members |= {STEADY: BtydMember(plan.edges)}
     half = max(
-        (t for t in times if 2 * t.watched <= plan.horizon_days), key=lambda t: t.watched, default=None
+        (t for t in label_times if 2 * t.watched <= plan.horizon_days), key=lambda t: t.watched, default=None
     )
-    said, y = _outcomes(members, closed[0], plan.edges, plan.horizon_days)
+    said, y = _outcomes(members, closed, plan, plan.horizon_days)
     if half is None:
         return said, y, []
-    first = _outcomes(members, closed[0], plan.edges, plan.horizon_days - half.watched)
-    return said, y, [first, _outcomes(members, half, plan.edges, half.watched)]
+    first = _outcomes(members, closed, plan, plan.horizon_days - half.watched)
+    return said, y, [first, _outcomes(members, half, plan, half.watched)]
 
 
-def _outcomes(
-    members: dict[str, Member], time: LabelTime, edges: tuple[int, ...], watched: int
-) -> tuple[dict[str, Array], npt.NDArray[np.bool_]]:
+def _outcomes(members: dict[str, Member], time: LabelTime, plan: Plan, watched: int) -> Outcomes:
     """Return the members' log-odds and the outcomes of the person-periods that were at risk and seen to their end."""
-    risk, bought = at_risk(edges, time.waits)
-    seen = risk & (np.asarray(edges) <= watched)
-    said = {name: member.log_odds(time.features, time.models)[seen] for name, member in members.items()}
+    part = _slice(time.only(plan.silence), LATER_ROWS, plan.seed)
+    risk, bought = at_risk(plan.edges, part.waits)
+    seen = risk & (np.asarray(plan.edges) <= watched)
+    said = {name: member.log_odds(part.features, part.models)[seen] for name, member in members.items()}
     return said, bought[seen]
 
 
@@ -188,9 +208,7 @@ def _weights(said: dict[str, Array], y: npt.NDArray[np.bool_], prior: dict[str, 
     return {name: fitted[name] * share if name in fitted else weight for name, weight in prior.items()}
 
 
-def _slope(
-    halves: Sequence[tuple[dict[str, Array], npt.NDArray[np.bool_]]], weights: dict[str, float]
-) -> float:
+def _slope(halves: Sequence[Outcomes], weights: dict[str, float]) -> float:
     if len(halves) < 2 or any(not 0 < y.sum() < len(y) for _, y in halves):
         return 1.0
     heard = {name: w for name, w in weights.items() if name in halves[0][0]}
@@ -203,7 +221,8 @@ def _level(today: LabelTime, members: dict[str, Member], weights: dict[str, floa
     """Return the intercept that keeps the level of today's contacts."""
     if slope == 1.0 or not len(today.features):
         return 0.0
-    said = {n: members[n].log_odds(today.features, today.models) for n, w in weights.items() if w > 0}
+    part = _slice(today, LATER_ROWS, 0)
+    said = {n: members[n].log_odds(part.features, part.models) for n, w in weights.items() if w > 0}
     return level_kept(mix(said, weights), slope)
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from winback_models.first_purchase import fit_first_purchase
-from winback_models.hazard_fit import FittedHazard, Plan, fit_hazard
+from winback_models.hazard_fit import Plan, fit_hazards
 from winback_models.history import ACTIVE_HORIZONS
 from winback_models.label_time import Before, LabelTime
 from winback_models.lapse_model import LapseModel
@@ -64,10 +61,7 @@ def fit_lapse_model(
         horizon_days, names, (float(ACTIVE_HORIZONS * horizon_days), float("inf")), seed, LAPSED_SHARE
     )
     closed = [t for t in before(today.as_of) if t.watched >= horizon_days]
-    if closed:
-        before(closed[0].as_of)  # both fits ask for it: made once, before they part
-    with ThreadPoolExecutor(2) as pool:
-        hazard, reactivation = pool.map(lambda plan: _alone(today, before, plan), (active, lapsed))
+    hazard, reactivation = fit_hazards(today, before, (active, lapsed))
     first = fit_first_purchase(closed, horizon_days=horizon_days, numeric_features=names, seed=seed)
     order_value = learn_order_value(today.features)
     info: dict[str, Any] = {
@@ -92,9 +86,3 @@ def fit_lapse_model(
         feature_names=tuple(dict.fromkeys((*NEEDED, *columns, *first.columns))),
         info=info,
     )
-
-
-def _alone(today: LabelTime, before: Before, plan: Plan) -> FittedHazard:
-    """Fit on one thread: two fits side by side are quicker than each on two, whose threads wait for each other."""
-    with threadpool_limits(1):
-        return fit_hazard(today, before, plan)

@@ -210,10 +210,10 @@ def fit_direct(design: Design, slices: Sequence[Slice], seed: int) -> dict[str, 
         ys.append(bought[risk])
     x, y = np.concatenate(parts), np.concatenate(ys)
     boosting = HistGradientBoostingClassifier(
-        learning_rate=0.1,
-        max_iter=60,
-        max_leaf_nodes=15,
-        min_samples_leaf=max(20, min(200, len(y) // 200)),
+        learning_rate=0.05,
+        max_iter=80,
+        max_leaf_nodes=8,
+        min_samples_leaf=max(20, min(400, len(y) // 100)),
         l2_regularization=5.0,
         max_features=0.5,
         early_stopping=False,

@@ -1,13 +1,15 @@
-"""Features of many days from one compiled query: the same as each day compiled for itself."""
+"""Features and labels of many days at once: the same as each day by itself."""
 
 from dataclasses import replace
 from datetime import date
 
 import pytest
-from feature_shop import random_shop
+from feature_shop import CLOSED, random_shop
 
+from winback_features import many_days
 from winback_features.build import build_features
-from winback_features.many_days import FeaturesOfManyDays
+from winback_features.labels import build_labels
+from winback_features.many_days import features_of_many_days, labels_of_many_days
 
 DAYS = [date(2023, 3, 1), date(2024, 2, 29), date(2024, 1, 1), date(2024, 5, 15)]
 
@@ -21,18 +23,31 @@ def tables(shop_engine):
     return shop_engine.load(random_shop(2))
 
 
-@pytest.mark.parametrize("closed", [(), ((date(2024, 1, 2), date(2024, 1, 9)),)], ids=["open", "closed"])
-def test_every_day_is_as_if_compiled_for_itself(tables, closed):
+@pytest.mark.parametrize(
+    ("closed", "at_once"), [((), 10**9), (CLOSED, 1)], ids=["all at once", "one by one, with closed days"]
+)
+def test_every_day_is_as_if_built_by_itself(tables, closed, at_once, monkeypatch):
+    monkeypatch.setattr(many_days, "FACTS_AT_ONCE", at_once)
     shop = replace(tables, closed=closed)
-    many = FeaturesOfManyDays(shop)
-    for i, day in enumerate(DAYS):
-        assert sorted_rows(many.create(f"many_{len(closed)}_{i}", day)).equals(
-            sorted_rows(build_features(shop, day))
-        )
+    found = {day: sorted_rows(features) for day, features in features_of_many_days(shop, DAYS)}
+    assert list(found) == sorted(DAYS)
+    for day in DAYS:
+        assert found[day].equals(sorted_rows(build_features(shop, day)))
+        assert found[day].num_rows > 0
 
 
-def test_one_query_serves_all_days_of_a_shop_that_never_closed(tables):
-    many = FeaturesOfManyDays(replace(tables, closed=()))
-    many.create("first_day", DAYS[0])
-    assert many._template is not None
-    assert many._query(DAYS[1]) == many._compiled(DAYS[1])
+def test_the_labels_of_every_day_are_as_if_built_by_itself(tables):
+    found = labels_of_many_days(tables, DAYS, 45).to_pandas()
+    assert found["label_time"].nunique() == 3  # the newest day is the last of all facts
+    for day in DAYS:
+        alone = build_labels(tables, day, 45).to_pyarrow().to_pandas()
+        here = found[found["label_time"] == day].drop(columns="label_time").sort_values("contact_id")
+        assert here.reset_index(drop=True).equals(alone)
+
+
+def test_nothing_is_left_behind(tables):
+    before = set(tables.backend.list_tables())
+    for _ in features_of_many_days(tables, DAYS):
+        pass
+    labels_of_many_days(tables, DAYS, 30)
+    assert set(tables.backend.list_tables()) == before

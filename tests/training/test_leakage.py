@@ -17,6 +17,7 @@ from winback_features.build import build_features
 from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.engine import open_engine
 from winback_features.ingest import ingest
+from winback_features.sample import sample_contacts
 from winback_features.tables import Tables
 from winback_training.leakage import (
     MAX_AUC,
@@ -25,7 +26,6 @@ from winback_training.leakage import (
     check_leakage,
     feature_aucs,
     plant_future,
-    sample_contacts,
     suspects,
 )
 

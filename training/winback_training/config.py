@@ -16,7 +16,7 @@ class TrainingConfig:
     origins : int
         Forward tests: past days at which the whole training is repeated and judged on what came after.
     max_rows : int
-        At most so many contacts of one label time come into memory; a sample by hashed contact id beyond that.
+        About so many contacts are looked at on each label time; a sample by hashed contact id where there are more.
     test_rows : int
         At most so many contacts in a forward test.
     seed : int
@@ -28,7 +28,7 @@ class TrainingConfig:
 
     cuts: int = 6
     origins: int = 3
-    max_rows: int = 25_000
+    max_rows: int = 15_000
     test_rows: int = 50_000
     seed: int = 0
     model_name: str = "winback-lapse"

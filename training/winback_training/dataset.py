@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import ibis
@@ -12,51 +13,50 @@ import numpy as np
 import pandas as pd
 
 from winback_features.facts import purchase_days
-from winback_features.labels import build_labels
-from winback_features.many_days import FeaturesOfManyDays
+from winback_features.many_days import features_of_many_days, labels_of_many_days
+from winback_features.sample import sample_contacts
 from winback_features.tables import Tables
 from winback_models.btyd import Array
 from winback_models.btyd_fit import ALL_KINDS
+from winback_models.design import step_days
 from winback_models.history import TRAINED_KINDS, fit_rhythm_models
 from winback_models.label_time import LabelTime
+
+SPACING = 4
+"""Steps for which the label-free models of one label time serve the ones after it."""
 
 HISTORY = ["frequency", "recency_days", "T_days"]
 
 
 @dataclass
 class LabelTimes:
-    """Label times of one shop, built when first asked for.
+    """The label times of one shop, built all at once when the first is asked for.
 
     Attributes
     ----------
     tables : Tables
     horizon_days : int
-    rows : int
-        At most about so many contacts of a label time come into memory, chosen by hashed contact id.
-    test_rows : int
-        The same for the days in ``tests``, on which models are judged.
+    days : collection of date
+        Every label time that will be asked for.
     tests : collection of date
+        Those on which models are judged, and the day trained for: of them all contacts are looked at.
+    rows : int
+        About so many contacts of each other label time, chosen by hashed contact id.
+    test_rows : int
+        At most so many contacts of a day in ``tests`` come into memory.
     """
 
     tables: Tables
     horizon_days: int
+    days: Collection[date]
+    tests: Collection[date]
     rows: int
     test_rows: int
-    tests: Collection[date] = ()
     say: Callable[[str], None] = lambda _: None
-    _features: FeaturesOfManyDays = field(init=False)
-    _known: dict[date, LabelTime] = field(default_factory=dict)
     _purchases: dict[date, pd.DataFrame] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Prepare the query of the features once."""
-        self._features = FeaturesOfManyDays(self.tables)
 
     def at(self, as_of: date) -> LabelTime:
         """Return the label time ``as_of`` with its whole window; its waits say what came after, and nothing else does."""
-        if as_of not in self._known:
-            self.say(f"features at {as_of}")
-            self._known[as_of] = self._build(as_of)
         return self._known[as_of]
 
     def seen_on(self, today: date, as_of: date) -> LabelTime:
@@ -72,6 +72,50 @@ class LabelTimes:
             watched=watched,
         )
 
+    @cached_property
+    def _known(self) -> dict[date, LabelTime]:
+        tested, others = {*self.tests}, {*self.days} - {*self.tests}
+        days = sorted(tested | others)
+        self.say(f"features at {len(days)} days from {days[0]} to {days[-1]}")
+        part = sample_contacts(self.tables, self.rows / max(_buyers(self.tables), 1))
+        seen = self._seen(self.tables, tested, self.test_rows) | self._seen(part, others, self.rows)
+        known: dict[date, LabelTime] = {}
+        models, fitted = None, date.min
+        for day in days:
+            if (
+                models is None
+                or day in tested
+                or (day - fitted).days >= SPACING * step_days(self.horizon_days)
+            ):
+                kinds = ALL_KINDS if day in tested else TRAINED_KINDS
+                models, fitted = fit_rhythm_models(seen[day].histories, seen[day].buyers, kinds), day
+            known[day] = LabelTime(
+                as_of=day,
+                features=seen[day].buyers,
+                waits=seen[day].waits,
+                models=models,
+                watched=self.horizon_days,
+                never=seen[day].never,
+                never_waits=seen[day].never_waits,
+            )
+        return known
+
+    def _seen(self, tables: Tables, days: Collection[date], rows: int) -> dict[date, _Seen]:
+        if not days:
+            return {}
+        waits = labels_of_many_days(tables, sorted(days), self.horizon_days).to_pandas()
+        of_day = {day: found.set_index("contact_id") for day, found in waits.groupby("label_time")}
+        seen = {}
+        for day, features in features_of_many_days(tables, sorted(days)):
+            buyers, never, histories = _contacts(features, rows)
+            first = (
+                of_day[day]["days_to_purchase"].astype(np.float64)
+                if day in of_day
+                else pd.Series(dtype=np.float64)
+            )
+            seen[day] = _Seen(buyers, never, histories, _first(first, buyers), _first(first, never))
+        return seen
+
     def _bought_before(self, today: date, since: date) -> pd.DataFrame:
         """Return (contact_id, day) of purchases in [since, today), oldest first, as they stood on the morning of today."""
         if today not in self._purchases:
@@ -82,26 +126,20 @@ class LabelTimes:
         bought = self._purchases[today]
         return bought[bought["day"] >= since]
 
-    def _build(self, as_of: date) -> LabelTime:
-        backend = self.tables.backend
-        name = f"label_time_{as_of:%Y%m%d}"
-        features = self._features.create(name, as_of)
-        labels = build_labels(self.tables, as_of, self.horizon_days).to_pyarrow().to_pandas()
-        first = labels.set_index("contact_id")["days_to_purchase"].astype(np.float64)
-        tested = as_of in self.tests
-        rows, kinds = (self.test_rows, ALL_KINDS) if tested else (self.rows, TRAINED_KINDS)
-        sample, never, histories = _contacts(features, rows)
-        label_time = LabelTime(
-            as_of=as_of,
-            features=sample,
-            waits=_first(first, sample),
-            models=fit_rhythm_models(histories, sample, kinds),
-            watched=self.horizon_days,
-            never=never,
-            never_waits=_first(first, never),
-        )
-        backend.drop_table(name)
-        return label_time
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a day's facts and its window say, before any model: contacts, all buyers' histories, waits."""
+
+    buyers: pd.DataFrame
+    never: pd.DataFrame
+    histories: pd.DataFrame
+    waits: Array
+    never_waits: Array
+
+
+def _buyers(tables: Tables) -> int:
+    return int(tables.orders.contact_id.nunique().to_pyarrow().as_py())
 
 
 def bought_within(waits: Array, days: float) -> Array:

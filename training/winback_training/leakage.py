@@ -18,6 +18,7 @@ import pandas as pd
 from scipy.stats import norm, rankdata
 
 from winback_features.build import build_features
+from winback_features.sample import sample_contacts
 from winback_features.tables import Tables
 from winback_models.btyd import Array
 
@@ -34,7 +35,6 @@ LEVEL = 0.01
 
 MIN_OUTCOMES = 20
 CONTACTS = 2_000
-_HEX_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +117,6 @@ def _mirrored(table: ibis.Table, as_of: date, instant: str = "") -> ibis.Table:
     if "order_id" in table.columns:
         columns["order_id"] = past.order_id + "'"
     return table.union(past.mutate(**columns).cast(table.schema()).select(*table.columns))
-
-
-def sample_contacts(tables: Tables, share: float) -> Tables:
-    """Return the facts of about that share of the contacts, chosen by hashed contact id."""
-    if share >= 1.0:
-        return tables
-    below = f"{int(share * 16**_HEX_DIGITS):0{_HEX_DIGITS}x}"
-
-    def of_sample(table: ibis.Table) -> ibis.Table:
-        return table.filter(table.contact_id.hexdigest("sha256") < below)
-
-    names = ("orders", "lines", "events", "contacts")
-    return replace(tables, **{name: of_sample(getattr(tables, name)) for name in names})
 
 
 def changed_features(

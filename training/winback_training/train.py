@@ -25,7 +25,7 @@ from winback_training.dataset import LabelTimes
 from winback_training.drift import drift_notices
 from winback_training.evaluate import OURS, Evaluation, evaluate
 from winback_training.gate import GateConfig
-from winback_training.label_times import closed_label_times, label_times, origins, steps_apart
+from winback_training.label_times import all_label_times, closed_label_times, label_times, origins
 from winback_training.money import spend_within
 
 
@@ -92,8 +92,9 @@ def train(
     first_day, buyers = _first_day_and_buyers(tables, as_of)
     names = numeric_features()
     days = origins(as_of, first_day, horizon, config.origins)
-    every = steps_apart(buyers)
-    built = LabelTimes(tables, horizon, config.max_rows, config.test_rows, {*days, as_of}, say)
+    tests = (as_of, *days)
+    wanted = all_label_times(tests, first_day, horizon, config.cuts)
+    built = LabelTimes(tables, horizon, wanted, tests, config.max_rows, config.test_rows, say)
 
     def closed(day: date) -> Sequence[LabelTime]:
         return [built.at(t) for t in closed_label_times(day, first_day, horizon, config.cuts)]
@@ -102,7 +103,7 @@ def train(
 
     @cache
     def before(day: date) -> Sequence[LabelTime]:
-        return [built.seen_on(day, t) for t in label_times(day, first_day, horizon, config.cuts, every)]
+        return [built.seen_on(day, t) for t in label_times(day, first_day, horizon, config.cuts)]
 
     def fit(today: LabelTime) -> LapseModel:
         say(f"model for {today.as_of}")
