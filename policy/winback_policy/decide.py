@@ -48,8 +48,19 @@ WINBACK_SCHEMA = {
     "email": "string",
     "first_name": "string",
     "last_name": "string",
+    "phone": "string",
+    "language": "string",
+    "country": "string",
+    "consent_email": "boolean",
+    "hard_bounced": "boolean",
+    "soft_bounces_in_a_row": "int64",
+    "email_days_since_send": "int64",
+    "email_ignored_in_a_row": "int64",
 }
 """The ``winback`` table: one row per known contact. ``entries`` are its rows that entered today."""
+
+PROFILE = ("email", "first_name", "last_name", "phone", "language", "country")
+"""What is left out of the list once a contact is erased."""
 
 EXITS_SCHEMA = {
     "contact_id": "string",
@@ -208,7 +219,7 @@ def _winback(t: Any, flagged: Any, currency: str) -> Any:
         "channel": ibis.ifelse(t.in_journey | onboard, channels.channel_name(t.channel_number), None),
         "consent_basis": ibis.ifelse(t.erased | t.objected_profiling, "none", t.consent_basis),
     }
-    columns |= {name: ibis.ifelse(t.erased, None, t[name]) for name in ("email", "first_name", "last_name")}
+    columns |= {name: ibis.ifelse(t.erased, None, t[name]) for name in PROFILE}
     columns |= {name: t[name].round() for name in ("days_since_purchase", "days_overdue")}
     return t.select(
         **{n: (columns[n] if n in columns else t[n]).cast(kind) for n, kind in WINBACK_SCHEMA.items()}

@@ -41,6 +41,8 @@ STATUS_COLUMNS = (
     "phone",
     "first_name",
     "last_name",
+    "language",
+    "country",
     "consent_email",
     "consent_sms",
     "consent_push",
