@@ -30,6 +30,7 @@ from winback_policy.decide import decide
 from winback_policy.drivers import worth_explaining
 from winback_serving.parquet import file_digest, write_expression
 from winback_serving.run_record import count_run, day_notices, inputs_identity, run_identity
+from winback_serving.run_segments import THRESHOLDS_KEY, measure_thresholds
 from winback_serving.scorer import BATCH_ROWS, Predictor, score_drivers, score_features
 from winback_serving.settings import Settings
 from winback_serving.store import RUN_FILE, SCHEMA_VERSION, PublishedRun, RunStore
@@ -122,6 +123,7 @@ def score_day(
                 store.point_at(as_of, run_id)
                 return there
             files = _write_tables(tables, folder, as_of, model, score, previous, settings, say, tick, clock)
+            cuts = measure_thresholds(backend, folder)
         counts = count_run(folder)
         inputs = tables.report.as_dict()
         info = {
@@ -130,6 +132,7 @@ def score_day(
             **record,
             "inputs": inputs,
             "counts": counts,
+            THRESHOLDS_KEY: cuts.as_dict() if cuts else None,
         }
         info |= {"notices": notices, "files": {name: file_digest(folder / name) for name in files}}
         _write_json(folder / RUN_FILE, info)
