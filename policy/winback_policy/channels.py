@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from winback_policy.config import PolicyConfig
+from winback_policy import legal
+
+if TYPE_CHECKING:
+    from winback_policy.config import PolicyConfig
 
 SOFT_BOUNCES = 7
 """More soft bounces in a row than this close the e-mail channel."""
@@ -53,7 +56,7 @@ def worn_out(t: Any, channel: Channel) -> Any:
     return t[f"{channel.prefix}_ignored_in_a_row"].fill_null(0) >= IGNORED_SENDS
 
 
-def reachable(t: Any, channel: Channel, *, has_contacts: bool) -> Any:
+def has_address(t: Any, channel: Channel, *, has_contacts: bool) -> Any:
     """Say whether there is an address: from the contacts table, else from what was sent before.
 
     Without a contacts table everybody is taken to have an e-mail address, unless the shop has written to the
@@ -65,24 +68,51 @@ def reachable(t: Any, channel: Channel, *, has_contacts: bool) -> Any:
         only_elsewhere = ~sent_before & ibis.or_(
             *(t[f"{c.prefix}_days_since_send"].notnull() for c in CHANNELS)
         )
-        known = t.has_email.fill_null(False) if has_contacts else t.has_email.fill_null(~only_elsewhere)
-        return known & (t.soft_bounces_in_a_row.fill_null(0) <= SOFT_BOUNCES)
+        return t.has_email.fill_null(False) if has_contacts else t.has_email.fill_null(~only_elsewhere)
     if channel.name == "sms":
         return t.phone.notnull() if has_contacts else sent_before
     return sent_before | t[f"consent_{channel.name}"].fill_null(False)
 
 
-def permitted(t: Any, channel: Channel, config: PolicyConfig, *, has_contacts: bool) -> Any:
-    """Say whether the contact may be approached on the channel.
+def soft_bounced(t: Any) -> Any:
+    """Say whether the e-mail address was full or away too often in a row."""
+    return t.soft_bounces_in_a_row.fill_null(0) > SOFT_BOUNCES
 
-    Consent permits. Unknown consent permits where ``config.unknown_consent`` is ``"flag"`` and the contact
-    has declined no channel: who unsubscribes from e-mail is not chased by text message.
+
+def too_old(t: Any, channel: Channel, config: PolicyConfig) -> Any:
+    """Say whether the person has been silent for longer than the law of its country lets one write."""
+    silence = legal.silence_days(t)
+    return (silence > legal.max_age_days(t, channel.name, config.legal)).fill_null(False)
+
+
+def permitted(t: Any, channel: Channel, config: PolicyConfig, *, has_contacts: bool) -> Any:
+    """Say whether the contact agreed, or the law lets one write, and there is an address.
+
+    Consent permits. Where none is recorded and ``config.unknown_consent`` is ``"flag"``, the legal basis of the country
+    and channel counts (`winback_policy.legal`), for a contact that has declined no channel: who unsubscribes from e-mail
+    is not chased by text message.
     """
     consent = t[f"consent_{channel.name}"]
     allowed = consent.fill_null(False)
     if config.unknown_consent == "flag":
-        allowed = allowed | (consent.isnull() & ~refused_any(t))
-    return allowed & reachable(t, channel, has_contacts=has_contacts)
+        basis = legal.basis(t, channel.name, config.legal)
+        buyer = t.base != "never_bought"
+        by_law = (basis == legal.LEGITIMATE_INTEREST) | ((basis == legal.SOFT_OPT_IN) & buyer)
+        allowed = allowed | (consent.isnull() & ~refused_any(t) & by_law)
+    return allowed & has_address(t, channel, has_contacts=has_contacts)
+
+
+def open_to(t: Any, channel: Channel, config: PolicyConfig, *, has_contacts: bool) -> Any:
+    """Say whether the contact may be written to today: permitted, not too old, and not bouncing."""
+    fresh = permitted(t, channel, config, has_contacts=has_contacts) & ~too_old(t, channel, config)
+    return fresh & ~soft_bounced(t) if channel.name == "email" else fresh
+
+
+def closed_by(t: Any, config: PolicyConfig, *, has_contacts: bool) -> Any:
+    """Return what closes the last channel that would be permitted: ``soft_bounced``, ``past_retention``, or null."""
+    may = [permitted(t, c, config, has_contacts=has_contacts) for c in CHANNELS]
+    fresh = [m & ~too_old(t, c, config) for m, c in zip(may, CHANNELS, strict=True)]
+    return ibis.cases((ibis.or_(*fresh), "soft_bounced"), (ibis.or_(*may), "past_retention"), else_=None)
 
 
 def _preference(t: Any, channel: Channel) -> Any:
@@ -98,7 +128,7 @@ def _preference(t: Any, channel: Channel) -> Any:
 
 def choose_channel(t: Any, config: PolicyConfig, *, has_contacts: bool) -> Any:
     """Return the number of the best permitted channel in `CHANNELS`, null where none is permitted."""
-    allowed = [permitted(t, c, config, has_contacts=has_contacts) for c in CHANNELS]
+    allowed = [open_to(t, c, config, has_contacts=has_contacts) for c in CHANNELS]
     ranks = [
         ibis.ifelse(allowed[i], _preference(t, c) * 10 + i, _NOT_PERMITTED) for i, c in enumerate(CHANNELS)
     ]
@@ -115,7 +145,8 @@ def of_channel(number: Any, values: list[Any]) -> Any:
     return ibis.cases(*((number == i, value) for i, value in enumerate(values)), else_=None)
 
 
-def consent_basis(t: Any, number: Any) -> Any:
-    """Return ``consent``, ``unknown`` or, where no channel is permitted, ``none``."""
+def consent_basis(t: Any, number: Any, config: PolicyConfig) -> Any:
+    """Return ``consent``, ``soft_opt_in_buyers`` or ``legitimate_interest``; ``none`` where no channel is open."""
     consented = of_channel(number, [t[f"consent_{c.name}"].fill_null(False) for c in CHANNELS])
-    return ibis.cases((number.isnull(), "none"), (consented, "consent"), else_="unknown")
+    by_law = of_channel(number, [legal.basis(t, c.name, config.legal) for c in CHANNELS])
+    return ibis.cases((number.isnull(), "none"), (consented, "consent"), else_=by_law)

@@ -5,9 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from winback_features.errors import ConfigError
+from winback_policy.definitions import BUILT_IN, PURCHASE_LAPSED, Definition
+from winback_policy.legal import LegalRule
+from winback_policy.presets import check_preset
 from winback_policy.texts import LANGUAGES
 
 UNKNOWN_CONSENT = ("flag", "block")
+SHARES = ("enter_p_lapse", "leave_p_lapse", "holdout_share", "gift_share")
+NOT_NEGATIVE = (
+    "lead_days",
+    "quiet_days",
+    "service_days",
+    "cart_days",
+    "offer_days",
+    "relationship_days",
+    "cooldown_days",
+    "journey_days",
+    "sunset_days",
+    "notice_days",
+    "engagement_days",
+    "engagement_sends",
+    "email_price",
+    "capacity",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +36,15 @@ class PolicyConfig:
 
     Attributes
     ----------
+    preset : str
+        The kind of shop whose days stand where the shop sets none (`winback_policy.presets`); filled in by the reader of the
+        settings, and here only a label.
+    definition : str
+        Name and version of the definition of inactive by which contacts enter.
+    definitions : tuple of Definition
+        The shop's own.
+    engagement_days, engagement_sends : int
+        ``engagement_inactive@1``: no activity for so long, and so many messages in a row unanswered.
     enter_p_lapse, leave_p_lapse : float
         A contact enters at or above the first and leaves below the second (hysteresis).
     lead_days : int
@@ -26,10 +55,20 @@ class PolicyConfig:
         A service contact in the last so many days counts as an open complaint.
     cart_days : int
         A cart left open in the last so many days belongs to the cart journey.
+    offer_days : int
+        An incentive sent in the last so many days is another journey's offer.
+    gift_share : float
+        From this share of gifts among its orders a contact is a gift buyer.
+    relationship_days : int
+        Purchases that all lie within so many days are one occasion, and no relationship yet.
     cooldown_days : int
         After leaving, a contact is not flagged again for so long.
     journey_days : int
         A contact that has not bought so long after entry goes to ``sunset``.
+    sunset_days : int
+        After so long in ``sunset`` without a sign of life: ``farewell``.
+    notice_days : int
+        Between the beginning of ``farewell`` and the day on which the data are to go, at least.
     capacity : int, optional
         At most so many entries a day, best first; no limit when absent.
     holdout_share : float
@@ -37,15 +76,19 @@ class PolicyConfig:
     holdout_salt : str
         Change it to draw another holdout.
     unknown_consent : {"flag", "block"}
-        What to do where no consent is recorded.
+        Where no consent is recorded: go by the legal basis of the country and channel, or never write.
+    legal : tuple of LegalRule
+        The shop's own rows of the table of legal bases.
+    email_price : float
+        Of one e-mail, in the brand's currency: what sleepers cost.
     language : str
         Of the reasons: ``"en"`` or ``"nl"``.
 
     Raises
     ------
     ConfigError
-        If a share is outside [0, 1], a number of days or the capacity is negative, ``leave_p_lapse`` is above
-        ``enter_p_lapse``, or ``unknown_consent`` or ``language`` is no known word.
+        If a share is outside [0, 1], a number of days, the price or the capacity is negative, ``leave_p_lapse`` is above
+        ``enter_p_lapse``, or ``preset``, ``definition``, ``unknown_consent`` or ``language`` is no known word.
 
     Examples
     --------
@@ -56,36 +99,56 @@ class PolicyConfig:
     winback_features.errors.ConfigError: policy.leave_p_lapse: It is 0.9, above enter_p_lapse (0.5). ...
     """
 
+    preset: str = ""
+    definition: str = PURCHASE_LAPSED
+    definitions: tuple[Definition, ...] = ()
+    engagement_days: int = 90
+    engagement_sends: int = 11
     enter_p_lapse: float = 0.5
     leave_p_lapse: float = 0.35
     lead_days: int = 3
     quiet_days: int = 2
     service_days: int = 7
     cart_days: int = 3
+    offer_days: int = 7
+    gift_share: float = 0.8
+    relationship_days: int = 3
     cooldown_days: int = 30
     journey_days: int = 90
+    sunset_days: int = 180
+    notice_days: int = 30
     capacity: int | None = None
     holdout_share: float = 0.1
     holdout_salt: str = "winback"
     unknown_consent: str = "flag"
+    legal: tuple[LegalRule, ...] = ()
+    email_price: float = 0.001
     language: str = "en"
 
     def __post_init__(self) -> None:
-        for name in ("enter_p_lapse", "leave_p_lapse", "holdout_share"):
+        for name in SHARES:
             share = getattr(self, name)
             if not 0 <= share <= 1:
                 what = f"It is {share}, which is no share."
                 raise ConfigError(what, where=f"policy.{name}", how="Give a number from 0 to 1.")
-        days = ("lead_days", "quiet_days", "service_days", "cart_days", "cooldown_days", "journey_days")
-        for name in (*days, "capacity"):
+        for name in NOT_NEGATIVE:
             value = getattr(self, name)
             if value is not None and value < 0:
                 what = f"It is {value}, below zero."
-                raise ConfigError(what, where=f"policy.{name}", how="Give zero or a positive whole number.")
+                raise ConfigError(what, where=f"policy.{name}", how="Give zero or a positive number.")
         if self.leave_p_lapse > self.enter_p_lapse:
             what = f"It is {self.leave_p_lapse}, above enter_p_lapse ({self.enter_p_lapse})."
             how = "Leave at or below the risk of entry, or contacts would leave the day after they enter."
             raise ConfigError(what, where="policy.leave_p_lapse", how=how)
+        check_preset(self.preset)
+        known = (*BUILT_IN, *(own.name for own in self.definitions))
+        if len(set(known)) < len(known):
+            how = "Give each a name and version of its own."
+            raise ConfigError("Two definitions have one name.", where="policy.definitions", how=how)
+        if self.definition not in known:
+            what = f"It is {self.definition!r}."
+            how = f"Write one of {', '.join(known)}, or add it under [[policy.definitions]]."
+            raise ConfigError(what, where="policy.definition", how=how)
         if self.unknown_consent not in UNKNOWN_CONSENT:
             what = f"It is {self.unknown_consent!r}."
             how = 'Write "flag" (unknown consent may be flagged) or "block".'

@@ -9,7 +9,7 @@ from typing import Any
 
 import ibis
 
-from winback_policy import channels, eligibility, ranking, reasons, states, treatment
+from winback_policy import channels, definitions, eligibility, ranking, reasons, states, treatment
 from winback_policy.config import PolicyConfig
 from winback_policy.drivers import with_drivers
 from winback_policy.gather import STATE_SCHEMA, gather, previous_or_none
@@ -22,6 +22,9 @@ WINBACK_SCHEMA = {
     "entry_reason": "string",
     "exit_reason": "string",
     "not_flagged_reason": "string",
+    "farewell_due": "date",
+    "purchase_inactive": "boolean",
+    "engagement_inactive": "boolean",
     "p_purchase": "float64",
     "p_lapse": "float64",
     "next_purchase_date": "date",
@@ -171,12 +174,18 @@ def decide(
 
 def _step(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: bool) -> Any:
     """Move every contact one day on: exits, then entries, then tonight's state."""
-    t = facts.mutate(channel_number=channels.choose_channel(facts, config, has_contacts=has_contacts))
+    t = facts.mutate(
+        channel_number=channels.choose_channel(facts, config, has_contacts=has_contacts),
+        closed_by=channels.closed_by(facts, config, has_contacts=has_contacts),
+        inactive=definitions.inactive(facts, config),
+        purchase_inactive=definitions.purchase_inactive(facts, config),
+        engagement_inactive=definitions.engagement_inactive(facts, config),
+    )
     t = t.mutate(
         leaving=states.leaving_reason(t, as_of, config),
-        consent_basis=channels.consent_basis(t, t.channel_number),
+        consent_basis=channels.consent_basis(t, t.channel_number, config),
     )
-    t = t.mutate(asleep=states.asleep(t, as_of))
+    t = t.mutate(asleep_since=states.asleep_since(t, as_of, config))
     blocked = eligibility.blocking_reason(t, as_of, config)
     stays = t.previous_state.isin(states.IN_JOURNEY).fill_null(False) & t.leaving.isnull()
     t = t.mutate(not_flagged_reason=ibis.ifelse(stays, None, blocked), candidate=blocked.isnull() & ~stays)
@@ -206,7 +215,12 @@ def _flagged(t: Any, as_of: date, config: PolicyConfig, currency: str, cache: Ca
 def _winback(t: Any, flagged: Any, currency: str) -> Any:
     """Put the list together, in the order and types of `WINBACK_SCHEMA`."""
     t = t.left_join(flagged, t.contact_id == flagged.flagged_id)
-    onboard = (t.not_flagged_reason == "one_time_buyer").fill_null(False)
+    onboard = t.not_flagged_reason.isin(eligibility.WEAK_RELATIONSHIP).fill_null(False)
+    otherwise = ibis.cases(
+        (onboard, "onboard_second_purchase"),
+        (t.state.isin(("sunset", "farewell")), t.state),
+        else_="none",
+    )
     in_or_out = t.in_journey | t.leaving.notnull()
     columns = {
         "entered_at": ibis.ifelse(in_or_out, t.entered_at, None),
@@ -214,7 +228,7 @@ def _winback(t: Any, flagged: Any, currency: str) -> Any:
         "exit_reason": t.leaving,
         "arm": ibis.ifelse(in_or_out, t.arm, None),
         "currency": ibis.literal(currency),
-        "recommended_action": t.action.fill_null(ibis.ifelse(onboard, "onboard_second_purchase", "none")),
+        "recommended_action": t.action.fill_null(otherwise),
         "incentive_tier": t.tier.fill_null("none"),
         "channel": ibis.ifelse(t.in_journey | onboard, channels.channel_name(t.channel_number), None),
         "consent_basis": ibis.ifelse(t.erased | t.objected_profiling, "none", t.consent_basis),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from winback_policy.config import PolicyConfig
+from winback_policy.definitions import PURCHASE_LAPSED
 from winback_policy.states import IN_JOURNEY, REPEAT_BASES
 
 PREFIX = "risk_from_"
@@ -46,8 +47,10 @@ def worth_explaining(scores: Any, previous_states: Any | None, config: PolicyCon
     -------
     ibis.Table
         ``contact_id``: all who can enter (at risk, due, on the active base) or stay (in a journey, still at risk), and few
-        others.
+        others. Everybody scored, where another definition than ``purchase_lapsed@1`` decides.
     """
+    if config.definition != PURCHASE_LAPSED:
+        return scores.select("contact_id")
     enters = (
         (scores.base == "active")
         & (scores.p_lapse >= config.enter_p_lapse)

@@ -8,26 +8,40 @@ from typing import Any
 import ibis
 
 from winback_policy.config import PolicyConfig
+from winback_policy.definitions import PURCHASE_LAPSED
+
+YEARLY_DAYS = (330, 400)
+"""Mean gap of an occasion buyer, from and to; and no gap is longer than the second."""
 
 NOT_FLAGGED_REASONS = (
     "erased",
     "objected_profiling",
     "staff",
     "hard_bounced",
+    "past_retention",
+    "soft_bounced",
     "no_consent",
     "complained",
     "open_service_case",
     "cart_open",
+    "in_other_journey",
     "recently_active",
     "never_bought",
     "one_time_buyer",
+    "no_relationship_basis",
+    "gift_buyer",
+    "occasion_buyer",
     "lapsed_already",
     "cooldown",
     "low_risk",
     "on_time",
+    "not_inactive",
     "over_capacity",
 )
 """Every ``not_flagged_reason``, in the order in which they are asked; the first that holds is given."""
+
+WEAK_RELATIONSHIP = ("one_time_buyer", "no_relationship_basis")
+"""Reasons with an action of their own: lead to the second purchase."""
 
 
 def within(days: Any, limit: int) -> Any:
@@ -47,14 +61,38 @@ def recently_active(t: Any, config: PolicyConfig) -> Any:
     return ibis.or_(*(within(days, config.quiet_days) for days in signs))
 
 
+def no_relationship(t: Any, config: PolicyConfig) -> Any:
+    """Say whether all purchases lie within ``relationship_days``: one occasion, and no rhythm to be late for."""
+    span = t.gap_mean * (t.purchase_days - 1)
+    return (span <= config.relationship_days).fill_null(False)
+
+
+def occasion_buyer(t: Any) -> Any:
+    """Say whether the contact buys once a year: for Christmas, for Mother's Day."""
+    low, high = YEARLY_DAYS
+    return ((t.gap_mean >= low) & (t.gap_mean <= high) & (t.gap_max <= high)).fill_null(False)
+
+
+def not_yet(t: Any, config: PolicyConfig) -> list[tuple[Any, str]]:
+    """Return what the definition of inactive has against a flag, as (condition, reason)."""
+    if config.definition != PURCHASE_LAPSED:
+        return [(~t.inactive, "not_inactive")]
+    return [
+        (~(t.p_lapse >= config.enter_p_lapse).fill_null(False), "low_risk"),
+        (~(t.days_overdue >= -config.lead_days).fill_null(False), "on_time"),
+    ]
+
+
 def blocking_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
     """Return the first reason not to flag a contact that is in no journey today; null where there is none.
+
+    By another definition than ``purchase_lapsed@1`` contacts that never bought and long lapsed ones may be flagged too.
 
     Parameters
     ----------
     t : ibis.Table
-        From `gather`, with ``channel_number``, ``leaving`` (today's exit reason) and ``asleep``
-        (in ``sunset``).
+        From `gather`, with ``channel_number``, ``closed_by`` (what closed the last channel), ``leaving`` (today's
+        exit reason), ``asleep_since`` and ``inactive`` (by the definition).
     as_of : date
     config : PolicyConfig
 
@@ -64,21 +102,25 @@ def blocking_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
         One of `NOT_FLAGGED_REASONS` save ``over_capacity``, which only a comparison of contacts can tell.
     """
     cooling = t.leaving.notnull() | (t.previous_cooldown_until > ibis.literal(as_of)).fill_null(False)
+    by_purchases = ibis.literal(config.definition == PURCHASE_LAPSED)
     return ibis.cases(
         (t.erased, "erased"),
         (t.objected_profiling, "objected_profiling"),
         (t.is_staff, "staff"),
         (t.hard_bounced, "hard_bounced"),
-        (t.channel_number.isnull(), "no_consent"),
+        (t.channel_number.isnull(), t.closed_by.fill_null("no_consent")),
         (t.complained, "complained"),
         (within(t.days_since_service_contact, config.service_days), "open_service_case"),
         (within(t.cart_open_days, config.cart_days), "cart_open"),
+        (within(t.days_since_incentive, config.offer_days), "in_other_journey"),
         (recently_active(t, config), "recently_active"),
-        (t.base == "never_bought", "never_bought"),
+        (by_purchases & (t.base == "never_bought"), "never_bought"),
         (t.base == "one_time", "one_time_buyer"),
-        ((t.base == "lapsed") | t.asleep, "lapsed_already"),
+        (no_relationship(t, config), "no_relationship_basis"),
+        ((t.gift_share >= config.gift_share).fill_null(False), "gift_buyer"),
+        (occasion_buyer(t), "occasion_buyer"),
+        ((by_purchases & (t.base == "lapsed")) | t.asleep_since.notnull(), "lapsed_already"),
         (cooling, "cooldown"),
-        (~(t.p_lapse >= config.enter_p_lapse).fill_null(False), "low_risk"),
-        (~(t.days_overdue >= -config.lead_days).fill_null(False), "on_time"),
+        *not_yet(t, config),
         else_=None,
     )

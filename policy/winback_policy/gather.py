@@ -19,6 +19,7 @@ STATE_SCHEMA = {
     "cooldown_until": "date",
     "arm": "string",
     "journeys": "int64",
+    "asleep_since": "date",
 }
 """The ``states`` table that one run hands to the next. One row per contact ever known."""
 
@@ -73,6 +74,11 @@ FEATURE_COLUMNS = (
     "order_value_last",
     "spend_total",
     "incentives_180d",
+    "days_since_incentive",
+    "gift_share",
+    "tenure_days",
+    "days_since_activity",
+    "days_since_loyalty_change",
     "active_days_90d",
     "last_category",
     *(
@@ -86,10 +92,16 @@ NO_SCORE_BASE = "never_bought"
 
 
 def previous_or_none(status: Any, previous_states: Any | None) -> Any:
-    """Return yesterday's states, or an empty table of the same schema on the first day."""
-    if previous_states is not None:
-        return previous_states.select(**{n: previous_states[n].cast(t) for n, t in STATE_SCHEMA.items()})
+    """Return yesterday's states, or an empty table of the same schema on the first day.
+
+    A column that the run of an older version lacks is null.
+    """
     nulls = {n: ibis.null(t) for n, t in STATE_SCHEMA.items() if n != "contact_id"}
+    if previous_states is not None:
+        there = {
+            n: previous_states[n].cast(t) for n, t in STATE_SCHEMA.items() if n in previous_states.columns
+        }
+        return previous_states.select(**(nulls | there)).select(*STATE_SCHEMA)
     return status.filter(ibis.literal(False)).select("contact_id", **nulls)
 
 

@@ -3,8 +3,9 @@
 ::
 
     active ──enter──▶ flagged ──next run──▶ in_winback ──bought──▶ reactivated ──▶ active
-                         │                      ├──journey_days──▶ sunset ──bought──▶ active
-                         └──────────────────────┴──any other exit──▶ active | inactive
+                         │                      ├──journey_days──▶ sunset ──sunset_days──▶ farewell
+                         │                      │                     └──any sign of life──┴──▶ active | inactive
+                         └──────────────────────┴──any other exit──▶ active | inactive | erased
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import ibis
 
 from winback_policy.channels import refused_any
 from winback_policy.config import PolicyConfig
+from winback_policy.definitions import PURCHASE_LAPSED, persistently_inactive
 from winback_policy.gather import STATE_SCHEMA
 from winback_policy.holdout import draw_arm
+from winback_policy.legal import retention_days, silence_days
 
-STATES = ("active", "flagged", "in_winback", "reactivated", "sunset", "inactive")
+STATES = ("active", "flagged", "in_winback", "reactivated", "sunset", "farewell", "inactive", "erased")
 IN_JOURNEY = ("flagged", "in_winback")
 
 EXIT_REASONS = (
@@ -29,10 +32,13 @@ EXIT_REASONS = (
     "purchased",
     "hard_bounced",
     "unsubscribed",
+    "past_retention",
+    "soft_bounced",
     "no_consent",
     "complained",
     "history_cancelled",
     "risk_fell",
+    "active_again",
     "journey_ended",
 )
 """Every ``exit_reason``, in the order in which they are asked; the first that holds is given."""
@@ -56,7 +62,7 @@ def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
     Parameters
     ----------
     t : ibis.Table
-        From `gather`, with ``channel_number``.
+        From `gather`, with ``channel_number``, ``closed_by`` and ``inactive``.
     as_of : date
     config : PolicyConfig
 
@@ -66,6 +72,13 @@ def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
         One of `EXIT_REASONS`.
     """
     unreachable = t.channel_number.isnull()
+    if config.definition == PURCHASE_LAPSED:
+        recovered = [
+            (~t.base.isin(REPEAT_BASES), "history_cancelled"),
+            (~(t.p_lapse >= config.leave_p_lapse).fill_null(False), "risk_fell"),
+        ]
+    else:
+        recovered = [(~t.inactive, "active_again")]
     reason = ibis.cases(
         (t.erased, "erased"),
         (t.objected_profiling, "objected_profiling"),
@@ -73,26 +86,68 @@ def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
         (bought_since(t, t.previous_entered_at, as_of), "purchased"),
         (t.hard_bounced, "hard_bounced"),
         (unreachable & refused_any(t), "unsubscribed"),
-        (unreachable, "no_consent"),
+        (unreachable, t.closed_by.fill_null("no_consent")),
         (t.complained, "complained"),
-        (~t.base.isin(REPEAT_BASES), "history_cancelled"),
-        (~(t.p_lapse >= config.leave_p_lapse).fill_null(False), "risk_fell"),
+        *recovered,
         (days_since(as_of, t.previous_entered_at) >= config.journey_days, "journey_ended"),
         else_=None,
     )
     return ibis.ifelse(t.previous_state.isin(IN_JOURNEY), reason, None)
 
 
-def asleep(t: Any, as_of: date) -> Any:
-    """Say whether the contact ended a journey without buying, today or before, and has not bought since."""
-    sunset = (t.previous_state == "sunset").fill_null(False)
-    ended_today = (t.leaving == "journey_ended").fill_null(False)
-    return ended_today | (sunset & ~bought_since(t, t.previous_exited_at, as_of))
+def slept_since(t: Any) -> Any:
+    """Return since when the contact slept as of yesterday: the day its journey ended, or it was found to show no life."""
+    ended = (t.previous_exit_reason == "journey_ended").fill_null(False)
+    return ibis.coalesce(t.previous_asleep_since, ibis.ifelse(ended, t.previous_exited_at, None))
 
 
-def entry_reason(t: Any) -> Any:
-    """Return ``late`` past the day on which the contact was due, ``nearly_late`` up to it."""
+def woken(t: Any, as_of: date) -> Any:
+    """Say whether a sleeper gave a sign of life: any activity since, or a purchase since the journey began.
+
+    A purchase that lay in the journey and came to be known only after its end counts too.
+    """
+    ended = (t.previous_exit_reason == "journey_ended").fill_null(False)
+    active = (t.days_since_activity <= days_since(as_of, slept_since(t))).fill_null(False)
+    return active | bought_since(t, ibis.ifelse(ended, t.previous_entered_at, slept_since(t)), as_of)
+
+
+def asleep_since(t: Any, as_of: date, config: PolicyConfig) -> Any:
+    """Return since when the contact sleeps tonight; null where it does not.
+
+    It sleeps when its journey ended without a purchase, today or before, or it is persistently inactive and in no journey;
+    until it gives a sign of life. By another definition than ``purchase_lapsed@1`` the persistently inactive are those to
+    win back, and only a journey's end puts one to sleep.
+    """
+    today = ibis.literal(as_of)
+    stays = t.previous_state.isin(IN_JOURNEY).fill_null(False) & t.leaving.isnull()
+    off_limits = t.erased | t.objected_profiling | t.is_staff
+    gone = persistently_inactive(t, config) & ibis.literal(config.definition == PURCHASE_LAPSED)
+    return ibis.cases(
+        ((t.leaving == "journey_ended").fill_null(False), today),
+        (stays | off_limits, ibis.null("date")),
+        (slept_since(t).notnull() & ~woken(t, as_of), slept_since(t)),
+        (gone, today),
+        else_=ibis.null("date"),
+    )
+
+
+def entry_reason(t: Any, config: PolicyConfig) -> Any:
+    """Return ``late`` past the day on which the contact was due, ``nearly_late`` up to it; ``inactive`` by other definitions."""
+    if config.definition != PURCHASE_LAPSED:
+        return ibis.literal("inactive")
     return ibis.ifelse(t.days_overdue > 0, "late", "nearly_late")
+
+
+def farewell_due(t: Any, slept: Any, as_of: date, config: PolicyConfig) -> Any:
+    """Return the day on which the data of a contact in ``farewell`` are to go.
+
+    That is the end of the retention of its country, counted from the last sign of the person, but not before
+    ``notice_days`` have passed in ``farewell``.
+    """
+    keep = retention_days(t, config.legal)
+    left = keep - silence_days(t).fill_null(keep)
+    days = ibis.greatest(left, config.sunset_days + config.notice_days - slept)
+    return ibis.literal(as_of) + days.cast("int64").as_interval("D")
 
 
 def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
@@ -101,25 +156,29 @@ def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
     Parameters
     ----------
     t : ibis.Table
-        From `gather`, with ``leaving``, ``asleep`` and ``entered`` (bool).
+        From `gather`, with ``leaving``, ``asleep_since``, and ``entered`` (bool).
     as_of : date
     config : PolicyConfig
 
     Returns
     -------
     dict of str to ibis column
-        Every column of `STATE_SCHEMA` but ``contact_id``. After a journey its dates, reasons and arm stay
-        until the next one begins.
+        Every column of `STATE_SCHEMA` but ``contact_id``, and ``farewell_due``. After a journey its dates, reasons and
+        arm stay until the next one begins.
     """
     today = ibis.literal(as_of)
     left = t.leaving.notnull()
     stays = t.previous_state.isin(IN_JOURNEY).fill_null(False) & ~left
-    off_limits = t.erased | t.objected_profiling | t.is_staff
+    off_limits = t.objected_profiling | t.is_staff
+    slept = days_since(as_of, t.asleep_since)
+    farewell = (slept >= config.sunset_days).fill_null(False)
     state = ibis.cases(
+        (t.erased, "erased"),
         (t.entered, "flagged"),
         (stays, "in_winback"),
         ((t.leaving == "purchased").fill_null(False), "reactivated"),
-        (t.asleep & ~off_limits, "sunset"),
+        (farewell, "farewell"),
+        (t.asleep_since.notnull(), "sunset"),
         (~off_limits & t.base.isin(("active", "one_time")), "active"),
         else_="inactive",
     )
@@ -132,7 +191,7 @@ def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
     return {
         "state": state,
         "entered_at": carried("entered_at", today),
-        "entry_reason": carried("entry_reason", entry_reason(t)),
+        "entry_reason": carried("entry_reason", entry_reason(t, config)),
         "exited_at": carried("exited_at", ibis.null("date"), today),
         "exit_reason": carried("exit_reason", ibis.null("string"), t.leaving),
         "cooldown_until": carried(
@@ -140,4 +199,6 @@ def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
         ),
         "arm": carried("arm", draw_arm(t.contact_id, config)),
         "journeys": t.previous_journeys.fill_null(0) + t.entered.cast("int64"),
+        "asleep_since": t.asleep_since,
+        "farewell_due": ibis.ifelse(farewell, farewell_due(t, slept, as_of, config), ibis.null("date")),
     }

@@ -10,7 +10,15 @@ from winback_policy.channels import CHANNELS, of_channel, worn_out
 from winback_policy.config import PolicyConfig
 from winback_policy.eligibility import at_peace
 
-ACTIONS = ("win_back", "onboard_second_purchase", "check_landing_page", "change_channel", "none")
+ACTIONS = (
+    "win_back",
+    "onboard_second_purchase",
+    "check_landing_page",
+    "change_channel",
+    "sunset",
+    "farewell",
+    "none",
+)
 INCENTIVE_TIERS = ("none", "low", "mid", "high")
 
 
@@ -43,7 +51,10 @@ def action(t: Any, config: PolicyConfig) -> Any:
     elsewhere = t.active_days_90d.fill_null(0) > 0
     return ibis.cases(
         (left_alone(t, config), "none"),
-        (clicked & (t.days_since_purchase >= t.horizon_days), "check_landing_page"),
+        (
+            clicked & (t.days_since_purchase.isnull() | (t.days_since_purchase >= t.horizon_days)),
+            "check_landing_page",
+        ),
         (~clicked & ignored & chosen_is_fresh & elsewhere, "change_channel"),
         else_="win_back",
     )

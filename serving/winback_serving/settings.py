@@ -20,6 +20,7 @@ from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.errors import ConfigError
 from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
+from winback_policy.presets import PRESETS, with_preset
 from winback_serving.settings_rules import check_rules
 from winback_serving.toml_section import check_keys, convert, field_names, read_section
 from winback_training.config import TrainingConfig
@@ -127,6 +128,9 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     for key in VALUE_KEYS:
         if key in table["policy"]:
             table["score"][key] = table["policy"].pop(key)
+    preset = PRESETS.get(str(table["policy"].get("preset")))
+    if horizon is None and preset:
+        horizon = preset.horizon_days
     if horizon is not None and horizon != "auto":
         table["score"]["horizon_days"] = convert(horizon, int, "[brand] horizon_days", where)
 
@@ -139,7 +143,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         brand=read_section(BrandConfig, "brand", table["brand"], where),
         engine=read_section(EngineConfig, "engine", table["engine"], where),
         score=read_section(ScoreConfig, "score", table["score"], where),
-        policy=read_section(PolicyConfig, "policy", table["policy"], where),
+        policy=read_section(PolicyConfig, "policy", with_preset(table["policy"]), where),
         training=replace(training, tracking_uri=env.get("WINBACK_TRACKING_URI") or training.tracking_uri),
         gate=read_section(GateConfig, "gate", table["gate"], where),
         horizon_auto=horizon == "auto",

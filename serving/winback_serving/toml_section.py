@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
 from typing import Any, ClassVar, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -62,7 +62,7 @@ def read_section(cls: type[C], section: str, table: Mapping[str, Any], where: st
     Parameters
     ----------
     cls : type
-        A frozen dataclass whose fields are scalars, tuples of scalars, pairs of days or mappings.
+        A frozen dataclass whose fields are scalars, tuples of scalars, pairs of days, mappings or such dataclasses.
     section : str
         The section's name, for messages.
     table : mapping
@@ -123,6 +123,10 @@ def convert(value: Any, hint: Any, name: str, where: str) -> Any:
         if not isinstance(value, dict):
             raise _wrong(value, "a table of key = value", name, where)
         return {k: convert(v, args[1], f"{name}.{k}", where) for k, v in value.items()}
+    if isinstance(hint, type) and is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise _wrong(value, "a table of key = value", name, where)
+        return read_section(hint, name.strip("[").replace("] ", "."), value, where)
     return _scalar(value, hint, name, where)
 
 

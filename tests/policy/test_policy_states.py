@@ -19,6 +19,8 @@ LEAVES: dict[str, dict[str, Any]] = {
     "purchased": {"days_since_purchase": 5, **QUIET},
     "hard_bounced": {"hard_bounced": True},
     "unsubscribed": {"consent_email": False},
+    "past_retention": {"days_since_activity": 1096.0},
+    "soft_bounced": {"soft_bounces_in_a_row": 8},
     "no_consent": {"has_email": False},
     "complained": {"complained": True},
     "history_cancelled": {"base": "one_time"},
@@ -76,7 +78,7 @@ def test_each_exit(second: Any, reason: str) -> None:
 
 
 def test_the_exits_are_tested_in_the_documented_order() -> None:
-    assert list(EXIT_REASONS) == [*LEAVES, "journey_ended"]
+    assert list(EXIT_REASONS) == [*LEAVES, "active_again", "journey_ended"]
 
 
 @pytest.mark.parametrize("name", STAYS)
@@ -91,9 +93,11 @@ def test_each_stay(second: Any, name: str) -> None:
 def test_the_states_after_an_exit(second: Any) -> None:
     states = {reason: second.winback[reason]["state"] for reason in LEAVES}
     assert states == {
-        **dict.fromkeys(("erased", "objected_profiling", "staff"), "inactive"),
+        "erased": "erased",
+        **dict.fromkeys(("objected_profiling", "staff"), "inactive"),
         "purchased": "reactivated",
-        **dict.fromkeys(("hard_bounced", "unsubscribed", "no_consent", "complained"), "active"),
+        **dict.fromkeys(("hard_bounced", "unsubscribed", "soft_bounced", "past_retention"), "active"),
+        **dict.fromkeys(("no_consent", "complained"), "active"),
         "history_cancelled": "active",
         "risk_fell": "active",
     }
@@ -152,7 +156,7 @@ CARRIED: dict[str, tuple[dict[str, Any], dict[str, Any], str, str | None]] = {
     "asleep and erased": (
         before("sunset", 190, 100, "journey_ended"),
         {"erased": True},
-        "inactive",
+        "erased",
         "erased",
     ),
     "woken": (
@@ -204,6 +208,7 @@ def test_a_second_journey_starts_afresh(carried: Any) -> None:
         "cooldown_until": None,
         "arm": "treatment",
         "journeys": 2,
+        "asleep_since": None,
     }
 
 
