@@ -210,8 +210,8 @@ def fit_direct(design: Design, slices: Sequence[Slice], seed: int) -> dict[str, 
         ys.append(bought[risk])
     x, y = np.concatenate(parts), np.concatenate(ys)
     boosting = HistGradientBoostingClassifier(
-        learning_rate=0.05,
-        max_iter=80,
+        learning_rate=0.1,
+        max_iter=40,
         max_leaf_nodes=8,
         min_samples_leaf=max(20, min(400, len(y) // 100)),
         l2_regularization=5.0,
@@ -254,8 +254,8 @@ def fit_rolled(
     y = np.concatenate([s.waits < step_days for s in slices])
     weight = np.concatenate([np.full(len(s.waits), s.weight) for s in slices])
     boosting = HistGradientBoostingClassifier(
-        learning_rate=0.08,
-        max_iter=70,
+        learning_rate=0.1,
+        max_iter=55,
         max_leaf_nodes=8,
         min_samples_leaf=max(20, min(400, len(y) // 100)),
         l2_regularization=20.0,

@@ -1,131 +1,292 @@
-"""Write a list of a run to a file: Parquet, or CSV that is safe to open in a spreadsheet."""
+"""Write a list of a run to files that a tool can read: whole or not at all, nobody dropped in silence."""
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Callable
-from datetime import date
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from ibis.util import gen_name
 
+from winback_features.config import EngineConfig
+from winback_features.engine import open_engine
 from winback_features.errors import ConfigError
-from winback_serving.lists import open_list
-from winback_serving.parquet import write_batches
+from winback_serving.exports.bounce import MAX_EXPOSURE, BounceExposure, project
+from winback_serving.exports.files import WrittenFile, deliver, staged, write_parquet_parts, write_parts
+from winback_serving.exports.formats import FORMATS, ExportFormat, column
+from winback_serving.exports.rows import RAW_MARKS, changed_rows, list_rows, marked, shown, with_left_out
+from winback_serving.lists import LISTS, list_order, read_flags
 from winback_serving.store import PublishedRun
 
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
-_PHONE = re.compile(r"\+?[0-9][0-9 ().-]*")
+NAMED = 20
+"""So many of the contacts that are left out are named; all are counted."""
+
+BATCH_ROWS = 50_000
 
 
-def safe_cell(value: Any, column: str) -> str:
-    """Return a value as the text of one CSV cell.
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What to write.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe in front; numbers stay numbers, and
-    what is a telephone number in the column ``phone`` stays as it is.
-
-    Parameters
+    Attributes
     ----------
-    value : object
-        A Python value; None becomes an empty cell.
-    column : str
+    name : str
+        One of ``winback_serving.lists.LISTS``.
+    to : str
+        One of ``winback_serving.exports.formats.FORMATS``.
+    out : Path
+        The file.
+    before : PublishedRun, optional
+        An earlier run.
+    delta : bool
+        Only what changed since ``before``; everything where there is none.
+    batches : int
+        So many files, best first.
+    max_bounce_exposure : float
+        Share of e-mails likely to bounce above which a list is refused.
+    force : bool
+        Write it nevertheless.
 
-    Examples
-    --------
-    >>> safe_cell("=1+1", "first_name")
-    "'=1+1"
-    >>> safe_cell("+31 612345678", "phone"), safe_cell(-3.5, "days_overdue"), safe_cell(True, "consent")
-    ('+31 612345678', '-3.5', 'true')
+    Raises
+    ------
+    ConfigError
+        If ``batches`` is below 1, the exposure is no share, or the list does not come in that format.
     """
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float, Decimal, date)):
-        return str(value)
-    text = str(value)
-    if not text.startswith(_DANGEROUS) or (column == "phone" and _PHONE.fullmatch(text)):
-        return text
-    return f"'{text}"
+
+    name: str
+    to: str
+    out: Path
+    before: PublishedRun | None = None
+    delta: bool = False
+    batches: int = 1
+    max_bounce_exposure: float = MAX_EXPOSURE
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batches < 1:
+            what = f"It is {self.batches}."
+            raise ConfigError(what, where="--batches", how="Ask for one file or more.")
+        if not 0 <= self.max_bounce_exposure <= 1:
+            what = f"It is {self.max_bounce_exposure}, which is no share."
+            raise ConfigError(what, where="--max-bounce-exposure", how="Give a number from 0 to 1.")
+        if self.name == "scores" and (self.delta or not self.form.raw):
+            what = "The scores are no list of contacts for a tool."
+            raise ConfigError(what, where="--list scores", how="Take them whole, --to csv or --to parquet.")
+
+    @property
+    def form(self) -> ExportFormat:
+        """The description of the format."""
+        return FORMATS[self.to]
 
 
-def export_list(run: PublishedRun, name: str, to: str, out: Path) -> int:
-    """Write one list of a run to a file; the file appears whole or not at all.
+@dataclass(slots=True)
+class LeftOut:
+    """How many contacts are not in the files, and the first of them."""
+
+    count: int = 0
+    contacts: list[str] = field(default_factory=list)
+
+    def add(self, contact_id: str) -> None:
+        """Count a contact."""
+        self.count += 1
+        if len(self.contacts) < NAMED:
+            self.contacts.append(contact_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written, and what was not.
+
+    Attributes
+    ----------
+    files : list of WrittenFile
+        Those to add or update, and for an audience those to remove.
+    removals : list of WrittenFile
+        The files of an audience that hold whom to take out.
+    left_out : dict of str to LeftOut
+        Contacts without a row, by reason: ``no_key``, ``duplicate_email``, ``refused_address``.
+    blanked : dict of str to LeftOut
+        Contacts with an empty cell where a value cannot be used, by column.
+    exposure : BounceExposure or None
+        None where nobody is e-mailed from this list.
+    """
+
+    files: list[WrittenFile]
+    removals: list[WrittenFile]
+    left_out: dict[str, LeftOut]
+    blanked: dict[str, LeftOut]
+    exposure: BounceExposure | None
+
+    @property
+    def rows(self) -> int:
+        """Rows in all files."""
+        return sum(file.rows for file in (*self.files, *self.removals))
+
+
+def write_export(run: PublishedRun, request: ExportRequest) -> Exported:
+    """Write one list of a run; the files appear whole or not at all.
 
     Parameters
     ----------
     run : PublishedRun
-    name : str
-        One of ``winback_serving.lists.LISTS``.
-    to : str
-        One of :data:`FORMATS`.
-    out : Path
+    request : ExportRequest
 
     Returns
     -------
-    int
-        Rows written.
+    Exported
 
     Raises
     ------
+    GateRefusal
+        When too many of its e-mails are likely to bounce.
     ConfigError
-        When the file cannot be written.
+        When the files cannot be written.
     """
-    part = out.with_name(f".{out.name}.part")
-    try:
-        with open_list(run, name) as reader:
-            rows = FORMATS[to](reader, part)
-        part.replace(out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        msg = f"The file cannot be written: {error.strerror}."
-        raise ConfigError(
-            msg,
-            where=str(out),
-            how="Name a file in a folder of yours.",
-        ) from None
-    return rows
+    form, spec = request.form, LISTS[request.name]
+    with open_engine(EngineConfig()) as backend, staged(request.out) as folder:
+        if form.raw and spec.file != "winback":
+            table = backend.read_parquet(run.file(spec.file))
+            return _finish(request, _write(table, table.columns, request, folder))
+        everybody = read_flags(backend, run)
+        tonight, earlier = _prepared(everybody, run, request), None
+        if request.before is not None:
+            earlier = _prepared(read_flags(backend, request.before), request.before, request)
+        compares = request.delta and earlier is not None and not spec.daily
+        choose = changed_rows if compares else list_rows
+        rows = choose(tonight, earlier, request.name, form)
+        rows = backend.create_table(gen_name("rows"), with_left_out(rows, tonight, spec, form), temp=True)
+        exposure = _exposure(rows, everybody, request)
+        if form.raw:
+            names = backend.read_parquet(run.file("winback")).columns
+            names = (*names, *RAW_MARKS) if compares else names
+            return _finish(request, _write(rows, names, request, folder), exposure=exposure)
+        report = _Report()
+        if not form.audience or spec.removes:
+            return _finish(request, _write_fields(rows, request, folder, report), (), report, exposure)
+        added = _write_fields(rows.filter(rows.on_list), request, folder, report)
+        removed: Sequence[WrittenFile] = ()
+        if compares or request.name == "retargeting_add":
+            taken_out = folder / "remove"
+            taken_out.mkdir()
+            whole = replace(request, batches=1)
+            removed = _write_fields(rows.filter(~rows.on_list), whole, taken_out, report)
+        return _finish(request, added, removed, report, exposure)
+
+
+def export_list(run: PublishedRun, name: str, to: str, out: Path) -> int:
+    """Write one list of a run whole, whatever it would bounce, and return its rows."""
+    return write_export(run, ExportRequest(name, to, out, force=True)).rows
 
 
 def format_of(out: Path) -> str:
-    """Return the format that a file's ending asks for.
+    """Return the plain format that a file's ending asks for.
 
     Raises
     ------
     ConfigError
-        When the ending is none we write.
+        When the ending is none of theirs.
     """
     ending = out.suffix.lstrip(".").lower()
-    if ending not in FORMATS:
+    if ending not in FORMATS or not FORMATS[ending].raw:
         msg = f"{out.name} does not end in a known format."
         raise ConfigError(msg, where="--out", how="End it in .csv or .parquet.")
     return ending
 
 
-def _write_csv(reader: pa.RecordBatchReader, path: Path) -> int:
-    """Write RFC 4180 in UTF-8: header, CRLF, quotes where needed."""
-    rows = 0
-    names = reader.schema.names
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(names)
-        for batch in reader:
-            columns = [column.to_pylist() for column in batch.columns]
-            for row in zip(*columns, strict=True):
-                writer.writerow([safe_cell(v, n) for v, n in zip(row, names, strict=True)])
-            rows += batch.num_rows
-    return rows
+@dataclass(slots=True)
+class _Report:
+    """Who is left out, and whose values cannot be used."""
+
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    blanked: dict[str, LeftOut] = field(default_factory=dict)
 
 
-def _write_parquet(reader: pa.RecordBatchReader, path: Path) -> int:
-    return write_batches(reader, reader.schema, path)
+def _prepared(flags: Any, run: PublishedRun, request: ExportRequest) -> Any:
+    """Return a run's contacts as the format may see them, with who is on the list."""
+    listed = marked(flags, request.name, request.form)
+    return listed if request.form.raw else shown(listed, run.as_of)
 
 
-FORMATS: dict[str, Callable[[pa.RecordBatchReader, Path], int]] = {
-    "csv": _write_csv,
-    "parquet": _write_parquet,
-}
-"""Format name to its writer."""
+def _exposure(rows: Any, everybody: Any, request: ExportRequest) -> BounceExposure | None:
+    """Project the bounces of what would be e-mailed, and refuse too many."""
+    if not LISTS[request.name].writes or request.form.audience:
+        return None
+    written = rows.filter(rows.on_list & rows.left_out.isnull())
+    (numbers,) = project(written, everybody).to_pyarrow().to_pylist()
+    exposure = BounceExposure(**numbers)
+    if not request.force:
+        exposure.check(request.max_bounce_exposure)
+    return exposure
+
+
+def _starts(rows: Any, batches: int) -> list[int]:
+    """Return the row numbers with which equal batches begin; never more batches than rows."""
+    if batches == 1:
+        return []
+    total = rows.count().to_pyarrow().as_py()
+    return [total * number // batches for number in range(batches)]
+
+
+def _write(rows: Any, names: Sequence[str], request: ExportRequest, folder: Path) -> list[WrittenFile]:
+    """Write the named columns as they are."""
+    starts = _starts(rows, request.batches)
+    order = [rows.on_list] if "on_list" in rows.columns else []
+    reader = (
+        rows.order_by([*order, *list_order(rows)]).select(*names).to_pyarrow_batches(chunk_size=BATCH_ROWS)
+    )
+    if request.form.layout == "parquet":
+        return write_parquet_parts(reader, folder, starts)
+    plain = replace(request.form, fields=tuple(column(name) for name in names))
+    return write_parts(_values(reader), plain, folder, starts)
+
+
+def _write_fields(rows: Any, request: ExportRequest, folder: Path, report: _Report) -> list[WrittenFile]:
+    """Write the format's fields; those who have left come first, then best first."""
+    form, starts = request.form, _starts(rows, request.batches)
+    ordered = rows.order_by([rows.on_list, *list_order(rows)])
+    reader = ordered.select(who="contact_id", left_out="left_out", **{n: n for n in form.sources})
+    reader = reader.to_pyarrow_batches(chunk_size=BATCH_ROWS)
+    return write_parts(_fields(reader, form, report), form, folder, starts)
+
+
+def _values(reader: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
+    for batch in reader:
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _fields(
+    reader: pa.RecordBatchReader, form: ExportFormat, report: _Report
+) -> Iterator[tuple[Any, ...] | None]:
+    """Yield each row's fields; None where it is left out, which is reported."""
+    place = {name: number for number, name in enumerate(form.sources)}
+    where = [tuple(place[source] for source in f.sources) for f in form.fields]
+    keys = [number for number, f in enumerate(form.fields) if f.name in form.key]
+    for contact_id, reason, *given in _values(reader):
+        found = [tuple(given[n] for n in places) for places in where]
+        values = tuple(f.value(sources) for f, sources in zip(form.fields, found, strict=True))
+        if reason is None and all(values[n] is None for n in keys):
+            reason = "no_key"
+        if reason is not None:
+            report.left_out.setdefault(reason, LeftOut()).add(contact_id)
+            yield None
+            continue
+        for f, sources, value in zip(form.fields, found, values, strict=True):
+            if value is None and any(source is not None for source in sources):
+                report.blanked.setdefault(f.name, LeftOut()).add(contact_id)
+        yield values
+
+
+def _finish(
+    request: ExportRequest,
+    parts: Sequence[WrittenFile],
+    removed: Sequence[WrittenFile] = (),
+    report: _Report | None = None,
+    exposure: BounceExposure | None = None,
+) -> Exported:
+    """Put the finished files in their place."""
+    report, out = report or _Report(), request.out
+    files = deliver(parts, out)
+    removals = deliver(removed, out.with_name(f"{out.stem}-remove{out.suffix}")) if removed else []
+    return Exported(files, removals, report.left_out, report.blanked, exposure)

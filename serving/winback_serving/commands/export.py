@@ -1,46 +1,121 @@
-"""``winback export``: a list of a published run as a file."""
+"""``winback export``: a list of a published run as a file for the tool that works with it."""
 
 from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
+from rich.console import Console
+from rich.markup import escape
 
-from winback_serving.commands.common import as_of_option, config_option, output_options
-from winback_serving.export import FORMATS, export_list
+from winback_serving.commands.common import Day, as_of_option, config_option, output_options
+from winback_serving.export import Exported, ExportRequest, LeftOut, write_export
+from winback_serving.exports.bounce import MAX_EXPOSURE
+from winback_serving.exports.formats import FORMATS
 from winback_serving.lists import LISTS
 from winback_serving.output import Output
 from winback_serving.settings import Settings
-from winback_serving.store import RunStore
+from winback_serving.store import PublishedRun, RunStore
+
+REASONS = {
+    "no_key": "nothing in the column that {to} knows contacts by",
+    "duplicate_email": "the e-mail address stands in the file already, for a contact that ranks higher",
+    "refused_address": "another contact with this e-mail address refused e-mail, objected or bounced",
+}
 
 
 @click.command()
 @config_option
-@click.option(
-    "--to", type=click.Choice(sorted(FORMATS)), default="csv", show_default=True, help="The format."
-)
+@click.option("--to", type=click.Choice(list(FORMATS)), default="csv", show_default=True, help="The format.")
 @click.option(
     "--list", "name", type=click.Choice(list(LISTS)), default="winback", show_default=True, help="What."
 )
 @click.option("--out", "file", type=click.Path(path_type=Path), required=True, help="The file to write.")
 @as_of_option("The day of the run; the newest published one when absent.")
+@click.option("--delta", is_flag=True, help="Only what changed since the previous run, with those who left.")
+@click.option("--since", type=Day(), metavar="DATE", help="With --delta: since the run of this day.")
+@click.option("--batches", type=int, default=1, show_default=True, help="So many files, best first.")
+@click.option(
+    "--max-bounce-exposure",
+    type=float,
+    default=MAX_EXPOSURE,
+    show_default=True,
+    help="Refuse a list of which a larger share of e-mails is likely to bounce.",
+)
+@click.option("--force", is_flag=True, help="Write it although too many are likely to bounce.")
 @output_options
-def export(settings: Settings, to: str, name: str, file: Path, as_of: date | None, out: Output) -> None:
+def export(
+    settings: Settings,
+    to: str,
+    name: str,
+    file: Path,
+    as_of: date | None,
+    delta: bool,
+    since: date | None,
+    batches: int,
+    max_bounce_exposure: float,
+    force: bool,
+    out: Output,
+) -> None:
     """Write a list of a published run to a file.
 
     A CSV is safe to open in a spreadsheet: a text that would run as a formula gets an apostrophe in front.
     """
-    run = RunStore(settings.home).read_run(as_of)
-    rows = export_list(run, name, to, file)
-    fields = {
+    if since is not None and not delta:
+        raise click.UsageError("--since goes with --delta.")
+    store = RunStore(settings.home)
+    run = store.read_run(as_of)
+    before = store.read_run(since) if since else store.previous_run(run.as_of)
+    request = ExportRequest(name, to, file, before, delta, batches, max_bounce_exposure, force)
+    exported = write_export(run, request)
+    out.result(
+        _fields(run, request, exported),
+        lambda console: _show(console, run, request, exported),
+    )
+
+
+def _fields(run: PublishedRun, request: ExportRequest, exported: Exported) -> dict[str, Any]:
+    def told(groups: dict[str, LeftOut]) -> dict[str, Any]:
+        return {name: {"count": out.count, "contacts": out.contacts} for name, out in groups.items()}
+
+    return {
         "command": "export",
         "as_of": run.as_of,
         "run_id": run.run_id,
-        "list": name,
-        "rows": rows,
-        "path": file,
+        "list": request.name,
+        "to": request.to,
+        "delta_since": request.before.as_of if request.delta and request.before else None,
+        "rows": exported.rows,
+        "path": request.out,
+        "files": [{"path": f.path, "rows": f.rows} for f in exported.files],
+        "removals": [{"path": f.path, "rows": f.rows} for f in exported.removals],
+        "left_out": told(exported.left_out),
+        "blanked": told(exported.blanked),
+        "bounce_exposure": exported.exposure.as_dict() if exported.exposure else None,
     }
-    out.result(
-        fields, lambda console: console.print(f"Wrote {rows:,} rows of {name}, {run.as_of}, to {file}.")
-    )
+
+
+def _show(console: Console, run: PublishedRun, request: ExportRequest, exported: Exported) -> None:
+    def line(text: str) -> None:
+        console.print(escape(text), soft_wrap=True)
+
+    for written in exported.files:
+        line(f"Wrote {written.rows:,} rows of {request.name}, {run.as_of}, to {written.path}.")
+    for written in exported.removals:
+        line(f"Wrote {written.rows:,} rows to take out first to {written.path}.")
+    if request.delta and request.before is None:
+        line("There is no earlier run: everything is new.")
+    if exported.exposure is not None and exported.exposure.addresses:
+        share, addresses = exported.exposure.share, exported.exposure.addresses
+        line(f"Likely to bounce: {share:.2%} of {addresses:,} e-mails.")
+    for reason, out in exported.left_out.items():
+        line(f"Left out {_named(out)}: {REASONS[reason].format(to=request.to)}.")
+    for column, out in exported.blanked.items():
+        line(f"Left {column} empty for {_named(out)}: not in the form that {request.to} reads.")
+
+
+def _named(out: LeftOut) -> str:
+    more = ", …" if out.count > len(out.contacts) else ""
+    return f"{out.count:,} contact{'s' if out.count != 1 else ''} ({', '.join(out.contacts)}{more})"
