@@ -7,7 +7,7 @@ from typing import Any
 import ibis
 
 from winback_policy.channels import CHANNELS
-from winback_policy.rfm import rfm
+from winback_policy.rfm import rfm, rfm_values
 
 STATE_SCHEMA = {
     "contact_id": "string",
@@ -126,12 +126,7 @@ def gather(scores: Any, features: Any, status: Any, previous: Any) -> Any:
     scored = scores.select("contact_id", *SCORE_COLUMNS).rename(score_of="contact_id")
     featured = features.select("contact_id", *FEATURE_COLUMNS).rename(features_of="contact_id")
     before = previous.rename({f"previous_{name}": name for name in STATE_SCHEMA})
-    recency = scores.select(recency_of="contact_id", days_since_purchase="days_since_purchase")
-    graded = rfm(
-        features.select("contact_id", "purchase_days", "spend_total").inner_join(
-            recency, features.contact_id == recency.recency_of
-        )
-    )
+    graded = rfm(rfm_values(features, scores))
     joined = (
         known.left_join(scored, known.contact_id == scored.score_of)
         .left_join(featured, known.contact_id == featured.features_of)
