@@ -23,7 +23,8 @@ import pandas as pd
 import pyarrow as pa
 
 from winback_policy.rfm import SEGMENTS
-from winback_policy.sandbox import DESCRIBING, Bound, Sandbox, SandboxView, Segment
+from winback_policy.sandbox import DESCRIBING, Sandbox
+from winback_policy.sandbox_terms import Bound, SandboxView, Segment
 
 ASKED = (
     Segment("high risk", (Bound("p_lapse", at_least=0.5), Bound("base", among=("active",)))),

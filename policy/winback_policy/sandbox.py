@@ -7,7 +7,7 @@ atom is the set of segments it is in, and everything asked adds up over at most 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from winback_features.errors import ConfigError
+from winback_policy.own_content import jaccard, with_hints
 from winback_policy.rfm import rfm, rfm_values
+from winback_policy.sandbox_terms import Bound, Overlap, SandboxView, Segment, SegmentView
 
 MOST_SEGMENTS = 12
-
-OWN_CONTENT_SHARE = 0.05
-OWN_CONTENT_CONTACTS = 300
-OWN_CONTENT_SD = 0.2
-SAME_PEOPLE = 0.5
-"""A segment deserves its own content when it is this large, differs by so many standard deviations, and shares less than
-this with a larger one (Jaccard)."""
 
 BASE_COLUMNS = ("p_lapse", "days_since_purchase", "days_overdue", "value_at_risk", "base")
 """Of the scores: what segments are cut by."""
@@ -35,116 +30,7 @@ DESCRIBING = (
 )
 """Of the features: what content may be fitted to."""
 
-HINTS = ("own_content", "too_small", "too_alike", "same_people")
-
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """One condition on one column. A contact whose value is unknown never meets it.
-
-    Attributes
-    ----------
-    column : str
-    at_least, below : float, optional
-        The value is at or above the first, and below the second.
-    among : tuple of str
-        For a text column instead: the value is one of these.
-
-    Raises
-    ------
-    ConfigError
-        If it bounds nothing, or both numbers and words are given.
-    """
-
-    column: str
-    at_least: float | None = None
-    below: float | None = None
-    among: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        numeric = self.at_least is not None or self.below is not None
-        if numeric == bool(self.among):
-            what = "It has numbers and words." if numeric else "It bounds nothing."
-            raise ConfigError(
-                what, where=f"sandbox.{self.column}", how="Give at_least or below, or among for a text."
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Contacts that meet every bound; without a bound, everybody."""
-
-    name: str
-    bounds: tuple[Bound, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentView:
-    """What the sandbox says of one segment.
-
-    Attributes
-    ----------
-    name : str
-    contacts : int
-    share : float
-        Of the base, in [0, 1].
-    value_at_risk : float
-        Summed; what is unknown counts as 0.
-    differs : dict of str to float
-        For each describing column that no segment is defined by: mean of the segment minus mean of the rest of the
-        base, in standard deviations of the base. Empty where one of them has no value.
-    hint : str
-        One of `HINTS`.
-    shares_with : str or None
-        The larger segment of the same people, for ``same_people``.
-    """
-
-    name: str
-    contacts: int
-    share: float
-    value_at_risk: float
-    differs: dict[str, float]
-    hint: str = ""
-    shares_with: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """Whom two segments share: the contacts in both, and those over the contacts in either (Jaccard)."""
-
-    first: str
-    second: str
-    contacts: int
-    jaccard: float
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxView:
-    """The answer: the base, each segment in the order asked, and each pair of them.
-
-    Attributes
-    ----------
-    contacts : int
-        In the base.
-    value_at_risk : float
-        Of the base.
-    outside : int
-        Contacts in no segment.
-    segments : tuple of SegmentView
-    overlaps : tuple of Overlap
-    """
-
-    contacts: int
-    value_at_risk: float
-    outside: int
-    segments: tuple[SegmentView, ...]
-    overlaps: tuple[Overlap, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the view, ready for JSON."""
-        return asdict(self)
 
 
 def sandbox_base(scores: Any, features: Any) -> Any:
@@ -257,11 +143,11 @@ class Sandbox:
             for i, name in enumerate(names)
         ]
         overlaps = [
-            Overlap(names[i], names[j], int(both[i, j]), _jaccard(both, i, j))
+            Overlap(names[i], names[j], int(both[i, j]), jaccard(both, i, j))
             for i in range(len(names))
             for j in range(i + 1, len(names))
         ]
-        hinted = _with_hints(views, both)
+        hinted = with_hints(views, both)
         return SandboxView(self.contacts, float(value.sum()), int(counts[0]), tuple(hinted), tuple(overlaps))
 
     def _atoms(self, segments: Sequence[Segment]) -> Array:
@@ -310,11 +196,9 @@ class Sandbox:
             known = np.bincount(atoms, described.known, len(member))
             for i, distances in enumerate(found):
                 inside, outside = member[:, i], ~member[:, i]
-                if known[inside].sum() and known[outside].sum():
-                    gap = (
-                        totals[inside].sum() / known[inside].sum()
-                        - totals[outside].sum() / known[outside].sum()
-                    )
+                n, rest = known[inside].sum(), known[outside].sum()
+                if n and rest:
+                    gap = totals[inside].sum() / n - totals[outside].sum() / rest
                     distances[name] = float(gap / described.sd)
         return found
 
@@ -342,27 +226,3 @@ def _coded(words: Array) -> tuple[Array, dict[str, int]]:
     encoded = pa.array(words, pa.string(), from_pandas=True).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy()
     return codes, {word: code for code, word in enumerate(encoded.dictionary.to_pylist())}
-
-
-def _jaccard(both: Array, i: int, j: int) -> float:
-    either = both[i, i] + both[j, j] - both[i, j]
-    return float(both[i, j] / either) if either else 0.0
-
-
-def _with_hints(views: Sequence[SegmentView], both: Array) -> list[SegmentView]:
-    """Say which segments are large and different enough for content of their own, the larger ones first."""
-    hinted: dict[int, SegmentView] = {}
-    for i in sorted(range(len(views)), key=lambda i: (-views[i].contacts, i)):
-        view, shares_with = views[i], None
-        larger = [j for j, other in hinted.items() if other.hint == "own_content"]
-        same = [j for j in larger if _jaccard(both, i, j) >= SAME_PEOPLE]
-        if view.contacts < OWN_CONTENT_CONTACTS or view.share < OWN_CONTENT_SHARE:
-            hint = "too_small"
-        elif all(abs(distance) < OWN_CONTENT_SD for distance in view.differs.values()):
-            hint = "too_alike"
-        elif same:
-            hint, shares_with = "same_people", views[same[0]].name
-        else:
-            hint = "own_content"
-        hinted[i] = replace(view, hint=hint, shares_with=shares_with)
-    return [hinted[i] for i in range(len(views))]

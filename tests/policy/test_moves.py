@@ -13,7 +13,7 @@ from winback_policy.moves import MOVES, moves, moves_matrix
 from winback_policy.rfm import RfmThresholds, quintile_thresholds, rfm
 
 some = settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     database=None,
     derandomize=True,

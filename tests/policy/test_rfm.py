@@ -18,7 +18,7 @@ from winback_policy.strategies import STRATEGIES
 from winback_policy.texts import LANGUAGES
 
 some = settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     database=None,
     derandomize=True,

@@ -15,16 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from winback_features.errors import ConfigError
-from winback_policy.sandbox import (
-    BASE_COLUMNS,
-    DESCRIBING,
-    HINTS,
-    MOST_SEGMENTS,
-    Bound,
-    Sandbox,
-    Segment,
-    sandbox_base,
-)
+from winback_policy.own_content import HINTS
+from winback_policy.sandbox import BASE_COLUMNS, DESCRIBING, MOST_SEGMENTS, Sandbox, sandbox_base
+from winback_policy.sandbox_terms import Bound, Segment
 
 some = settings(
     max_examples=60,

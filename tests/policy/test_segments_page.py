@@ -9,8 +9,9 @@ import pytest
 
 from winback_policy import segments
 from winback_policy.moves import MOVES
+from winback_policy.own_content import HINTS, OWN_CONTENT_CONTACTS, OWN_CONTENT_SHARE
 from winback_policy.rfm import SEGMENT_GRID, RfmThresholds
-from winback_policy.sandbox import HINTS, MOST_SEGMENTS, OWN_CONTENT_CONTACTS, OWN_CONTENT_SHARE
+from winback_policy.sandbox import MOST_SEGMENTS
 from winback_policy.strategies import STRATEGIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "segments.md").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ import pytest
 
 from winback_features.errors import InputError
 from winback_policy.rfm import RfmThresholds, rfm
-from winback_policy.sandbox import Bound, Segment
+from winback_policy.sandbox_terms import Bound, Segment
 from winback_serving.batch import score_day
 from winback_serving.run_segments import (
     THRESHOLDS_KEY,
