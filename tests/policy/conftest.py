@@ -64,6 +64,7 @@ FEATURES = dict.fromkeys(
         "days_since_activity",
         "days_since_loyalty_change",
         "active_days_90d",
+        "email_sends_90d",
         "days_since_visit",
         "days_since_service_contact",
         *CHANNEL_FEATURES,
@@ -209,6 +210,11 @@ class World:
             drivers=self.table(scored, DRIVERS) if with_drivers else None,
             cache=as_is if lazy else self.materialise,
         )
+
+    def known(self, rows: Rows) -> tuple[Any, Any]:
+        """Return features and status of contacts given as differences from `LATE`."""
+        full = {contact: {**LATE, **row} for contact, row in rows.items()}
+        return self.table(full, FEATURES), self.table(full, STATUS)
 
     def asked(self, question: Callable[[Any, Any], Any], rows: Rows, previous: Rows | None) -> set[str]:
         """Return the contacts that a question about scores and yesterday's states selects."""
