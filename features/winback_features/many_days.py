@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from winback_features.answers import count
 from winback_features.build import build_features
-from winback_features.order_features import season
+from winback_features.order_features import season_of
 from winback_features.purchase_features import closed_days
 from winback_features.tables import Tables
 
@@ -31,8 +31,8 @@ PREFIX = 5
 FACTS = ("orders", "lines", "events", "contacts")
 
 
-def features_of_many_days(tables: Tables, days: Sequence[date]) -> Iterator[tuple[date, ibis.Table]]:
-    """Give each day and its features, oldest first.
+def features_of_many_days(tables: Tables, days: Sequence[date]) -> Iterator[ibis.Table]:
+    """Give the features of all days, those of several days in one table.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def features_of_many_days(tables: Tables, days: Sequence[date]) -> Iterator[tupl
 
     Yields
     ------
-    day : date
-    features : ibis.Table
-        Columns as `build_features`; the rows in no order. Only good until the next day is asked for.
+    ibis.Table
+        ``label_time`` (date) and the columns of `build_features`; the rows in no order. The older days come first. Only good
+        until the next table is asked for.
     """
     rows = sum(count(getattr(tables, name)) for name in FACTS)
     together = max(1, FACTS_AT_ONCE // max(rows, 1))
@@ -69,28 +69,41 @@ def labels_of_many_days(tables: Tables, days: Sequence[date], horizon_days: int)
     return found
 
 
-def _together(tables: Tables, days: Sequence[date]) -> Iterator[tuple[date, ibis.Table]]:
-    newest = days[-1]
-    beside = _beside_each_other(tables, days)
-    query = build_features(replace(beside, closed=()), newest)
-    every = tables.backend.create_table("features_beside", query, temp=True, overwrite=True)
-    for name in FACTS:
-        tables.backend.drop_table(f"{name}_beside")
-    for number, day in enumerate(days):
-        here = every.filter(every.contact_id.startswith(f"{number:0{PREFIX}d}"))
-        columns: dict[str, Any] = season(day)
-        if tables.closed:
-            excused = closed_days(here.days_since_purchase.cast("int64"), tables.closed, day)
-            columns["closed_days_in_silence"] = excused.cast("float64")
-        yield day, here.mutate(contact_id=here.contact_id.substr(PREFIX), **columns)
-    tables.backend.drop_table("features_beside")
+def _together(tables: Tables, days: Sequence[date]) -> Iterator[ibis.Table]:
+    backend, beside = tables.backend, _beside_each_other(tables, days)
+    query = build_features(replace(beside, closed=()), days[-1])
+    every = backend.create_table("features_beside", query, temp=True, overwrite=True)
+    seasons = [season_of(day) for day in days]
+    calendar = {
+        "day_number": [_number(i) for i in range(len(days))],
+        "label_time": list(days),
+        "season_sin": [sine for sine, _ in seasons],
+        "season_cos": [cosine for _, cosine in seasons],
+    }
+    calendar = backend.create_table("calendar", pa.table(calendar), temp=True, overwrite=True)
+    t = every.drop("season_sin", "season_cos")
+    t = t.inner_join(calendar, t.contact_id.substr(0, PREFIX) == calendar.day_number)
+    columns: dict[str, Any] = {"contact_id": t.contact_id.substr(PREFIX)}
+    if tables.closed:
+        silence = t.days_since_purchase.cast("int64")
+        excused = (
+            (t.label_time == ibis.literal(day), closed_days(silence, tables.closed, day)) for day in days
+        )
+        columns["closed_days_in_silence"] = ibis.cases(*excused).cast("float64")
+    yield t.mutate(**columns).select("label_time", *every.columns)
+    for name in ("features_beside", "calendar", *(f"{facts}_beside" for facts in FACTS)):
+        backend.drop_table(name)
+
+
+def _number(day: int) -> str:
+    return f"{day:0{PREFIX}d}"
 
 
 def _beside_each_other(tables: Tables, days: Sequence[date]) -> Tables:
     """Return the facts before each day, moved to end on the newest, under ids that begin with the day's number."""
     clock = pa.table(
         {
-            "day_number": [f"{number:0{PREFIX}d}" for number in range(len(days))],
+            "day_number": [_number(i) for i in range(len(days))],
             "cut": list(days),
             "moved": pa.array([(days[-1] - day).days for day in days], pa.int32()),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -25,6 +25,7 @@ from winback_models.label_time import LabelTime
 SPACING = 4
 """Steps for which the label-free models of one label time serve the ones after it."""
 
+_NOBODY = pd.Series(dtype=np.float64)
 HISTORY = ["frequency", "recency_days", "T_days"]
 
 
@@ -106,14 +107,10 @@ class LabelTimes:
         waits = labels_of_many_days(tables, sorted(days), self.horizon_days).to_pandas()
         of_day = {day: found.set_index("contact_id") for day, found in waits.groupby("label_time")}
         seen = {}
-        for day, features in features_of_many_days(tables, sorted(days)):
-            buyers, never, histories = _contacts(features, rows)
-            first = (
-                of_day[day]["days_to_purchase"].astype(np.float64)
-                if day in of_day
-                else pd.Series(dtype=np.float64)
-            )
-            seen[day] = _Seen(buyers, never, histories, _first(first, buyers), _first(first, never))
+        for features in features_of_many_days(tables, sorted(days)):
+            for day, buyers, never, histories in _contacts(features, rows):
+                first = of_day[day]["days_to_purchase"].astype(np.float64) if day in of_day else _NOBODY
+                seen[day] = _Seen(buyers, never, histories, _first(first, buyers), _first(first, never))
         return seen
 
     def _bought_before(self, today: date, since: date) -> pd.DataFrame:
@@ -147,25 +144,32 @@ def bought_within(waits: Array, days: float) -> Array:
     return np.asarray(waits < days, dtype=np.float64)
 
 
-def _contacts(features: Any, rows: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return those who bought and those who never did, each ordered by id, and the distinct histories of all buyers.
+def _contacts(features: Any, rows: int) -> Iterator[tuple[date, pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
+    """Give each day, its buyers and those who never bought, ordered by id, and the distinct histories of all buyers.
 
-    At most ``rows`` contacts of either kind, those of the lowest hashed ids.
+    At most ``rows`` contacts of either kind and day, those of the lowest hashed ids.
     """
-    if int(features.count().to_pyarrow().as_py()) <= rows:
-        every = features.to_pyarrow().to_pandas().sort_values("contact_id", ignore_index=True)
-        bought = every["purchase_days"] > 0
-        buyers, never = every[bought].reset_index(drop=True), every[~bought].reset_index(drop=True)
-        return buyers, never, buyers.groupby(HISTORY).size().rename("n").reset_index()
-    buyers, never = features.filter(features.purchase_days > 0), features.filter(features.purchase_days == 0)
-    histories = buyers.group_by(HISTORY).aggregate(n=buyers.count()).order_by(HISTORY)
-    return _sample(buyers, rows), _sample(never, rows), histories.to_pyarrow().to_pandas()
-
-
-def _sample(contacts: Any, rows: int) -> pd.DataFrame:
-    chosen = contacts.order_by([contacts.contact_id.hexdigest("sha256"), contacts.contact_id]).limit(rows)
-    frame: pd.DataFrame = chosen.order_by("contact_id").to_pyarrow().to_pandas()
-    return frame
+    bought = features.purchase_days > 0
+    counts = (
+        features.group_by("label_time", bought=bought).aggregate(n=features.count()).to_pyarrow().to_pandas()
+    )
+    histories = None
+    if counts["n"].max() > rows:
+        buyers = features.filter(bought)
+        all_of_them = buyers.group_by("label_time", *HISTORY).aggregate(n=buyers.count())
+        histories = all_of_them.order_by("label_time", *HISTORY).to_pyarrow().to_pandas()
+        by_chance = [features.contact_id.hexdigest("sha256"), features.contact_id]
+        draw = ibis.row_number().over(group_by=["label_time", bought], order_by=by_chance)
+        features = features.mutate(draw=draw).filter(lambda t: t.draw < rows).drop("draw")
+    every = features.order_by("label_time", "contact_id").to_pyarrow().to_pandas()
+    for day, here in every.groupby("label_time"):
+        here = here.drop(columns="label_time")
+        has = here["purchase_days"] > 0
+        buyers, never = here[has].reset_index(drop=True), here[~has].reset_index(drop=True)
+        if histories is None:
+            yield day, buyers, never, buyers.groupby(HISTORY).size().rename("n").reset_index()
+        else:
+            yield day, buyers, never, histories[histories["label_time"] == day].drop(columns="label_time")
 
 
 def _first(days_to_purchase: pd.Series, contacts: pd.DataFrame) -> Array:

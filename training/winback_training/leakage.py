@@ -119,6 +119,12 @@ def _mirrored(table: ibis.Table, as_of: date, instant: str = "") -> ibis.Table:
     return table.union(past.mutate(**columns).cast(table.schema()).select(*table.columns))
 
 
+def _held(tables: Tables) -> Tables:
+    """Return the facts as tables of the engine: a query over them is quicker to write than one over what made them."""
+    names = ("orders", "lines", "events", "contacts")
+    return replace(tables, **{name: getattr(tables, name).cache() for name in names})
+
+
 def changed_features(
     tables: Tables, as_of: date, build: Build = build_features
 ) -> tuple[int, tuple[str, ...]]:
@@ -127,7 +133,7 @@ def changed_features(
     ``contact_id`` among them says that other contacts are there than before.
     """
     before, after = (
-        build(t, as_of).order_by("contact_id").to_pyarrow().to_pandas()
+        build(_held(t), as_of).order_by("contact_id").to_pyarrow().to_pandas()
         for t in (tables, plant_future(tables, as_of))
     )
     if not before["contact_id"].equals(after["contact_id"]):
