@@ -29,7 +29,13 @@ from winback_models.config import ScoreConfig
 from winback_policy.decide import decide
 from winback_policy.drivers import worth_explaining
 from winback_serving.parquet import file_digest, write_expression
-from winback_serving.run_record import count_run, day_notices, inputs_identity, run_identity
+from winback_serving.run_record import (
+    count_run,
+    day_notices,
+    describe_experiment,
+    inputs_identity,
+    run_identity,
+)
 from winback_serving.run_segments import THRESHOLDS_KEY, measure_thresholds
 from winback_serving.scorer import BATCH_ROWS, Predictor, score_drivers, score_features
 from winback_serving.settings import Settings
@@ -132,6 +138,7 @@ def score_day(
             **record,
             "inputs": inputs,
             "counts": counts,
+            "experiment": describe_experiment(folder),
             THRESHOLDS_KEY: cuts.as_dict() if cuts else None,
         }
         info |= {"notices": notices, "files": {name: file_digest(folder / name) for name in files}}

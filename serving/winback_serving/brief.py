@@ -102,6 +102,8 @@ class Brief:
     model_name, model_version : str
     accuracy : Accuracy
         Of the model that scored; empty when nothing was evaluated.
+    detectable_effect : float, optional
+        The smallest rise of the share that buys which the holdout of today's list could show.
     """
 
     brand: str
@@ -120,6 +122,7 @@ class Brief:
     model_name: str
     model_version: str
     accuracy: Accuracy = field(default_factory=Accuracy)
+    detectable_effect: float | None = None
 
 
 def read_brief(
@@ -162,6 +165,7 @@ def read_brief(
         scored=scored,
         listed=days[-1].listed,
         held_out=held_out,
+        detectable_effect=info.get("experiment", {}).get("detectable_effect"),
         value_at_risk=days[-1].value_at_risk,
         top=tuple(ListRow(**dict(zip(_TOP_COLUMNS, row, strict=True))) for row in head),
         excluded=dict(excluded),

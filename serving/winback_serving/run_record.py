@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from winback_features.errors import InputError
 from winback_features.reports import IngestReport
+from winback_policy.holdout import detectable_effect
 
 STALE_DAYS = 7
 """A gap between the newest fact and ``as_of`` that is worth a word."""
@@ -132,6 +133,37 @@ def count_run(folder: Path) -> dict[str, Any]:
         msg = f"the run's rows do not add up: {ranked} ranked, {counts}"
         raise RuntimeError(msg)
     return counts
+
+
+def describe_experiment(folder: Path) -> dict[str, Any]:
+    """Say what the holdout of the contacts in a journey today could show.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the run's Parquet files.
+
+    Returns
+    -------
+    dict
+        ``treated`` and ``holdout`` (contacts), ``base_rate`` (the share that the model expects to buy within the horizon
+        anyway) and ``detectable_effect`` (the smallest rise over it that would show, in probability); null where there is
+        none.
+    """
+    with duckdb.connect() as connection:
+        winback = connection.read_parquet(str(folder / "winback.parquet"))
+        listed = winback.filter("rank IS NOT NULL")
+        ((treated, held_out, base_rate),) = listed.aggregate(
+            "count(*) FILTER (arm = 'treatment'), count(*) FILTER (arm = 'holdout'), "
+            "avg(CAST(p_purchase AS DECIMAL(18, 9)))"
+        ).fetchall()
+    effect = None if base_rate is None else detectable_effect(treated, held_out, float(base_rate))
+    return {
+        "treated": treated,
+        "holdout": held_out,
+        "base_rate": None if base_rate is None else round(float(base_rate), 6),
+        "detectable_effect": None if effect is None else round(effect, 6),
+    }
 
 
 def _rows(folder: Path, name: str) -> int:

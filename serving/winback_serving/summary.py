@@ -153,6 +153,7 @@ def _show_list(console: Console, brief: Brief, people: str, one: str) -> None:
             f"{brief.held_out} of the {brief.listed} are held out at random, to measure what win-back brings"
         )
         console.print(Text(f"  {held}:\n  do not write to them.", QUIET))
+        console.print(Text(f"  {_detectable(brief)}", QUIET))
 
 
 def _show_excluded(console: Console, brief: Brief, people: str) -> None:
@@ -178,6 +179,14 @@ def _late(row: ListRow) -> Text:
         return Text(wording.DASH)
     days = round(row.days_overdue)
     return Text(f"{days} d", RISK) if days > 0 else Text(f"in {-days} d", QUIET)
+
+
+def _detectable(brief: Brief) -> str:
+    """Return what the holdout of today's list could show."""
+    if brief.detectable_effect is None:
+        return "So few on the list cannot show what win-back brings: gather more days."
+    points = wording.number(100 * brief.detectable_effect, 1)
+    return f"The smallest effect that so many can show: {points} percentage points more that buy."
 
 
 def _why(row: ListRow, reasons: int) -> Text:

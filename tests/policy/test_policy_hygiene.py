@@ -48,7 +48,7 @@ def held(world: Any) -> Any:
     before = {"sleeps long": {"state": "sunset", "asleep_since": since, "journeys": 0}}
     decision = world.decide(KNOWN, previous=before)
     features, status = world.known(KNOWN)
-    return hygiene.records(decision.winback, features, status, AS_OF, PRICE)
+    return world.materialise(hygiene.records(decision.winback, features, status, AS_OF, PRICE))
 
 
 def test_every_record_but_the_erased_is_judged(world: Any, held: Any) -> None:

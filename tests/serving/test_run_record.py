@@ -9,7 +9,13 @@ import pytest
 
 from winback_features.errors import InputError
 from winback_features.reports import IngestReport, TableReport
-from winback_serving.run_record import count_run, day_notices, inputs_identity, run_identity
+from winback_serving.run_record import (
+    count_run,
+    day_notices,
+    describe_experiment,
+    inputs_identity,
+    run_identity,
+)
 
 
 def report(
@@ -49,6 +55,7 @@ def write(folder: Path, scored: int, rank: list[int | None]) -> None:
         "not_flagged_reason": [None, None, "low_risk", "on_time", "low_risk"],
         "rank": pa.array(rank, pa.int64()),
         "arm": ["holdout", "treatment", None, None, "holdout"],
+        "p_purchase": [0.2, 0.3, 0.9, 0.8, None],
     }
     pq.write_table(pa.table(winback), folder / "winback.parquet")
     for name, rows in {"scores": scored, "entries": 1, "exits": 0, "states": 7, "quarantine": 2}.items():
@@ -72,6 +79,18 @@ def test_every_contact_is_counted_once(tmp_path: Path) -> None:
         "carried_states": 7,
         "quarantined": 2,
     }
+
+
+def test_the_experiment_of_the_day(tmp_path: Path) -> None:
+    write(tmp_path, scored=4, rank=[1, 2, None, None, None])
+    assert describe_experiment(tmp_path) == {
+        "treated": 1,
+        "holdout": 1,
+        "base_rate": 0.25,
+        "detectable_effect": None,
+    }
+    write(tmp_path, scored=4, rank=[None] * 5)
+    assert set(describe_experiment(tmp_path).values()) == {0, None}
 
 
 @pytest.mark.parametrize(

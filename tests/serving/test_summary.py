@@ -101,6 +101,8 @@ def test_it_tells_the_list_its_reasons_and_who_is_held_out() -> None:
     assert "22 % – open – " in text, "neither due nor expected nor worth anything known"
     assert "open: more likely than not" in text
     assert "2 of the 20 are held out" in text
+    assert "gather more days" in text
+    assert "can show: 12.3 percentage points" in shown(replace(BRIEF, detectable_effect=0.123))
 
 
 def test_a_contact_id_is_shown_as_it_is_whatever_it_looks_like() -> None:
