@@ -15,11 +15,11 @@ from winback_training.config import TrainingConfig
 from winback_training.train import train
 
 SCORE = ScoreConfig(horizon_days=60, curve_days=(7, 30, 60))
-FAST = TrainingConfig(cuts=4, origins=1)
+FAST = TrainingConfig(cuts=2, origins=1)
 DAY = date(2025, 6, 1)
 
 
-def orders(n=400, days=420, seed=4):
+def orders(n=250, days=420, seed=4):
     """A shop with a rhythm of about three weeks; contacts drop out."""
     import numpy as np
 
