@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import ibis
@@ -14,6 +16,8 @@ from winback_models import drivers
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import WINBACK_SCHEMA, Decision, as_is, decide
 from winback_policy.gather import STATE_SCHEMA
+
+sys.path.append(str(Path(__file__).parent))  # for the scenarios
 
 AS_OF = date(2025, 3, 10)
 
@@ -238,9 +242,14 @@ class World:
         assert list(decision.winback.columns) == list(WINBACK_SCHEMA)
         return self.rows(decision.winback)
 
+    @staticmethod
+    def day_of(offset: int) -> date:
+        """Return the day so many days after `AS_OF`."""
+        return AS_OF + timedelta(days=offset)
+
     def day(self, offset: int, rows: Rows, previous: Rows | None, **settings: Any) -> Day:
         """Run the day ``offset`` days after `AS_OF`."""
-        decision = self.decide(rows, as_of=AS_OF + timedelta(days=offset), previous=previous, **settings)
+        decision = self.decide(rows, as_of=self.day_of(offset), previous=previous, **settings)
         return Day(
             *(self.rows(t) for t in (decision.winback, decision.states, decision.entries, decision.exits))
         )

@@ -1,0 +1,25 @@
+"""The contacts of the scenario book: for each rule one by name, for each conflict of two rules one more.
+
+A scenario is a contact in one sentence, what differs from `Anna` (who buys every 12 days, has been silent for 31, agreed to
+e-mail and is likely to lapse), and what becomes of it today. The days refer to Monday 10 March 2025.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scenarios.conflicts import CONFLICTS
+from scenarios.entering import BASES, ENTERS, EXCLUDED
+from scenarios.journeys import JOURNEYS, SLEEPERS
+from scenarios.scenario import TODAY, Scenario
+
+__all__ = ["CHAPTERS", "TODAY", "Scenario"]
+
+CHAPTERS: Mapping[str, Mapping[str, Scenario]] = {
+    "definitions": ENTERS,
+    "eligibility": EXCLUDED,
+    "legal bases": BASES,
+    "conflicts": CONFLICTS,
+    "journeys": JOURNEYS,
+    "sleepers": SLEEPERS,
+}
