@@ -155,9 +155,12 @@ def test_scoring_again_gives_the_same_run_and_bytes(flow: Flow, run: Run) -> Non
 
 def test_every_list_can_be_exported_in_every_format(flow: Flow, run: Run, tmp_path: Path) -> None:
     counts = flow.second["run"]["counts"]
+    arms = pq.read_table(Path(flow.second["path"]) / "entries.parquet")["arm"].to_pylist()
+    entries = arms.count("treatment")
+    assert len(arms) == counts["entries"]
     expected = {
         "winback": counts["contacts"],
-        "entries": counts["entries"],
+        "entries": entries,
         "exits": counts["exits"],
         "scores": counts["scored"],
     }

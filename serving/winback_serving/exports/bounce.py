@@ -1,0 +1,139 @@
+"""How many of a list's e-mails are likely to bounce, before anybody sends them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+
+from winback_features.errors import ConfigError, GateRefusal
+
+MAX_EXPOSURE = 0.02
+"""Above this share of bounces mailbox providers begin to doubt a sender."""
+
+LONG_UNMAILED_DAYS = 180
+
+
+@dataclass(frozen=True, slots=True)
+class BounceRates:
+    """Share of e-mails that bounce, by what is known of the address; the largest that applies counts.
+
+    Rules of thumb, not measurements: lists age by about a fifth a year.
+
+    Attributes
+    ----------
+    fresh : float
+        Mailed within `LONG_UNMAILED_DAYS`, and delivered.
+    never_mailed : float
+        No e-mail is recorded, though the shop records sends.
+    long_unmailed : float
+        Not mailed for `LONG_UNMAILED_DAYS`.
+    soft_bounced : float
+        For each soft bounce in a row.
+    """
+
+    fresh: float = 0.003
+    never_mailed: float = 0.05
+    long_unmailed: float = 0.1
+    soft_bounced: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not 0 <= getattr(self, name) <= 1:
+                what = f"{name} is {getattr(self, name)}, which is no share."
+                raise ConfigError(what, where="bounce rates", how="Give a number from 0 to 1.")
+
+
+@dataclass(frozen=True, slots=True)
+class BounceExposure:
+    """What is expected of a list.
+
+    Attributes
+    ----------
+    addresses : int
+        Contacts that may be e-mailed.
+    expected : float
+        E-mails that are likely to bounce.
+    long_unmailed, never_mailed, soft_bounced : int
+        Contacts that weigh most; a contact may be in two.
+    """
+
+    addresses: int
+    expected: float
+    long_unmailed: int = 0
+    never_mailed: int = 0
+    soft_bounced: int = 0
+
+    @property
+    def share(self) -> float:
+        """Bounces per e-mail; 0 where nobody is e-mailed."""
+        return self.expected / self.addresses if self.addresses else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {"share": round(self.share, 6)} | {n: getattr(self, n) for n in self.__slots__}
+
+    def check(self, most: float) -> None:
+        """Refuse a list that would bounce too often.
+
+        Raises
+        ------
+        GateRefusal
+            When the share is above ``most``.
+        """
+        if self.share > most:
+            what = (
+                f"{self.share:.1%} of {self.addresses:,} e-mails are likely to bounce, more than {most:.1%}: "
+                f"{self.long_unmailed:,} not mailed for {LONG_UNMAILED_DAYS} days, {self.never_mailed:,} never mailed, "
+                f"{self.soft_bounced:,} soft-bounced."
+            )
+            how = (
+                "Have the addresses validated, send to fewer with --batches and stop when they bounce, "
+                "or take the risk with --force."
+            )
+            raise GateRefusal(what, where="bounce exposure", how=how)
+
+
+def project(rows: Any, everybody: Any, rates: BounceRates | None = None) -> Any:
+    """Project the bounces of a list.
+
+    Parameters
+    ----------
+    rows : ibis.Table
+        The list: ``email_allowed``, ``email``, ``soft_bounces_in_a_row``, ``email_days_since_send``.
+    everybody : ibis.Table
+        All contacts of the run. Where none of them was ever mailed the shop records no sends, and never mailed
+        says nothing.
+    rates : BounceRates, optional
+
+    Returns
+    -------
+    ibis.Table
+        One row with the attributes of `BounceExposure`.
+    """
+    rates = rates or BounceRates()
+    sends_known = everybody.email_days_since_send.count().as_scalar() > 0
+    t = rows.filter(rows.email_allowed & rows.email.notnull())
+    t = t.select(
+        soft=t.soft_bounces_in_a_row.fill_null(0),
+        never=t.email_days_since_send.isnull() & sends_known,
+        long=(t.email_days_since_send >= LONG_UNMAILED_DAYS).fill_null(False),
+    )
+
+    def rate(condition: Any, value: Any) -> Any:
+        return ibis.ifelse(condition, value, rates.fresh).cast("float64")
+
+    risk = ibis.greatest(
+        rate(t.never, rates.never_mailed),
+        rate(t.long, rates.long_unmailed),
+        ibis.least(rate(t.soft > 0, t.soft * ibis.literal(rates.soft_bounced, "float64")), 1.0),
+    )
+    t = t.mutate(risk=risk)
+    return t.aggregate(
+        addresses=t.count(),
+        expected=t.risk.sum().fill_null(0.0),
+        long_unmailed=t.long.sum().fill_null(0),
+        never_mailed=t.never.sum().fill_null(0),
+        soft_bounced=(t.soft > 0).sum().fill_null(0),
+    )
