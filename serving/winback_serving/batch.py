@@ -40,6 +40,7 @@ from winback_serving.run_segments import THRESHOLDS_KEY, measure_thresholds
 from winback_serving.scorer import BATCH_ROWS, Predictor, score_drivers, score_features
 from winback_serving.settings import Settings
 from winback_serving.store import RUN_FILE, SCHEMA_VERSION, PublishedRun, RunStore
+from winback_serving.suppression import suppressed_keys, without_suppressed
 
 TIMINGS_FILE = "timings.json"
 QUARANTINE_ORDER = ("table", "row_number", "column", "reason")
@@ -107,6 +108,8 @@ def score_day(
                     today=_today(settings, as_of),
                     base_dir=settings.base_dir,
                 )
+            erased = suppressed_keys(settings.home)
+            tables = without_suppressed(tables, erased)
             notices = day_notices(tables.report, as_of)
             record = {
                 "as_of": as_of.isoformat(),
@@ -122,7 +125,8 @@ def score_day(
                 if previous
                 else None,
             }
-            run_id = run_identity({**record, "inputs": inputs_identity(tables.report)})
+            keys = {"suppressed": sorted(erased)} if erased else {}
+            run_id = run_identity({**record, **keys, "inputs": inputs_identity(tables.report)})
             there = store.find(as_of, run_id)
             if there is not None:
                 say(f"Nothing has changed: run {run_id} of {as_of} is published already")

@@ -25,7 +25,9 @@ COMMANDS = {
     "train": "Fit, test forward in time, and register a candidate model.",
     "models": "List, show, promote or roll back registered models.",
     "score": "Do the day's work: scores, entries, exits, published as one run.",
+    "backtest": "Replay model and policy over past dates, and judge the flags.",
     "export": "Write a list of a published run to a file.",
+    "erase": "Erase persons from all that is kept, with proof.",
 }
 """Command name and its line in ``winback --help``; ``commands/<name>.py`` holds a function of that name."""
 

@@ -15,6 +15,7 @@ from typing import Any
 import ibis
 import numpy as np
 import pandas as pd
+from ibis.util import gen_name
 from scipy.stats import norm, rankdata
 
 from winback_features.build import build_features
@@ -122,7 +123,11 @@ def _mirrored(table: ibis.Table, as_of: date, instant: str = "") -> ibis.Table:
 def _held(tables: Tables) -> Tables:
     """Return the facts as tables of the engine: a query over them is quicker to write than one over what made them."""
     names = ("orders", "lines", "events", "contacts")
-    return replace(tables, **{name: getattr(tables, name).cache() for name in names})
+    held = {
+        name: tables.backend.create_table(gen_name("held"), getattr(tables, name), temp=True)
+        for name in names
+    }
+    return replace(tables, **held)
 
 
 def changed_features(

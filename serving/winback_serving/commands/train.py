@@ -25,6 +25,7 @@ from winback_serving.horizon import base_rhythm, learn_horizon
 from winback_serving.loader import load_champion
 from winback_serving.output import Output
 from winback_serving.settings import Settings
+from winback_serving.suppression import suppressed_keys, without_suppressed
 from winback_training.gate import GateVerdict, check_gate
 from winback_training.tracking import log_training
 from winback_training.train import TrainingResult
@@ -47,6 +48,7 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
         work.say("Reading and checking the inputs")
         now = today(settings)
         tables = ingest(backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir)
+        tables = without_suppressed(tables, suppressed_keys(settings.home))
         day = as_of or default_day(tables.report, now)
         horizon = learn_horizon(tables, day) if settings.horizon_auto else None
         if horizon:
