@@ -62,11 +62,15 @@ def shown(t: Any, as_of: date) -> Any:
 
 
 def marked(t: Any, name: str, form: ExportFormat) -> Any:
-    """Add ``listed``: whether the contact is on the list as this format may have it."""
+    """Add ``listed``: whether the contact is on the list as this format may have it.
+
+    A row without a state belonged to somebody erased since the run: it is nobody's, and no tool's.
+    """
     spec = LISTS[name]
     listed = spec.where(t)
-    if not (form.raw or spec.removes):
-        listed = listed & ~t.withdrawn
+    if not form.raw:
+        listed = listed & t.state.notnull()
+        listed = listed if spec.removes else listed & ~t.withdrawn
     if form.audience:
         listed = listed & ~t.held_out
     return t.mutate(listed=listed)

@@ -1,0 +1,73 @@
+"""Bounce exposure: what is likely to bounce is told before it is sent, and too much is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from winback_features.errors import ConfigError, GateRefusal
+from winback_serving.exports.bounce import BounceExposure, BounceRates
+
+
+def exposure(shop: Any, contacts: Any, to: str = "klaviyo", **options: Any) -> BounceExposure:
+    found: BounceExposure = shop.export(shop.run(contacts), "current", to, **options).exposure
+    return found
+
+
+@pytest.mark.parametrize(
+    ("facts", "rate"),
+    [
+        ({}, 0.003),
+        ({"email_days_since_send": 179}, 0.003),
+        ({"email_days_since_send": 180}, 0.1),
+        ({"email_days_since_send": None}, 0.05),
+        ({"soft_bounces_in_a_row": 3}, 0.3),
+        ({"soft_bounces_in_a_row": 1, "email_days_since_send": None}, 0.1),
+    ],
+)
+def test_what_an_address_weighs(facts: dict[str, Any], rate: float, shop: Any, kinds: Any) -> None:
+    contacts = {"a": {**kinds["treated"], **facts}, "fresh": {**kinds["active"]}}
+    found = exposure(shop, contacts, force=True)
+    assert found.addresses == 1
+    assert found.share == pytest.approx(rate)
+
+
+def test_where_no_send_is_recorded_never_mailed_says_nothing(shop: Any, kinds: Any) -> None:
+    never = {"email_days_since_send": None}
+    found = exposure(shop, {n: {**kinds[n], **never} for n in ("treated", "active")})
+    assert found.share == pytest.approx(0.003)
+    assert found.never_mailed == 0
+
+
+def test_who_may_not_be_mailed_does_not_count(shop: Any, kinds: Any) -> None:
+    contacts = {
+        "a": kinds["treated"],
+        "refuses": {**kinds["treated"], "consent_email": False, "channel": "sms"},
+        "soft": {**kinds["treated"], "soft_bounces_in_a_row": 8, "channel": "sms"},
+    }
+    assert exposure(shop, contacts).addresses == 1
+
+
+@pytest.mark.parametrize("to", ["klaviyo", "csv"])
+def test_too_much_is_refused_and_nothing_written(to: str, shop: Any, kinds: Any) -> None:
+    stale = {**kinds["treated"], "email_days_since_send": 400}
+    run = shop.run({"stale": stale, "fresh": {**kinds["treated"], "rank": 2}})
+    with pytest.raises(GateRefusal, match=r"5\.2% of 2 e-mails are likely to bounce, more than 2\.0%: 1 not"):
+        shop.export(run, "current", to)
+    assert not list(shop.folder.glob("*current*"))
+    assert shop.export(run, "current", to, force=True).rows == 2
+    assert shop.export(run, "current", to, max_bounce_exposure=0.06).rows == 2
+    assert shop.export(run, "exclude_from_regular", to).exposure is None
+    assert shop.export(run, "retargeting_add", "meta").exposure is None
+
+
+def test_an_empty_list_bounces_nowhere(shop: Any, kinds: Any) -> None:
+    found = exposure(shop, {"a": kinds["active"]})
+    assert (found.share, found.addresses) == (0.0, 0)
+    assert found.as_dict()["share"] == 0.0
+
+
+def test_rates_are_shares() -> None:
+    with pytest.raises(ConfigError, match="no share"):
+        BounceRates(fresh=2.0)

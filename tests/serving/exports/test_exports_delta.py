@@ -1,0 +1,106 @@
+"""Changes only: who joined, who changed, and a plain word about everybody who left."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from winback_serving.exports.cells import sha256_hex
+
+DAY = date(2025, 3, 10)
+YESTERDAY = DAY - timedelta(days=1)
+
+
+@pytest.fixture
+def days(shop: Any, kinds: Any) -> Any:
+    """Yesterday and today: one stays as it was, one changes, one joins, one leaves, one is known no more."""
+    treated, active = kinds["treated"], kinds["active"]
+    before = {
+        "stays": treated,
+        "changes": {**treated, "rank": 2, "channel": "sms"},
+        "leaves": {**treated, "rank": 3},
+        "joins": active,
+        "gone": {**treated, "rank": 4},
+    }
+    after = {
+        "stays": {**treated, "rank": 4, "days_since_purchase": 41, "reason_1": "No purchase for 41 days"},
+        "changes": {**treated, "rank": 1},
+        "leaves": kinds["bought"],
+        "joins": {**kinds["entered"], "rank": 3},
+    }
+    return shop.run(before, YESTERDAY), shop.run(after)
+
+
+@pytest.mark.parametrize("to", ["klaviyo", "braze", "csv"])
+def test_only_what_changed_with_a_row_for_who_left(to: str, shop: Any, days: Any, read: Any) -> None:
+    before, run = days
+    rows = read(shop.export(run, "current", to, before).files[0].path, to)
+    key = "external_id" if to == "braze" else "contact_id"
+    flags = {row[key]: str(row["winback_flag"]).lower() for row in rows}
+    assert list(flags)[:2] == ["gone", "leaves"], "who left comes first"
+    assert flags == {"gone": "false", "leaves": "false", "changes": "true", "joins": "true"}
+    if to == "csv":
+        assert {row["contact_id"]: row["on_list"] for row in rows} == flags
+    else:
+        left = next(row for row in rows if row[key] == "leaves")
+        assert left["winback_state"] == "reactivated"
+        assert (left["recommended_action"], left["exit_reason"]) == ("none", "purchased")
+        gone = next(row for row in rows if row[key] == "gone")
+        assert (gone["winback_state"], gone["recommended_action"]) == ("inactive", "none")
+        assert str(gone["exclude_from_regular"]).lower() == "false"
+    if to == "klaviyo":
+        assert gone["Email"] == "gone@example.com"
+
+
+def test_without_a_run_before_everything_is_new(shop: Any, days: Any) -> None:
+    _, run = days
+    exported = shop.export(run, "current", "klaviyo", None, delta=True)
+    assert exported.rows == 3
+
+
+def test_the_same_run_twice_has_no_changes(shop: Any, days: Any) -> None:
+    _, run = days
+    assert shop.export(run, "current", "klaviyo", run).rows == 0
+    assert shop.export(run, "winback", "csv", run).rows == 0
+
+
+def test_lists_of_one_day_are_changes_already(shop: Any, days: Any, read: Any) -> None:
+    before, run = days
+    rows = read(shop.export(run, "entries", "klaviyo", before).files[0].path, "klaviyo")
+    assert [row["contact_id"] for row in rows] == ["joins"]
+    rows = read(shop.export(run, "exits", "klaviyo", before).files[0].path, "klaviyo")
+    assert [(row["contact_id"], row["winback_flag"]) for row in rows] == [("leaves", "false")]
+
+
+def test_an_audience_forgets_the_old_address(shop: Any, kinds: Any, read: Any) -> None:
+    treated = kinds["treated"]
+    before = shop.run({"a": {**treated, "email": "old@example.com"}, "b": treated}, YESTERDAY)
+    run = shop.run({"a": {**treated, "email": "new@example.com"}, "b": {**treated, "consent_email": False}})
+    exported = shop.export(run, "retargeting_add", "meta", before)
+    (added,), (removed,) = exported.files, exported.removals
+    assert removed.path.name == "retargeting_add-remove.meta"
+    assert {row["email"] for row in read(added.path, "meta")} == {sha256_hex("new@example.com")}
+    assert {row["email"] for row in read(removed.path, "meta")} == {
+        sha256_hex("old@example.com"),
+        sha256_hex("b@example.com"),
+    }
+
+
+def test_an_address_that_another_contact_keeps_is_not_taken_out(shop: Any, kinds: Any, read: Any) -> None:
+    shared = {"email": "shared@example.com"}
+    before = shop.run(
+        {"leaves": {**kinds["treated"], **shared}, "stays": {**kinds["active"], **shared}}, YESTERDAY
+    )
+    run = shop.run({"leaves": {**kinds["bought"], **shared}, "stays": {**kinds["treated"], **shared}})
+    rows = read(shop.export(run, "current", "klaviyo", before).files[0].path, "klaviyo")
+    assert [(row["contact_id"], row["winback_flag"]) for row in rows] == [("stays", "true")]
+
+
+def test_removals_are_not_repeated(shop: Any, kinds: Any) -> None:
+    over = {**kinds["active"], "exited_at": YESTERDAY}
+    before = shop.run({"a": over, "b": kinds["treated"]}, YESTERDAY)
+    run = shop.run({"a": over, "b": kinds["bought"]})
+    assert shop.export(run, "retargeting_remove", "google").rows == 2
+    assert shop.export(run, "retargeting_remove", "google", before).rows == 1
