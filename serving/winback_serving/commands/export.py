@@ -68,6 +68,8 @@ def export(
     store = RunStore(settings.home)
     run = store.read_run(as_of)
     before = store.read_run(since) if since else store.previous_run(run.as_of)
+    if before is not None and before.as_of >= run.as_of:
+        raise click.UsageError(f"--since {since} is not before the run of {run.as_of}.")
     request = ExportRequest(name, to, file, before, delta, batches, max_bounce_exposure, force)
     exported = write_export(run, request)
     out.result(
