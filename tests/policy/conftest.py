@@ -183,6 +183,21 @@ class World:
         """Keep an intermediate table, as the daily job does."""
         return self.backend.create_table(ibis.util.gen_name("kept"), table, temp=True)
 
+    def given(self, rows: Rows, previous: Rows | None) -> tuple[Any, Any, Any, Any]:
+        """Return scores, features, status and yesterday's states of contacts given as differences from `LATE`."""
+        full = {contact: {**LATE, **row} for contact, row in rows.items()}
+        scored = {c: r for c, r in full.items() if not (r["erased"] or r["objected_profiling"])}
+        before = None
+        if previous is not None:
+            before = self.table(previous, {n: t for n, t in STATE_SCHEMA.items() if n != "contact_id"})
+        return self.table(scored, SCORES), self.table(scored, FEATURES), self.table(full, STATUS), before
+
+    def drivers(self, rows: Rows) -> Any:
+        """Return the drivers of the contacts that are scored."""
+        full = {contact: {**LATE, **row} for contact, row in rows.items()}
+        scored = {c: r for c, r in full.items() if not (r["erased"] or r["objected_profiling"])}
+        return self.table(scored, DRIVERS)
+
     def decide(
         self,
         rows: Rows,
@@ -196,22 +211,18 @@ class World:
         **settings: Any,
     ) -> Decision:
         """Decide for contacts given as differences from `LATE`."""
-        full = {contact: {**LATE, **row} for contact, row in rows.items()}
-        scored = {c: r for c, r in full.items() if not (r["erased"] or r["objected_profiling"])}
-        before = None
-        if previous is not None:
-            before = self.table(previous, {n: t for n, t in STATE_SCHEMA.items() if n != "contact_id"})
+        scores, features, status, before = self.given(rows, previous)
         settings = {"holdout_share": 0.0, **settings}
         return decide(
-            self.table(scored, SCORES),
-            self.table(scored, FEATURES),
-            self.table(full, STATUS),
+            scores,
+            features,
+            status,
             before,
             as_of=as_of,
             config=config or PolicyConfig(**settings),
             currency="EUR",
             has_contacts=has_contacts,
-            drivers=self.table(scored, DRIVERS) if with_drivers else None,
+            drivers=self.drivers(rows) if with_drivers else None,
             cache=as_is if lazy else self.materialise,
         )
 
