@@ -121,6 +121,8 @@ def curves(
 ) -> list[dict[str, float]]:
     """Return what each rule catches at equal numbers of flags: rivals at their best threshold, the risk at the one that matches.
 
+    The policy's own number is among them.
+
     Parameters
     ----------
     points : mapping of str to sequence of Point
@@ -131,7 +133,7 @@ def curves(
     """
     best = max(points[judge.FIXED_WINDOW.name], key=lambda p: p.caught / max(p.flags, 1), default=None)
     reach = max(REACH * flags, best.flags if best else 0)
-    numbers = sorted({round(reach * step / STEPS) for step in range(1, STEPS + 1)} - {0})
+    numbers = sorted({flags, *(round(reach * step / STEPS) for step in range(1, STEPS + 1))} - {0})
     chosen = {rule.name for rule in rivals}
     return [
         {

@@ -57,7 +57,7 @@ def caught_curve(
     )
     point = alt.Chart(pd.DataFrame({"flags": [flags], "caught": [caught], "label": ["the policy as set"]}))
     dot = point.mark_point(filled=True, size=80, color=INK, opacity=1).encode(x="flags:Q", y="caught:Q")
-    word = point.mark_text(align="left", dx=8, dy=-8, color=INK, fontSize=12).encode(
+    word = point.mark_text(align="right", dx=-8, dy=-10, color=INK, fontSize=12).encode(
         x="flags:Q", y="caught:Q", text="label:N"
     )
     return alt.layer(lines, dot, word).properties(width=width, height=HEIGHT)

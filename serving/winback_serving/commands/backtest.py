@@ -130,7 +130,7 @@ def show_backtest(console: Console, found: Backtest, report: Path) -> None:
     for sentence in sentences(found):
         console.print(sentence, soft_wrap=True)
     table = Table("at the same number of flags", box=None, pad_edge=False)
-    for title in ("threshold", "lapses caught", "ours catches"):
+    for title in ("threshold", "lapses caught", "winback against it"):
         table.add_column(title, justify="right")
     table.add_row("winback", "", f"{found.caught:,}", "", style="bold")
     for name, rule in found.rules.items():
