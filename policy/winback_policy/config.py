@@ -8,6 +8,7 @@ from winback_features.errors import ConfigError
 from winback_policy.definitions import BUILT_IN, PURCHASE_LAPSED, Definition
 from winback_policy.legal import LegalRule
 from winback_policy.presets import check_preset
+from winback_policy.rfm import RfmThresholds
 from winback_policy.texts import LANGUAGES
 
 UNKNOWN_CONSENT = ("flag", "block")
@@ -79,6 +80,8 @@ class PolicyConfig:
         Where no consent is recorded: go by the legal basis of the country and channel, or never write.
     legal : tuple of LegalRule
         The shop's own rows of the table of legal bases.
+    rfm : RfmThresholds, optional
+        Fixed cuts between the RFM scores; the run's own quintiles when absent.
     email_price : float
         Of one e-mail, in the brand's currency: what sleepers cost.
     language : str
@@ -122,6 +125,7 @@ class PolicyConfig:
     holdout_salt: str = "winback"
     unknown_consent: str = "flag"
     legal: tuple[LegalRule, ...] = ()
+    rfm: RfmThresholds | None = None
     email_price: float = 0.001
     language: str = "en"
 

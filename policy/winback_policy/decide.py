@@ -151,7 +151,7 @@ def decide(
     -------
     Decision
     """
-    facts = gather(scores, features, status, previous_or_none(status, previous_states))
+    facts = gather(scores, features, status, previous_or_none(status, previous_states), config.rfm)
     journeys = cache(_step(facts, as_of, config, has_contacts=has_contacts))
     flagged = _flagged(
         with_drivers(journeys.filter(journeys.in_journey), drivers), as_of, config, currency, cache

@@ -7,7 +7,7 @@ from typing import Any
 import ibis
 
 from winback_policy.channels import CHANNELS
-from winback_policy.rfm import rfm, rfm_values
+from winback_policy.rfm import RfmThresholds, rfm, rfm_values
 
 STATE_SCHEMA = {
     "contact_id": "string",
@@ -105,7 +105,9 @@ def previous_or_none(status: Any, previous_states: Any | None) -> Any:
     return status.filter(ibis.literal(False)).select("contact_id", **nulls)
 
 
-def gather(scores: Any, features: Any, status: Any, previous: Any) -> Any:
+def gather(
+    scores: Any, features: Any, status: Any, previous: Any, thresholds: RfmThresholds | None = None
+) -> Any:
     """Join the inputs of a decision, one row per contact in ``status``.
 
     Parameters
@@ -114,6 +116,8 @@ def gather(scores: Any, features: Any, status: Any, previous: Any) -> Any:
         Unique by ``contact_id``. ``scores`` and ``features`` may miss contacts (erased, objected).
     previous : ibis.Table
         From `previous_or_none`; its columns come out with the prefix ``previous_``.
+    thresholds : RfmThresholds, optional
+        Of the RFM scores; quintiles when absent.
 
     Returns
     -------
@@ -126,7 +130,7 @@ def gather(scores: Any, features: Any, status: Any, previous: Any) -> Any:
     scored = scores.select("contact_id", *SCORE_COLUMNS).rename(score_of="contact_id")
     featured = features.select("contact_id", *FEATURE_COLUMNS).rename(features_of="contact_id")
     before = previous.rename({f"previous_{name}": name for name in STATE_SCHEMA})
-    graded = rfm(rfm_values(features, scores))
+    graded = rfm(rfm_values(features, scores), thresholds)
     joined = (
         known.left_join(scored, known.contact_id == scored.score_of)
         .left_join(featured, known.contact_id == featured.features_of)

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from winback_features.errors import ConfigError
 from winback_policy.own_content import jaccard, with_hints
-from winback_policy.rfm import rfm, rfm_values
+from winback_policy.rfm import RfmThresholds, rfm, rfm_values
 from winback_policy.sandbox_terms import Bound, Overlap, SandboxView, Segment, SegmentView
 
 MOST_SEGMENTS = 12
@@ -33,12 +33,14 @@ DESCRIBING = (
 Array = npt.NDArray[Any]
 
 
-def sandbox_base(scores: Any, features: Any) -> Any:
+def sandbox_base(scores: Any, features: Any, thresholds: RfmThresholds | None = None) -> Any:
     """Join what the sandbox needs of a run.
 
     Parameters
     ----------
     scores, features : ibis.Table
+    thresholds : RfmThresholds, optional
+        Of the run; its quintiles when absent.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def sandbox_base(scores: Any, features: Any) -> Any:
         ``contact_id``, `BASE_COLUMNS`, `DESCRIBING` and, of the buyers, ``rfm_segment``; ordered by contact. Fetch it
         and give it to `Sandbox.from_arrow`.
     """
-    graded = rfm(rfm_values(features, scores)).select("rfm_of", "rfm_segment")
+    graded = rfm(rfm_values(features, scores), thresholds).select("rfm_of", "rfm_segment")
     described = features.select(*DESCRIBING, features_of="contact_id")
     t = scores.select("contact_id", *BASE_COLUMNS)
     t = t.left_join(described, t.contact_id == described.features_of)

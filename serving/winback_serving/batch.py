@@ -133,7 +133,7 @@ def score_day(
                 store.point_at(as_of, run_id)
                 return there
             files = _write_tables(tables, folder, as_of, model, score, previous, settings, say, tick, clock)
-            cuts = measure_thresholds(backend, folder)
+            cuts = settings.policy.rfm or measure_thresholds(backend, folder)
         counts = count_run(folder)
         inputs = tables.report.as_dict()
         info = {

@@ -72,4 +72,6 @@ def moves_between(backend: Any, before: PublishedRun, after: PublishedRun) -> An
 def open_sandbox(backend: Any, run: PublishedRun) -> Sandbox:
     """Prepare the base of a published run for the sandbox."""
     scores, features = (backend.read_parquet(run.file(name)) for name in ("scores", "features"))
-    return Sandbox.from_arrow(sandbox_base(scores, features).to_pyarrow())
+    stored = run.info().get(THRESHOLDS_KEY)
+    cuts = RfmThresholds.from_dict(stored) if stored else None
+    return Sandbox.from_arrow(sandbox_base(scores, features, cuts).to_pyarrow())

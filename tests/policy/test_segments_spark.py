@@ -53,5 +53,6 @@ def test_it_compiles_for_spark(name: str, monkeypatch: pytest.MonkeyPatch) -> No
 
     # Ibis reads this option while it compiles, and sets it only when pyspark is installed.
     monkeypatch.setattr(ibis.options, "pyspark", SparkOptions())
-    compiler = ibis.backends.sql.compilers.pyspark.compiler
+    from ibis.backends.sql.compilers.pyspark import compiler
+
     assert "`features`" in compiler.to_sqlglot(TABLES[name].unbind()).sql(dialect="spark")

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
 import pyarrow.parquet as pq
 import pytest
@@ -109,3 +110,18 @@ def test_the_sandbox_of_a_run(backend: Any, runs: Runs) -> None:
     assert view.segments[0].contacts == len(at_risk)
     assert view.segments[0].value_at_risk == pytest.approx(sum(row["value_at_risk"] for row in at_risk))
     assert view.overlaps[0].contacts == sum(row["days_overdue"] >= 0 for row in at_risk)
+
+
+def test_fixed_thresholds_are_those_of_the_run(
+    tmp_path: Path, write_shop: Callable[..., Path], rule_model: Any
+) -> None:
+    fixed = "rfm = { recency_days = [300, 200, 100, 50], purchase_days = [2, 3, 4, 5], spend = [20, 40, 80, 160] }\n"
+    config = write_shop(tmp_path / "fixed")
+    text = config.read_text(encoding="utf-8").replace("[policy]\n", f"[policy]\n{fixed}", 1)
+    config.write_text(text, encoding="utf-8")
+    run = score_day(load_settings(config, {}), date(1998, 6, 1), rule_model(), "digest")
+    assert run.info()["rfm_thresholds"]["recency_days"] == [300, 200, 100, 50]
+    codes = duckdb.sql(
+        f"select distinct rfm_code[1] r from '{run.file('winback')}' where days_since_purchase < 50"
+    ).fetchall()
+    assert codes == [("5",)]

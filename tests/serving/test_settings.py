@@ -13,6 +13,7 @@ from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.errors import ConfigError
 from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
+from winback_policy.rfm import RfmThresholds
 from winback_serving.settings import SECTIONS, Settings, load_settings
 from winback_training.config import TrainingConfig
 from winback_training.gate import GateConfig
@@ -212,7 +213,8 @@ def test_the_template_shows_every_setting_with_its_default(tmp_path: Path) -> No
         assert set(shown[section]) == names, section
     settings = load(tmp_path, full)
     assert settings.score == ScoreConfig()
-    assert settings.policy == PolicyConfig(capacity=500)
+    shown_cuts = RfmThresholds((365.0, 180.0, 90.0, 30.0), (2.0, 4.0, 8.0, 16.0), (50.0, 100.0, 250.0, 500.0))
+    assert settings.policy == PolicyConfig(capacity=500, rfm=shown_cuts)
     assert settings.engine == EngineConfig()
     assert settings.training == TrainingConfig()
     assert settings.gate == GateConfig()
