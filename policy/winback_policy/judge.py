@@ -189,7 +189,9 @@ def best_at(points: Sequence[Point], flags: int) -> Matched:
     >>> best_at([Point(10, 400, 100, 0, 0), Point(20, 150, 30, 0, 0)], flags=200)
     Matched(threshold=10, flags=400, caught=50.0)
     """
-    brought = [Matched(p.threshold, p.flags, p.caught * min(1.0, flags / p.flags)) for p in points if p.flags]
+    brought = [
+        Matched(p.threshold, p.flags, p.caught * min(flags, p.flags) / p.flags) for p in points if p.flags
+    ]
     return max(brought, key=lambda m: (m.caught, -m.flags), default=Matched(float("nan"), 0, 0.0))
 
 
@@ -206,7 +208,7 @@ def at_flags(points: Sequence[Point], flags: int) -> Matched:
         return Matched(float("nan"), 0, 0.0)
     enough = [p for p in there if p.flags >= flags]
     near = min(enough, key=lambda p: (p.flags, -p.threshold)) if enough else max(there, key=lambda p: p.flags)
-    return Matched(near.threshold, near.flags, near.caught * min(1.0, flags / near.flags))
+    return Matched(near.threshold, near.flags, near.caught * min(flags, near.flags) / near.flags)
 
 
 def entries_judged(panel: Any) -> Any:

@@ -232,7 +232,7 @@ def test_the_curve_equals_walking_through_every_spell(
 def test_a_rival_is_never_put_below_what_a_threshold_gives(points: list[tuple[int, int]], flags: int) -> None:
     made = [Point(i, n, min(n, c), 0, 0) for i, (n, c) in enumerate(points)]
     best = judge.best_at(made, flags)
-    assert best.caught >= max(p.caught * min(1.0, flags / p.flags) for p in made) - 1e-9
+    assert best.caught >= max(p.caught * min(flags, p.flags) / p.flags for p in made)
     assert best.caught <= flags
     assert judge.best_at(made, flags + 1).caught >= best.caught
     assert judge.at_flags(made, flags).caught <= best.caught
