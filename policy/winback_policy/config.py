@@ -26,6 +26,7 @@ NOT_NEGATIVE = (
     "notice_days",
     "engagement_days",
     "engagement_sends",
+    "early_gaps",
     "email_price",
     "capacity",
 )
@@ -49,7 +50,10 @@ class PolicyConfig:
     enter_p_lapse, leave_p_lapse : float
         A contact enters at or above the first and leaves below the second (hysteresis).
     lead_days : int
-        A contact is flagged this many days before its own rhythm calls it late.
+        A contact is flagged from so many days before its own rhythm calls it late.
+    early_gaps : float
+        Or from so many of its own usual gaps before, once half a gap has passed: the slower the rhythm, the longer ahead.
+        0 leaves ``lead_days`` alone to decide.
     quiet_days : int
         Activity (purchase, visit, click) in the last so many days blocks a flag: not pushy.
     service_days : int
@@ -110,6 +114,7 @@ class PolicyConfig:
     enter_p_lapse: float = 0.5
     leave_p_lapse: float = 0.35
     lead_days: int = 3
+    early_gaps: float = 1.0
     quiet_days: int = 2
     service_days: int = 7
     cart_days: int = 3

@@ -10,6 +10,7 @@ from typing import Any
 
 from winback_policy.config import PolicyConfig
 from winback_policy.definitions import PURCHASE_LAPSED
+from winback_policy.eligibility import in_its_time
 from winback_policy.states import IN_JOURNEY, REPEAT_BASES
 
 PREFIX = "risk_from_"
@@ -52,9 +53,7 @@ def worth_explaining(scores: Any, previous_states: Any | None, config: PolicyCon
     if config.definition != PURCHASE_LAPSED:
         return scores.select("contact_id")
     enters = (
-        (scores.base == "active")
-        & (scores.p_lapse >= config.enter_p_lapse)
-        & (scores.days_overdue >= -config.lead_days)
+        (scores.base == "active") & (scores.p_lapse >= config.enter_p_lapse) & in_its_time(scores, config)
     )
     if previous_states is None:
         return scores.filter(enters).select("contact_id")

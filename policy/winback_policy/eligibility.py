@@ -73,13 +73,24 @@ def occasion_buyer(t: Any) -> Any:
     return ((t.gap_mean >= low) & (t.gap_mean <= high) & (t.gap_max <= high)).fill_null(False)
 
 
+def in_its_time(t: Any, config: PolicyConfig) -> Any:
+    """Say whether the contact's own rhythm allows a flag: late, or so few days, or usual gaps, before it will be.
+
+    By its gaps alone nobody is flagged before half the usual one has passed: who buys beds has bought them yesterday for years.
+    """
+    nearly_late = (t.days_overdue >= -config.lead_days).fill_null(False)
+    early = (t.days_overdue >= -config.early_gaps * t.usual_gap_days).fill_null(False)
+    half_way = (2 * t.days_since_purchase >= t.usual_gap_days).fill_null(False)
+    return nearly_late | (early & half_way)
+
+
 def not_yet(t: Any, config: PolicyConfig) -> list[tuple[Any, str]]:
     """Return what the definition of inactive has against a flag, as (condition, reason)."""
     if config.definition != PURCHASE_LAPSED:
         return [(~t.inactive, "not_inactive")]
     return [
         (~(t.p_lapse >= config.enter_p_lapse).fill_null(False), "low_risk"),
-        (~(t.days_overdue >= -config.lead_days).fill_null(False), "on_time"),
+        (~in_its_time(t, config), "on_time"),
     ]
 
 

@@ -23,6 +23,8 @@ from typing import Any
 
 import ibis
 
+from winback_policy.config import PolicyConfig
+from winback_policy.eligibility import in_its_time
 from winback_policy.ranking import best_first
 
 PANEL_SCHEMA = {
@@ -36,6 +38,7 @@ PANEL_SCHEMA = {
     "days_since_purchase": "float64",
     "days_overdue": "float64",
     "gap_mean": "float64",
+    "usual_gap_days": "float64",
     "p_lapse": "float64",
     "value_at_risk": "float64",
 }
@@ -114,9 +117,9 @@ RISK_ALONE = Rule("risk_alone", lambda t: t.p_lapse, 1000)
 """Flag when P(no purchase within the horizon) reaches so much, however early in the contact's rhythm."""
 
 
-def risk_when_due(lead_days: int) -> Rule:
-    """Return the policy's rule: the risk counts from ``lead_days`` before the limit of the contact's own rhythm."""
-    return Rule("risk", lambda t: ibis.ifelse(t.days_overdue >= -lead_days, t.p_lapse, None), 1000)
+def risk_when_due(policy: PolicyConfig) -> Rule:
+    """Return the policy's rule: the risk counts from the day on which the contact's own rhythm allows a flag."""
+    return Rule("risk", lambda t: ibis.ifelse(in_its_time(t, policy), t.p_lapse, None), 1000)
 
 
 def verdicts(panel: Any) -> Any:

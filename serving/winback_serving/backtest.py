@@ -92,7 +92,7 @@ def judge_replay(
     """
     entries = judge.entries_judged(replayed.panel)
     ours, ahead = judge.counts(entries), judge.lead_times(entries)
-    by_risk = (judge.risk_when_due(policy.lead_days), judge.RISK_ALONE)
+    by_risk = (judge.risk_when_due(policy), judge.RISK_ALONE)
     points = {rule.name: judge.curve(replayed.panel, rule) for rule in (*RIVALS, *by_risk)}
     return Backtest(
         trained_on=days[0],

@@ -27,7 +27,7 @@ COMMANDS = {
     "score": "Do the day's work: scores, entries, exits, published as one run.",
     "backtest": "Replay model and policy over past dates, and judge the flags.",
     "export": "Write a list of a published run to a file.",
-    "erase": "Erase persons from all that is kept, with proof.",
+    "erase": "Erase persons from every published run, and keep them from being imported again.",
 }
 """Command name and its line in ``winback --help``; ``commands/<name>.py`` holds a function of that name."""
 

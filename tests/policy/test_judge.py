@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winback_policy import judge
+from winback_policy.config import PolicyConfig
 from winback_policy.judge import Point
 
 START = date(2025, 3, 1)
@@ -24,6 +25,7 @@ DAY = {
     "bought": False,
     "days_overdue": -5.0,
     "gap_mean": 10.0,
+    "usual_gap_days": 10.0,
     "p_lapse": 0.5,
     "value_at_risk": 10.0,
 }
@@ -129,7 +131,7 @@ def test_a_risk_that_falls_again_flags_once(panel: Panel) -> None:
 
 def test_the_policys_rule_waits_for_the_own_rhythm(panel: Panel) -> None:
     table = panel(silent("a", range(12), days_overdue=lambda s: s - 10.0))
-    assert judge.curve(table, judge.risk_when_due(3))[-1].flags == 1
+    assert judge.curve(table, judge.risk_when_due(PolicyConfig(early_gaps=0.0)))[-1].flags == 1
     assert judge.curve(table, judge.RISK_ALONE) == [], "at the same risk from the first day on"
 
 
@@ -233,6 +235,6 @@ def test_a_rival_is_never_put_below_what_a_threshold_gives(points: list[tuple[in
     made = [Point(i, n, min(n, c), 0, 0) for i, (n, c) in enumerate(points)]
     best = judge.best_at(made, flags)
     assert best.caught >= max(p.caught * min(flags, p.flags) / p.flags for p in made)
-    assert best.caught <= flags
-    assert judge.best_at(made, flags + 1).caught >= best.caught
+    assert best.caught <= flags + 1e-9
+    assert judge.best_at(made, flags + 1).caught >= best.caught - 1e-9
     assert judge.at_flags(made, flags).caught <= best.caught

@@ -29,7 +29,7 @@ ALONE: dict[str, dict[str, Any]] = {
     "occasion_buyer": {"gap_mean": 365.0, "gap_max": 371.0},
     "lapsed_already": {"base": "lapsed"},
     "low_risk": {"p_lapse": 0.49},
-    "on_time": {"days_overdue": -4},
+    "on_time": {"days_overdue": -13},
 }
 
 NEARLY: dict[str, dict[str, Any]] = {

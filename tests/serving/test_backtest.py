@@ -47,6 +47,9 @@ class Past:
     folder: Path
 
 
+pytestmark = pytest.mark.slow  # trainings and whole replays
+
+
 @pytest.fixture(scope="module")
 def past(
     tmp_path_factory: pytest.TempPathFactory, write_shop: Callable[..., Path], rule_model: Any

@@ -106,6 +106,7 @@ def test_the_same_day_again_publishes_nothing_new(shop: Settings, two_days: TwoD
     assert [run.as_of for run in RunStore(shop.home).list_runs()] == [DAY, NEXT]
 
 
+@pytest.mark.slow
 def test_the_same_inputs_elsewhere_in_another_order_and_with_other_threads_give_the_same_bytes(
     tmp_path: Path, write_shop: WriteShop, two_days: TwoDays, rule_model: Any
 ) -> None:

@@ -97,6 +97,7 @@ def test_nobodys_rows_cannot_be_followed_from_run_to_run(shop: Settings) -> None
     assert tokens[0].isdisjoint(tokens[1])
 
 
+@pytest.mark.slow
 def test_the_erased_do_not_come_back_with_the_next_import(shop: Settings, rule_model: Any) -> None:
     ids = two_of(shop)
     known = {i for (i,) in winback(shop, DAYS[1], "contact_id")}

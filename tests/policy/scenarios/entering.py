@@ -27,7 +27,11 @@ ENTERS: dict[str, Scenario] = {
         more={"entry_reason": "nearly_late", "purchase_inactive": False},
     ),
     "Celina": Scenario(
-        "is due in four days: beyond the lead", ("002.5",), {"days_overdue": -4}, "active", "on_time"
+        "is due in 13 days and buys every twelve: too early",
+        ("002.5",),
+        {"days_overdue": -13},
+        "active",
+        "on_time",
     ),
     "Daan": Scenario(
         "is exactly at the risk of entry", ("000.6",), {"p_lapse": 0.5}, "flagged", does="win_back"
@@ -45,7 +49,7 @@ ENTERS: dict[str, Scenario] = {
     "Gerard": Scenario(
         "was silent through the lockdown: closed days do not count, so he is not late",
         ("000.8",),
-        {"days_since_purchase": 90, "days_overdue": -6},
+        {"days_since_purchase": 90, "days_overdue": -16},
         "active",
         "on_time",
     ),

@@ -73,6 +73,7 @@ def test_who_is_on_a_list(name: str, export_once: Any, read: Any, kinds: Any) ->
     assert names_of(read(exported.files[0].path, "csv"), "csv", kinds) == MEMBERS[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "to"), PAIRS)
 def test_a_list_in_a_format(name: str, to: str, export_once: Any, read: Any, kinds: Any) -> None:
     exported = export_once(name, to)
