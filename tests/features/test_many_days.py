@@ -23,7 +23,7 @@ def tables(shop_engine):
 
 @pytest.mark.parametrize(
     ("closed", "at_once", "days"),
-    [(CLOSED, 10**9, DAYS), ((), 1, DAYS[:2])],
+    [(CLOSED, 10**9, DAYS), pytest.param((), 1, DAYS[:2], marks=pytest.mark.slow)],
     ids=["together, with closed days", "one by one"],
 )
 def test_every_day_is_as_if_built_by_itself(tables, closed, at_once, days, monkeypatch):

@@ -155,6 +155,7 @@ def test_the_best_enter_and_the_rest_is_told_why(world: Any) -> None:
     assert {limited.states[c]["state"] for c in over} == {"active"}
 
 
+@pytest.mark.slow
 def test_the_cache_changes_nothing(world: Any) -> None:
     rows = {"c1": {}, "c2": {"p_lapse": 0.1}, "c3": {"value_at_risk": 900.0}, "c4": {"erased": True}}
     cached = world.day(0, rows, None, capacity=1)
@@ -256,6 +257,7 @@ def test_admission_takes_the_best_candidates_only(backend: Any) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_policy_needs_no_backend_to_be_written_down() -> None:
     """Decide over unbound tables: nothing is executed until the caller asks an engine."""
     from winback_policy.gather import FEATURE_COLUMNS, SCORE_COLUMNS, STATUS_COLUMNS, STATUS_FLAGS

@@ -104,6 +104,9 @@ class Replay:
         return found
 
 
+pytestmark = pytest.mark.slow  # weeks, day by day
+
+
 @pytest.fixture(scope="module")
 def replay(world: Any) -> Replay:
     """The decision, compiled."""

@@ -98,8 +98,11 @@ def test_facts_at_or_after_the_day_change_nothing(result, tmp_path):
 @pytest.mark.parametrize(
     "frame",
     [
-        pd.DataFrame(
-            {"contact_id": ["a"], "order_id": ["1"], "ordered_at": [date(2025, 1, 1)], "amount": [5.0]}
+        pytest.param(
+            pd.DataFrame(
+                {"contact_id": ["a"], "order_id": ["1"], "ordered_at": [date(2025, 1, 1)], "amount": [5.0]}
+            ),
+            marks=pytest.mark.slow,
         ),
         pd.DataFrame(
             {
@@ -109,13 +112,16 @@ def test_facts_at_or_after_the_day_change_nothing(result, tmp_path):
                 "amount": [5.0] * 60,
             }
         ),
-        pd.DataFrame(
-            {
-                "contact_id": [f"c{i % 50}" for i in range(300)],
-                "order_id": [f"o{i}" for i in range(300)],
-                "ordered_at": [date(2024, 6, 1) + timedelta(days=60 * (i // 50)) for i in range(300)],
-                "amount": [5.0] * 300,
-            }
+        pytest.param(
+            pd.DataFrame(
+                {
+                    "contact_id": [f"c{i % 50}" for i in range(300)],
+                    "order_id": [f"o{i}" for i in range(300)],
+                    "ordered_at": [date(2024, 6, 1) + timedelta(days=60 * (i // 50)) for i in range(300)],
+                    "amount": [5.0] * 300,
+                }
+            ),
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["one customer", "no repeat buyer", "every customer identical"],

@@ -79,7 +79,10 @@ class LabelTimes:
         days = sorted(tested | others)
         self.say(f"features at {len(days)} days from {days[0]} to {days[-1]}")
         part = sample_contacts(self.tables, self.rows / max(_buyers(self.tables), 1))
-        seen = self._seen(self.tables, tested, self.test_rows) | self._seen(part, others, self.rows)
+        if part is self.tables:
+            seen = self._seen(part, days, self.test_rows)
+        else:
+            seen = self._seen(self.tables, tested, self.test_rows) | self._seen(part, others, self.rows)
         known: dict[date, LabelTime] = {}
         models, fitted = None, date.min
         for day in days:
