@@ -220,9 +220,18 @@ def fit_direct(design: Design, slices: Sequence[Slice], seed: int) -> dict[str, 
         random_state=seed,
     )
     return {
-        "direct_boosting": DirectMember(design, boosting.fit(x, y)),
+        "direct_boosting": DirectMember(design, boosting.fit(without_voids(x), y)),
         "direct_logistic": DirectMember(design, fit_linear(x, y)),
     }
+
+
+def without_voids(x: Matrix) -> Matrix:
+    """Return the rows to fit trees on, columns without a single known value filled with 0: trees cannot bin those.
+
+    No split can fall on such a column, so what it holds when the trees are asked does not matter.
+    """
+    void = np.isnan(x).all(axis=0)
+    return np.where(void, np.float32(0.0), x) if void.any() else x
 
 
 def snapped(x: Matrix, values: int = 255) -> Matrix:
@@ -264,6 +273,8 @@ def fit_rolled(
         random_state=seed,
     )
     return {
-        "rolled_boosting": RolledMember(path, step_days, edges, boosting.fit(snapped(x), y, weight)),
+        "rolled_boosting": RolledMember(
+            path, step_days, edges, boosting.fit(snapped(without_voids(x)), y, weight)
+        ),
         "rolled_logistic": RolledMember(path, step_days, edges, fit_linear(x, y, weight)),
     }

@@ -87,7 +87,7 @@ FULL = TrainingConfig(cuts=4, origins=3)
     [
         (lambda: orders(lively(50)), "too few to learn from: BTYD alone", "Too few to judge"),
         (
-            lambda: orders(lively(300, 60), DAY - timedelta(days=60)),
+            lambda: orders(lively(400, 60), DAY - timedelta(days=60)),
             "no later slice",
             "Too few to judge: 0 contacts",
         ),
