@@ -103,7 +103,7 @@ def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
     model = active.get(MODEL) or {}
     checks = (
         _contacts(_number(model, "n"), config.min_contacts),
-        _auc(_number(model, "auc"), 0.5 + _margin(model, config.min_auc_margin)),
+        _auc(_number(model, "auc"), auc_needed(model, config.min_auc_margin)),
         *_baselines(active, summary.get("differences") or (), config.max_brier_ratio),
         _champion(summary.get("champion") or {}, config.max_brier_ratio),
         _skill(_number(model, "brier_skill"), config.min_brier_skill),
@@ -120,12 +120,26 @@ def _number(metrics: Mapping[str, Any], name: str) -> float:
     return math.nan if value is None else float(value)
 
 
-def _margin(model: Mapping[str, Any], wanted: float) -> float:
-    """Return how far above 0.5 an AUC must lie: what is wanted, or what chance gives (Mann & Whitney 1947) if that is more."""
+def auc_needed(model: Mapping[str, Any], wanted: float) -> float:
+    """Return the AUC that is better than chance: ``wanted`` above 0.5, or what luck gives (Mann & Whitney 1947) if that is more.
+
+    Parameters
+    ----------
+    model : mapping
+        With ``n`` and ``prevalence`` of the active base.
+    wanted : float
+
+    Examples
+    --------
+    >>> auc_needed({"n": 100_000, "prevalence": 0.5}, 0.02)
+    0.52
+    >>> round(auc_needed({"n": 200, "prevalence": 0.5}, 0.02), 3)
+    0.567
+    """
     n, buyers = _number(model, "n"), _number(model, "n") * _number(model, "prevalence")
     if wanted <= 0.0 or not 0.0 < buyers < n:
-        return wanted
-    return max(wanted, ONE_SIDED * math.sqrt((n + 1.0) / (12.0 * buyers * (n - buyers))))
+        return 0.5 + wanted
+    return 0.5 + max(wanted, ONE_SIDED * math.sqrt((n + 1.0) / (12.0 * buyers * (n - buyers))))
 
 
 def _contacts(n: float, needed: int) -> str:

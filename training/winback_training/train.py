@@ -24,7 +24,7 @@ from winback_training.config import TrainingConfig
 from winback_training.dataset import LabelTimes
 from winback_training.drift import drift_notices
 from winback_training.evaluate import OURS, Evaluation, evaluate
-from winback_training.gate import GateConfig
+from winback_training.gate import GateConfig, auc_needed
 from winback_training.label_times import all_label_times, closed_label_times, label_times, origins
 from winback_training.money import spend_within
 
@@ -142,6 +142,11 @@ def _first_day_and_buyers(tables: Tables, as_of: date) -> tuple[date, int]:
     return found["first"], int(found["buyers"])
 
 
+def _by_chance(evaluation: Evaluation) -> bool:
+    found = {name: evaluation.value(OURS, name) for name in ("n", "prevalence")}
+    return evaluation.value(OURS, "auc") < auc_needed(found, GateConfig().min_auc_margin)
+
+
 def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
     """Say what a user should know of the model, in sentences."""
     said = [f"Model: {model.info['status']}."]
@@ -151,7 +156,7 @@ def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
         said.append(
             "No forward test: the history holds less than three horizons. Treat the scores as provisional."
         )
-    elif evaluation.value(OURS, "auc") < 0.5 + GateConfig().min_auc_margin:
+    elif _by_chance(evaluation):
         said.append(
             "On the active base the score ranks no better than chance: these purchases look memoryless."
         )
