@@ -1,6 +1,6 @@
 """The features and labels of many days at once.
 
-Training takes them at dozens of label times, and on most shops planning a query costs more than running it. A feature knows
+Training takes them at dozens of label times, and on small shops planning a query costs more than running it. A feature knows
 its day only by how long ago things were. So the pasts of several days are laid beside each other, each moved in time to end on
 the newest of the days and under contact ids of its own, and one query computes them all. What hangs on the calendar, the
 closed days and the season, is put in day by day.

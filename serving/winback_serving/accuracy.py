@@ -22,6 +22,9 @@ CHANCE_MARGIN = 0.02
 NOTICEABLE = 1.005
 """Where no interval was computed, a baseline is called better when our Brier score is beyond this multiple of its own."""
 
+MIN_OUTCOMES = 20
+"""With fewer contacts in a forward test that bought, or that did not, a rival of a part of the base is not spoken of."""
+
 ERRORS = {"brier": "Brier", "ibs": "Brier over the whole curve"}
 
 
@@ -230,6 +233,8 @@ def _against_others(differences: pd.DataFrame) -> list[str]:
 
 def _against_rival(row: PopulationRow) -> list[str]:
     rival, ours = row.rival, row.ours.brier
+    if row.n * min(row.bought, 1.0 - row.bought) < MIN_OUTCOMES:
+        return []
     if rival is None or rival.brier is None or ours is None or ours <= NOTICEABLE * rival.brier:
         return []
     return [

@@ -18,7 +18,7 @@ SPACING = 4
 """Steps between closed label times."""
 
 EVERY = 2
-"""Steps between recent label times: with one of each step the curves are the same within .1 %, with every fourth they were up to
+"""Steps between recent label times: with one of each step the curves are the same within .3 %, with every fourth they were up to
 2 % worse where the history is short."""
 
 
