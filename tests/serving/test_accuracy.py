@@ -131,6 +131,13 @@ def test_in_the_smaller_populations_a_better_rival_is_named_too() -> None:
     assert said(level) == ""
 
 
+def test_where_hardly_anybody_bought_no_rival_is_named() -> None:
+    rows = [("lapsed", "winback", 0.6, 0.05, 0.1), ("lapsed", "bg_nbd", 0.6, 0.04, 0.1)]
+    table = metrics(rows)
+    assert "BG/NBD errs less" in said(table.assign(n=1000.0, prevalence=0.1))
+    assert said(table.assign(n=1000.0, prevalence=0.001)) == ""
+
+
 def test_money_is_that_of_every_buyer_at_the_newest_test() -> None:
     row = {"expected": 12.0, "actual": 10.0, "ratio": 1.2, "ratio_low": 1.1, "ratio_high": 1.3}
     table = pd.DataFrame(
