@@ -66,7 +66,7 @@ def fit_weights(said: Mapping[str, Array], y: Mask, prior: Mapping[str, float]) 
         score = stacked @ weights
         return log_loss(score, y), np.asarray((expit(score) - y) @ stacked / len(y))
 
-    found: Any = minimize(  # type: ignore[call-overload]
+    found: Any = minimize(
         loss,
         start,
         jac=True,
