@@ -36,6 +36,5 @@ resolve --all-extras --group dev --output-file "$all" > /dev/null
 pin run.txt "run winback" --group build
 pin test.txt "run and test winback" --group test
 pin dev.txt "run, test and develop winback" --group dev
-pin web.txt "run winback with the extra web" --group build --extra web
 pin spark.txt "run winback with the extra spark" --group build --extra spark
 pin postgres.txt "run winback with the extra postgres" --group build --extra postgres
