@@ -1,0 +1,8 @@
+"""The API under ``/api/v1``: one router for each resource."""
+
+from __future__ import annotations
+
+from winback_serving.web.api import runs
+
+ROUTERS = (runs.router,)
+"""In the order of the documentation."""

@@ -1,0 +1,329 @@
+"""From a query string to one page of a list: the only place where filters, sorts and searches become SQL.
+
+Pages and API share it. A page takes the query and the run, and shows the rows::
+
+    @router.get("/list")
+    def show(run: CurrentRun, query: Annotated[ListQuery, Query()]):
+        page = list_page(run, query.of("list"))     # flagged contacts, best rank first
+        page.rows, page.total, page.next_cursor
+        query.params(cursor=page.next_cursor)       # query string of the next page: every filter kept
+        query.params(sort="-value_at_risk")         # of the same list in another order, from its beginning
+
+Column names come from the white list below and never from the client; values are always parameters.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from winback_serving.web.errors import WebError
+from winback_serving.web.reader import Run
+
+NUMBERS = ("p_purchase", "p_lapse", "value_at_risk", "clv_12m", "expected_order_value", "p_alive")
+COUNTS = ("rank", "days_since_purchase", "days_overdue")
+DATES = ("entered_at", "next_purchase_date", "farewell_due")
+WORDS = ("contact_id", "state", "rfm_segment", "recommended_action", "channel", "last_category")
+SORTABLE = (*NUMBERS, *COUNTS, *DATES, *WORDS)
+"""Columns a list can be sorted by; ``-`` in front turns the order round. What is unknown comes last either way."""
+
+COLUMNS = (
+    "rank",
+    "contact_id",
+    "state",
+    "entered_at",
+    "entry_reason",
+    "exit_reason",
+    "not_flagged_reason",
+    "farewell_due",
+    "p_purchase",
+    "p_lapse",
+    "p_alive",
+    "next_purchase_date",
+    "next_purchase_low",
+    "next_purchase_high",
+    "days_since_purchase",
+    "days_overdue",
+    "usual_gap_days",
+    "expected_order_value",
+    "value_at_risk",
+    "clv_12m",
+    "currency",
+    "base",
+    "rfm_code",
+    "rfm_segment",
+    "reason_1",
+    "reason_2",
+    "reason_3",
+    "recommended_action",
+    "channel",
+    "incentive_tier",
+    "last_category",
+    "arm",
+    "consent_basis",
+    "language",
+    "country",
+)
+"""Columns of a row of a list, in order."""
+
+EQUAL = {
+    "state": "state",
+    "segment": "rfm_segment",
+    "action": "recommended_action",
+    "channel": "channel",
+    "base": "base",
+    "reason": "not_flagged_reason",
+    "entry_reason": "entry_reason",
+    "arm": "arm",
+    "consent": "consent_basis",
+    "category": "last_category",
+    "language": "language",
+    "country": "country",
+}
+"""Filter to the column it compares; given more than once, any of the values will do."""
+
+AT_LEAST = {
+    "min_p_lapse": "p_lapse",
+    "min_p_purchase": "p_purchase",
+    "min_value": "value_at_risk",
+    "min_days_silent": "days_since_purchase",
+    "min_days_overdue": "days_overdue",
+    "entered_from": "entered_at",
+}
+AT_MOST = {
+    "max_p_lapse": "p_lapse",
+    "max_p_purchase": "p_purchase",
+    "max_value": "value_at_risk",
+    "max_days_silent": "days_since_purchase",
+    "max_days_overdue": "days_overdue",
+    "entered_to": "entered_at",
+}
+
+Kind = Literal["all", "list", "excluded"]
+KINDS: dict[Kind, str] = {
+    "all": "TRUE",
+    "list": "rank IS NOT NULL",
+    "excluded": "not_flagged_reason IS NOT NULL",
+}
+"""Who is on a list: everybody, who is to be won back, who is not and why."""
+
+_Words = Field(default=(), max_length=20)
+_Share = Field(default=None, ge=0, le=1)
+
+
+class ListQuery(BaseModel):
+    """The filters, the order and the place in a list, as they stand in the query string."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Kind = Field(default="all", exclude=True, description="Who is on the list.")
+    q: str = Field(default="", max_length=100, description="Part of a contact id.")
+    state: tuple[str, ...] = _Words
+    segment: tuple[str, ...] = _Words
+    action: tuple[str, ...] = _Words
+    channel: tuple[str, ...] = _Words
+    base: tuple[str, ...] = _Words
+    reason: tuple[str, ...] = _Words
+    entry_reason: tuple[str, ...] = _Words
+    arm: tuple[str, ...] = _Words
+    consent: tuple[str, ...] = _Words
+    category: tuple[str, ...] = _Words
+    language: tuple[str, ...] = _Words
+    country: tuple[str, ...] = _Words
+    min_p_lapse: float | None = _Share
+    max_p_lapse: float | None = _Share
+    min_p_purchase: float | None = _Share
+    max_p_purchase: float | None = _Share
+    min_value: float | None = None
+    max_value: float | None = None
+    min_days_silent: int | None = Field(default=None, ge=0, le=36_500)
+    max_days_silent: int | None = Field(default=None, ge=0, le=36_500)
+    min_days_overdue: int | None = Field(default=None, ge=-36_500, le=36_500)
+    max_days_overdue: int | None = Field(default=None, ge=-36_500, le=36_500)
+    entered_from: date | None = None
+    entered_to: date | None = None
+    sort: str = Field(
+        default="", pattern=f"^(-?({'|'.join(SORTABLE)}))?$", description="Column; - turns it round."
+    )
+    limit: int = Field(default=50, ge=1, le=1000, description="Rows of a page.")
+    cursor: str = Field(default="", max_length=1000, description="next_cursor of the page before.")
+
+    def of(self, kind: Kind) -> ListQuery:
+        """Return the same query about another list."""
+        return self.model_copy(update={"kind": kind})
+
+    def params(self, **changes: Any) -> str:
+        """Return the query string of this view with something changed; a change other than ``cursor`` begins anew.
+
+        Examples
+        --------
+        >>> ListQuery(state=("flagged",), cursor="abc").params(sort="-p_lapse")
+        'state=flagged&sort=-p_lapse'
+        """
+        values = self.model_dump(mode="json", exclude_defaults=True)
+        values.pop("cursor", None)
+        values = {**values, **changes}
+        kept = {name: value for name, value in values.items() if value not in (None, "", (), [])}
+        return urlencode(kept, doseq=True)
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """The filters that are set, by name."""
+        dumped = self.model_dump(mode="json", exclude_defaults=True)
+        return {k: v for k, v in dumped.items() if k not in ("sort", "limit", "cursor")}
+
+    @property
+    def order(self) -> tuple[str, bool]:
+        """The column to sort by, and whether downwards."""
+        name = self.sort or ("rank" if self.kind == "list" else "contact_id")
+        return name.removeprefix("-"), name.startswith("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list.
+
+    Attributes
+    ----------
+    rows : list of dict
+        The columns :data:`COLUMNS` as Python values.
+    total : int
+        Contacts on the list, all pages together.
+    next_cursor : str or None
+        None on the last page.
+    """
+
+    rows: list[dict[str, Any]]
+    total: int
+    next_cursor: str | None
+
+
+def list_page(run: Run, query: ListQuery) -> Page:
+    """Return one page of a list.
+
+    Parameters
+    ----------
+    run : Run
+    query : ListQuery
+
+    Returns
+    -------
+    Page
+
+    Raises
+    ------
+    WebError
+        When the cursor is none of ours, or of another order.
+    """
+    where, values = conditions(query)
+    column, downwards = query.order
+    after, more = _after(query, column, downwards)
+    direction = "DESC" if downwards else "ASC"
+    order = f"{column} {direction} NULLS LAST" + ("" if column == "contact_id" else ", contact_id")
+    rows = run.query(
+        f"SELECT {', '.join(COLUMNS)} FROM contacts WHERE {where} AND {after} ORDER BY {order} LIMIT {query.limit + 1}",  # noqa: S608
+        [*values, *more],
+    )
+    total = run.query(f"SELECT count(*) AS n FROM contacts WHERE {where}", values)[0]["n"]  # noqa: S608
+    following = len(rows) > query.limit
+    rows = rows[: query.limit]
+    return Page(rows, total, _cursor(run, query.sort, rows[-1], column) if following else None)
+
+
+def conditions(query: ListQuery) -> tuple[str, list[Any]]:
+    """Return the filters of a query as an SQL condition and its parameters."""
+    parts, values = [KINDS[query.kind]], []
+    if query.q:
+        parts.append("contains(contact_id, ?)")
+        values.append(query.q)
+    for name, column in EQUAL.items():
+        given = getattr(query, name)
+        if given:
+            parts.append(f"{column} IN ({', '.join('?' * len(given))})")
+            values.extend(given)
+    for bounds, sign in ((AT_LEAST, ">="), (AT_MOST, "<=")):
+        for name, column in bounds.items():
+            value = getattr(query, name)
+            if value is not None:
+                parts.append(f"{column} {sign} ?")
+                values.append(value)
+    return " AND ".join(parts), values
+
+
+def read_cursor(text: str) -> dict[str, Any]:
+    """Return what a cursor says: the run (``day``, ``run``), the ``sort``, and the last row's ``value`` and ``id``.
+
+    Raises
+    ------
+    WebError
+        When it is none of ours.
+    """
+    try:
+        found = json.loads(base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
+        good = {
+            "day": date.fromisoformat(found["day"]),
+            **{name: str(found[name]) for name in ("run", "sort", "id")},
+            "value": found["value"],
+        }
+    except (ValueError, KeyError, TypeError, binascii.Error, RecursionError):
+        raise _bad_cursor() from None
+    return good
+
+
+def _bad_cursor() -> WebError:
+    return WebError("This is no cursor.", where="cursor", how="Take next_cursor of the page before as it is.")
+
+
+def _cursor(run: Run, sort: str, row: dict[str, Any], column: str) -> str:
+    value = row[column]
+    found = {
+        "day": run.as_of.isoformat(),
+        "run": run.run_id,
+        "sort": sort,
+        "value": value.isoformat() if isinstance(value, date) else value,
+        "id": row["contact_id"],
+    }
+    return base64.urlsafe_b64encode(json.dumps(found).encode()).decode().rstrip("=")
+
+
+def _after(query: ListQuery, column: str, downwards: bool) -> tuple[str, list[Any]]:
+    """Return the condition that a row comes after the cursor's."""
+    if not query.cursor:
+        return "TRUE", []
+    found = read_cursor(query.cursor)
+    if found["sort"] != query.sort:
+        raise WebError(
+            "The cursor is of another order.", where="cursor", how="Begin the list anew without it."
+        )
+    value, last = _typed(column, found["value"]), found["id"]
+    if column == "contact_id":
+        return f"contact_id {'<' if downwards else '>'} ?", [last]
+    if value is None:
+        return f"{column} IS NULL AND contact_id > ?", [last]
+    sign = "<" if downwards else ">"
+    return f"({column} {sign} ? OR ({column} = ? AND contact_id > ?) OR {column} IS NULL)", [
+        value,
+        value,
+        last,
+    ]
+
+
+def _typed(column: str, value: Any) -> Any:
+    """Return a cursor's value as its column's type."""
+    try:
+        if value is None:
+            return None
+        if column in DATES:
+            return date.fromisoformat(value)
+        if column in WORDS:
+            return str(value)
+        return int(value) if column in COUNTS else float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise _bad_cursor() from None
