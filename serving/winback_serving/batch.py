@@ -37,6 +37,7 @@ from winback_serving.run_record import (
     run_identity,
 )
 from winback_serving.run_segments import THRESHOLDS_KEY, measure_thresholds
+from winback_serving.run_timeline import TIMELINE_ORDER, timeline
 from winback_serving.scorer import BATCH_ROWS, Predictor, score_drivers, score_features
 from winback_serving.settings import Settings
 from winback_serving.store import RUN_FILE, SCHEMA_VERSION, PublishedRun, RunStore
@@ -175,6 +176,7 @@ def _write_tables(
         write_expression(build_features(tables, as_of), ["contact_id"], path("features"))
         status = backend.create_table("winback_status", build_contact_status(tables, as_of), temp=True)
         write_expression(tables.quarantine, QUARANTINE_ORDER, path("quarantine"))
+        write_expression(timeline(tables, as_of), TIMELINE_ORDER, path("timeline"))
     say("Scoring contacts")
     with clock.step("scores"):
         score_features(path("features"), model, as_of, score, currency, path("scores"), tick=tick)

@@ -26,8 +26,8 @@ from winback_serving.suppression import key_of, suppress
 
 FOLDER = "erasures"
 NOBODY = "erased-"
-DROPPED = ("states",)
-"""Tables that carry a person from run to run and are no report: there the row goes."""
+DROPPED = ("states", "timeline")
+"""Tables that tell of one person and are no report: there the row goes."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from winback_serving.settings import Settings, load_settings
 from winback_serving.store import PublishedRun, RunStore
 
 DAY, NEXT = date(1998, 6, 1), date(1998, 6, 2)
-TABLES = ("drivers", "entries", "exits", "features", "quarantine", "scores", "states", "winback")
+TABLES = ("drivers", "entries", "exits", "features", "quarantine", "scores", "states", "timeline", "winback")
 WriteShop = Callable[..., Path]
 TwoDays = tuple[PublishedRun, PublishedRun]
 
