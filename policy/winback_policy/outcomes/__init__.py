@@ -1,0 +1,1 @@
+"""What win-back brings: effects with intervals, from sums per arm; no person is looked at here."""
