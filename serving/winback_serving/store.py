@@ -4,30 +4,28 @@ Layout under the home folder::
 
     runs/<as_of>/<run_id>/…      one immutable run
     runs/<as_of>/current         the run_id that readers take for that day
-    runs/.staging/…              unfinished work; swept when older than a day
-    runs/.lock                   held by the one job that may write
+    runs/.staging/…              unfinished work; cleared away by the next job when its owner died
+    runs/.lock                   held by the one job that may write; says who that is
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from winback_features.errors import InputError, WinbackError
+from winback_features.errors import InputError
+from winback_serving.lock import MOST_HOURS, hold
 
 SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
-STALE_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,38 +145,45 @@ class RunStore:
         )
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the store for one writing job; the system releases it when the process ends, however it ends.
+    def lock(
+        self,
+        command: str = "",
+        *,
+        say: Callable[[str], None] = lambda text: None,
+        most_hours: float = MOST_HOURS,
+    ) -> Iterator[None]:
+        """Hold the store for one writing job, and clear away what a job that died has left half done.
+
+        Readers never need it. The system releases it when the process ends, however it ends: see
+        :mod:`winback_serving.lock`.
+
+        Parameters
+        ----------
+        command : str
+            What the job is, for those who are refused meanwhile.
+        say : callable
+            Told when the job before this one died.
+        most_hours : float
+            Age from which an owner on another machine counts as dead.
 
         Raises
         ------
-        WinbackError
+        StoreBusyError
             When another job holds it.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        path = self.root / ".lock"
-        with path.open("a+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.seek(0)
-                msg = f"Another job is writing here ({file.read().strip() or 'unknown'})."
-                raise StoreBusyError(
-                    msg,
-                    where=str(self.root),
-                    how="Wait until it has ended.",
-                ) from None
-            file.truncate(0)
-            file.write(f"process {os.getpid()}")
-            file.flush()
+        _make_folder(self.root)
+        with hold(self.root / ".lock", command, say=say, most_hours=most_hours):
+            for left in self.staging_base().iterdir():
+                shutil.rmtree(left, ignore_errors=True)
             yield
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        """Give an empty folder to write a run in; whatever is left of it afterwards is removed."""
-        base = self.staging_base()
-        self._sweep(base)
-        folder = base / uuid.uuid4().hex
+        """Give an empty folder to write a run in; whatever is left of it afterwards is removed.
+
+        Under the lock: what lies there when the lock is taken belongs to nobody.
+        """
+        folder = self.staging_base() / uuid.uuid4().hex
         folder.mkdir()
         try:
             yield folder
@@ -203,13 +208,14 @@ class RunStore:
         PublishedRun
         """
         day = self.root / as_of.isoformat()
-        day.mkdir(exist_ok=True)
+        _make_folder(day)
         target = day / run_id
         fresh = not target.exists()
         if fresh:
             for path in [*staged.rglob("*"), staged]:
-                _fsync(path)
+                fsync(path)
             staged.rename(target)
+            fsync(day)
         self.point_at(as_of, run_id)
         return PublishedRun(as_of, run_id, target, fresh)
 
@@ -230,32 +236,28 @@ class RunStore:
         base.mkdir(parents=True, exist_ok=True)
         return base
 
-    @staticmethod
-    def _sweep(base: Path) -> None:
-        for left in base.iterdir():
-            if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
-
-
-class StoreBusyError(WinbackError):
-    """Another job holds the store."""
-
-    exit_code = 2
-
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a small text file so that a reader sees the old text or the new, never a half."""
     part = path.with_name(f".{path.name}.part")
     part.write_text(text, encoding="utf-8")
-    _fsync(part)
+    fsync(part)
     part.replace(path)
-    _fsync(path.parent)
+    fsync(path.parent)
 
 
-def _fsync(path: Path) -> None:
-    """Ask the system to put a file or folder on the disk."""
+def fsync(path: Path) -> None:
+    """Ask the system to put a file, or the names in a folder, on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _make_folder(path: Path) -> None:
+    """Make a folder, and its parents, so that their names outlive a power cut."""
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        fsync(path.parent)

@@ -1,16 +1,15 @@
 """Runs appear whole or not at all, and the newest one named for a day is the one that is read."""
 
-import os
 import subprocess
 import sys
-import time
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from winback_features.errors import WinbackError
-from winback_serving.store import RunStore, StoreBusyError
+from winback_serving.lock import StoreBusyError
+from winback_serving.store import RunStore
 
 DAY = date(2020, 1, 2)
 
@@ -97,18 +96,15 @@ def test_a_run_renamed_but_not_yet_named_is_not_seen_and_is_taken_up_again(tmp_p
     assert store.read_run(DAY).folder == folder
 
 
-def test_old_leftovers_are_swept_and_young_ones_left(tmp_path: Path) -> None:
+def test_what_a_dead_job_left_is_swept_with_the_next_lock_and_not_before(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    old, young = store.staging_base() / "old", store.staging_base() / "young"
-    for folder in (old, young):
-        folder.mkdir()
-        (folder / "x").write_text("x")
-    two_days_ago = time.time() - 2 * 24 * 3600
-    os.utime(old, (two_days_ago, two_days_ago))
-    with store.staging():
-        pass
-    assert not old.exists()
-    assert young.exists()
+    left = store.staging_base() / "left"
+    left.mkdir()
+    (left / "scores.parquet").write_text("half")
+    assert store.list_runs() == []
+    assert left.exists(), "readers clear nothing away"
+    with store.lock("score"):
+        assert list(store.staging_base().iterdir()) == []
 
 
 HOLD = """
