@@ -27,6 +27,8 @@ COMMANDS = {
     "score": "Do the day's work: scores, entries, exits, published as one run.",
     "backtest": "Replay model and policy over past dates, and judge the flags.",
     "export": "Write a list of a published run to a file.",
+    "simulate": "Make up a shop of any size whose truth is known.",
+    "publish": "Copy published runs into PostgreSQL, each in one transaction.",
     "erase": "Erase persons from every published run, and keep them from being imported again.",
 }
 """Command name and its line in ``winback --help``; ``commands/<name>.py`` holds a function of that name."""

@@ -1,7 +1,7 @@
 """``winback.toml`` and the environment, read once into frozen dataclasses. Nothing else parses either.
 
-Each layer owns its own dataclass; this module only fills them. The environment overrides three of them:
-``WINBACK_HOME``, ``WINBACK_DATABASE`` and ``WINBACK_TRACKING_URI``.
+Each layer owns its own dataclass; this module only fills them. The environment overrides four of them:
+``WINBACK_HOME``, ``WINBACK_DATABASE``, ``WINBACK_PUBLISH_POSTGRES`` and ``WINBACK_TRACKING_URI``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from winback_features.errors import ConfigError
 from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
 from winback_policy.presets import PRESETS, with_preset
+from winback_serving.publish_config import PublishConfig
 from winback_serving.settings_rules import check_rules
 from winback_serving.toml_section import check_keys, convert, field_names, read_section
 from winback_training.config import TrainingConfig
 from winback_training.gate import GateConfig
 
-SECTIONS = ("home", "source", "brand", "score", "policy", "engine", "training", "gate")
+SECTIONS = ("home", "source", "brand", "score", "policy", "engine", "publish", "training", "gate")
 SCORE_KEYS = ("curve_days", "max_days", "discount_rate")
 VALUE_KEYS = ("value_horizon_days", "margin_share")
 """Fields of the score that are a matter of policy, and are set under ``[policy]``."""
@@ -42,7 +43,7 @@ class Settings:
         The ``winback.toml`` it was read from; relative source paths start at its folder.
     home : Path
         Absolute folder of the runs, the registry and its artefacts.
-    source, brand, engine, score, policy, training, gate
+    source, brand, engine, publish, score, policy, training, gate
         The layers' own settings.
     horizon_auto : bool
         ``brand.horizon_days = "auto"``: training learns the horizon, and the model brings it along.
@@ -53,6 +54,7 @@ class Settings:
     source: SourceConfig
     brand: BrandConfig
     engine: EngineConfig
+    publish: PublishConfig
     score: ScoreConfig
     policy: PolicyConfig
     training: TrainingConfig
@@ -134,6 +136,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     if horizon is not None and horizon != "auto":
         table["score"]["horizon_days"] = convert(horizon, int, "[brand] horizon_days", where)
 
+    if env.get("WINBACK_PUBLISH_POSTGRES"):
+        table["publish"]["postgres"] = env["WINBACK_PUBLISH_POSTGRES"]
     source = read_section(SourceConfig, "source", table["source"], where)
     training = read_section(TrainingConfig, "training", table["training"], where)
     settings = Settings(
@@ -142,6 +146,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         source=replace(source, database=env.get("WINBACK_DATABASE") or source.database),
         brand=read_section(BrandConfig, "brand", table["brand"], where),
         engine=read_section(EngineConfig, "engine", table["engine"], where),
+        publish=read_section(PublishConfig, "publish", table["publish"], where),
         score=read_section(ScoreConfig, "score", table["score"], where),
         policy=read_section(PolicyConfig, "policy", with_preset(table["policy"]), where),
         training=replace(training, tracking_uri=env.get("WINBACK_TRACKING_URI") or training.tracking_uri),

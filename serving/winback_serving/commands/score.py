@@ -17,8 +17,9 @@ from winback_serving.export import export_list, format_of
 from winback_serving.lists import top_of_list
 from winback_serving.loader import load_champion
 from winback_serving.output import Output
+from winback_serving.postgres import bring_up_to_date
 from winback_serving.settings import Settings
-from winback_serving.store import PublishedRun
+from winback_serving.store import PublishedRun, RunStore
 from winback_serving.summary import show_brief
 
 TOP = 15
@@ -34,7 +35,8 @@ TOP = 15
 def score(settings: Settings, as_of: date | None, file: Path | None, out: Output) -> None:
     """Do the day's work: scores, entries, exits, published as one run.
 
-    The same day with the same inputs gives the same run again and publishes nothing new.
+    The same day with the same inputs gives the same run again and publishes nothing new. With [publish] postgres, the run goes
+    there too, with those that the database missed; if that fails, the run is published in its folder all the same.
     """
     to = format_of(file) if file else ""
     day = as_of or today(settings)
@@ -42,6 +44,9 @@ def score(settings: Settings, as_of: date | None, file: Path | None, out: Output
         work.say("Loading the champion")
         champion = load_champion(settings.tracking_uri, settings.training.model_name)
         run = score_day(settings, day, champion.model, champion.digest, work.say, tick=work.tick)
+        if settings.publish.postgres:
+            work.say("Bringing the run into PostgreSQL")
+            bring_up_to_date(RunStore(settings.home).list_runs(), run, settings.publish)
     info = run.info()
     for notice in info["notices"]:
         out.warn(notice["message"])
