@@ -36,6 +36,7 @@ from winback_serving.run_record import (
     inputs_identity,
     run_identity,
 )
+from winback_serving.run_retention import RETENTION_FILE, write_retention
 from winback_serving.run_segments import THRESHOLDS_KEY, measure_thresholds
 from winback_serving.run_timeline import TIMELINE_ORDER, timeline
 from winback_serving.scorer import BATCH_ROWS, Predictor, score_drivers, score_features
@@ -203,7 +204,10 @@ def _write_tables(
         )
         for name in ("winback", "states", "entries", "exits"):
             write_expression(getattr(decision, name), ["contact_id"], path(name))
-    return sorted(file.name for file in folder.glob("*.parquet"))
+    say("Counting who comes back")
+    with clock.step("retention"):
+        write_retention(tables, as_of, score.horizon_days, currency, folder / RETENTION_FILE)
+    return sorted([*(file.name for file in folder.glob("*.parquet")), RETENTION_FILE])
 
 
 def _score_config(settings: Settings, model: Predictor) -> ScoreConfig:

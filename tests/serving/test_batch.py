@@ -49,7 +49,7 @@ def test_a_run_holds_every_table_and_says_what_it_was_made_of(
     run, _ = two_days
     info = run.info()
     assert run.fresh
-    assert set(info["files"]) == {f"{name}.parquet" for name in TABLES}
+    assert set(info["files"]) == {"retention.json", *(f"{name}.parquet" for name in TABLES)}
     assert all(file_digest(run.folder / name) == digest for name, digest in info["files"].items())
     assert info["as_of"] == "1998-06-01"
     assert info["run_id"] == run.run_id == run.folder.name
@@ -63,6 +63,7 @@ def test_a_run_holds_every_table_and_says_what_it_was_made_of(
         "scores",
         "drivers",
         "decisions",
+        "retention",
     }
 
 
