@@ -102,7 +102,22 @@ CONTACTS = TableSpec(
     ),
 )
 
-TABLES = {t.name: t for t in (ORDERS, EVENTS, CONTACTS)}
+CAMPAIGN_LOG = TableSpec(
+    "campaign_log",
+    (
+        Column("contact_id", "string", required=True, nullable=False),
+        Column("sent_at", "timestamp", required=True, nullable=False),
+        Column("run_id", "string"),
+        Column("step", "string"),
+        Column("channel", "string"),
+        Column("arm", "string"),
+        Column("incentive", "string"),
+        Column("cost", "amount"),
+    ),
+    time_column="sent_at",
+)
+
+TABLES = {t.name: t for t in (ORDERS, EVENTS, CONTACTS, CAMPAIGN_LOG)}
 
 SEND_CHANNELS = ("email", "sms", "push", "direct_mail")
 """Channels on which a shop writes to people, in the order features name them."""

@@ -22,7 +22,7 @@ from ibis.util import gen_name
 from winback_features import clean, refusals
 from winback_features.answers import count, name_of, records
 from winback_features.config import BrandConfig, SourceConfig
-from winback_features.contracts import CONTACTS, EVENTS, ORDERS, TableSpec
+from winback_features.contracts import CAMPAIGN_LOG, CONTACTS, EVENTS, ORDERS, TableSpec
 from winback_features.errors import ConfigError
 from winback_features.mapping import map_columns
 from winback_features.netting import net_cancellations
@@ -39,6 +39,7 @@ from winback_features.rules import (
 from winback_features.sources import ROW, open_source
 from winback_features.staging import FAULT, StagedTable, stage
 from winback_features.tables import (
+    CAMPAIGN_LOG_SCHEMA,
     CONTACTS_SCHEMA,
     EVENTS_SCHEMA,
     LINES_SCHEMA,
@@ -58,6 +59,7 @@ def ingest(
     *,
     today: date,
     base_dir: Path = Path(),
+    with_log: bool = False,
 ) -> Tables:
     """Read, check and clean every configured table.
 
@@ -71,6 +73,8 @@ def ingest(
         The last day, in the brand's zone, on which something can have happened; later rows are quarantined.
     base_dir : pathlib.Path
         Folder to which relative paths of ``source`` are relative.
+    with_log : bool
+        Whether the campaign log is read as well, where there is one. The daily job leaves it out: what was sent changes no score.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def ingest(
     """
     clock = _clock(source, brand)
     with tempfile.TemporaryDirectory(prefix="winback-") as work:
-        intake = _Intake(backend, source, brand, clock, today, base_dir, Path(work))
+        intake = _Intake(backend, source, brand, clock, today, base_dir, Path(work), with_log)
         return intake.run()
 
 
@@ -120,6 +124,7 @@ class _Intake:
     today: date
     base_dir: Path
     work_dir: Path
+    with_log: bool
 
     def run(self) -> Tables:
         taken = {"orders": self._take(ORDERS, self.source.orders_columns)}
@@ -127,6 +132,8 @@ class _Intake:
             taken["events"] = self._take(EVENTS, self.source.events_columns)
         if self.source.contacts is not None:
             taken["contacts"] = self._take(CONTACTS, self.source.contacts_columns)
+        if self.with_log and self.source.campaign_log is not None:
+            taken["campaign_log"] = self._take(CAMPAIGN_LOG, self.source.campaign_log_columns)
 
         lines = clean.order_lines(taken["orders"].rows, self.brand)
         summed = self._keep("summed", clean.orders_of(lines))
@@ -136,6 +143,7 @@ class _Intake:
         )
         events = clean.clean_events(taken["events"].rows) if "events" in taken else None
         contacts = clean.clean_contacts(taken["contacts"].rows) if "contacts" in taken else None
+        log = taken["campaign_log"].rows if "campaign_log" in taken else None
         reports = tuple(
             t.report.adding(
                 order_notices(orders) if name == "orders" else matching_notices(orders, t.rows, name)
@@ -160,6 +168,7 @@ class _Intake:
             has_events="events" in taken,
             has_contacts="contacts" in taken,
             closed=self.brand.closed,
+            campaign_log=None if log is None else self._keep("campaign_log", log, CAMPAIGN_LOG_SCHEMA),
         )
         for name in (name_of(summed), *(n for t in taken.values() for n in t.scratch)):
             self.backend.drop_table(name)

@@ -38,7 +38,7 @@ class TableReport:
     Attributes
     ----------
     name : str
-        ``orders``, ``events`` or ``contacts``.
+        ``orders``, ``events``, ``contacts`` or ``campaign_log``.
     source : str
         The file or table as the configuration names it.
     rows_in, rows_used, rows_quarantined : int
@@ -91,7 +91,7 @@ class TableReport:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """The reconciliation of every table that was read, in the order orders, events, contacts."""
+    """The reconciliation of every table that was read, in the order orders, events, contacts, campaign_log."""
 
     tables: tuple[TableReport, ...]
 

@@ -28,7 +28,7 @@ class RawTable:
     Attributes
     ----------
     name : str
-        ``orders``, ``events`` or ``contacts``.
+        ``orders``, ``events``, ``contacts`` or ``campaign_log``.
     label : str
         How messages name it: the file or table as configured.
     table : ibis.Table
@@ -62,7 +62,7 @@ def open_source(backend: Any, name: str, source: SourceConfig, base_dir: Path, w
     ----------
     backend : ibis backend
         The engine.
-    name : {"orders", "events", "contacts"}
+    name : {"orders", "events", "contacts", "campaign_log"}
     source : SourceConfig
     base_dir : pathlib.Path
         Folder to which relative paths are relative.
@@ -76,7 +76,7 @@ def open_source(backend: Any, name: str, source: SourceConfig, base_dir: Path, w
     ConfigError
         If the database cannot be used.
     """
-    location = {"orders": source.orders, "events": source.events, "contacts": source.contacts}[name]
+    location: str | None = getattr(source, name)
     if location is None:
         raise ValueError(name)
     if source.database:

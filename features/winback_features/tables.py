@@ -50,6 +50,18 @@ EVENTS_SCHEMA = ibis.schema(
         "machine": "boolean",
     }
 )
+CAMPAIGN_LOG_SCHEMA = ibis.schema(
+    {
+        "contact_id": "string",
+        "sent_at": "timestamp(6)",
+        "run_id": "string",
+        "step": "string",
+        "channel": "string",
+        "arm": "string",
+        "incentive": "string",
+        "cost": MONEY,
+    }
+)
 _CONTACT_TYPES = {"string": "string", "timestamp": "timestamp(6)", "bool": "boolean"}
 CONTACTS_SCHEMA = ibis.schema({c.name: _CONTACT_TYPES[c.kind] for c in CONTACTS.columns})
 QUARANTINE_SCHEMA = ibis.schema(
@@ -90,6 +102,9 @@ class Tables:
         Whether the source was configured; the table is there, empty, if not.
     closed : tuple of (first day, day after the last)
         Days on which silence is not inactivity.
+    campaign_log : ibis.Table or None
+        What was sent: ``contact_id, sent_at, run_id, step, channel, arm, incentive, cost``; None where it was not asked for, or
+        not configured.
     """
 
     backend: Any
@@ -102,3 +117,4 @@ class Tables:
     has_events: bool
     has_contacts: bool
     closed: tuple[tuple[date, date], ...] = ()
+    campaign_log: ibis.Table | None = None

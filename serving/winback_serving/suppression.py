@@ -62,4 +62,5 @@ def without_suppressed(tables: Tables, keys: frozenset[str]) -> Tables:
         return held(keyed.anti_join(ids, "contact_id"))
 
     names = ("orders", "lines", "events", "contacts")
-    return replace(tables, **{name: kept(getattr(tables, name)) for name in names})
+    log = None if tables.campaign_log is None else kept(tables.campaign_log)
+    return replace(tables, campaign_log=log, **{name: kept(getattr(tables, name)) for name in names})

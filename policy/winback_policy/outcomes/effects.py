@@ -85,6 +85,20 @@ def difference_of_shares(treated: Sums, control: Sums, confidence: float = CONFI
     return Interval(value, low, high, sqrt(ours.se**2 + theirs.se**2), p)
 
 
+def mean(sums: Sums, confidence: float = CONFIDENCE) -> Interval:
+    """Return a mean with Student's interval.
+
+    >>> found = mean(Sums.of([1, 2, 3]))
+    >>> round(found.low, 2), round(found.high, 2)
+    (-0.48, 4.48)
+    """
+    if sums.n < 2:
+        return Interval(sums.mean, float("-inf"), float("inf"))
+    se = sqrt(sums.variance / sums.n)
+    half = float(stdtrit(sums.n - 1, (1 + confidence) / 2)) * se
+    return Interval(sums.mean, sums.mean - half, sums.mean + half, se)
+
+
 def difference_of_means(
     treated: Sums, control: Sums, confidence: float = CONFIDENCE, *, adjust: bool = True
 ) -> Interval:
@@ -116,9 +130,7 @@ def difference_of_means(
     se = sqrt(spread1 + spread0)
     if se == 0 or min(treated.n, control.n) < 2:
         return Interval(value, float("-inf"), float("inf"))
-    degrees = (spread1 + spread0) ** 2 / (
-        spread1**2 / (treated.n - 1) + spread0**2 / (control.n - 1)
-    )
+    degrees = (spread1 + spread0) ** 2 / (spread1**2 / (treated.n - 1) + spread0**2 / (control.n - 1))
     half = float(stdtrit(degrees, (1 + confidence) / 2)) * se
     return Interval(value, value - half, value + half, se, float(2 * stdtr(degrees, -abs(value) / se)))
 

@@ -63,5 +63,5 @@ def always_valid(
 
 
 def _tuned(alpha: float, planned: int) -> float:
-    """Return rho squared that makes the sequence about narrowest at ``planned`` contacts (appendix B.2 of the first reference)."""
+    """Return rho squared that makes the sequence about narrowest at ``planned`` contacts (first reference, appendix B.2)."""
     return (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / planned
