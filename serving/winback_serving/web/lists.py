@@ -9,7 +9,7 @@ Pages and API share it. A page takes the query and the run, and shows the rows::
         query.params(cursor=page.next_cursor)       # query string of the next page: every filter kept
         query.params(sort="-value_at_risk")         # of the same list in another order, from its beginning
 
-Column names come from the white list below and never from the client; values are always parameters.
+Column names come from the white lists of `winback_serving.web.columns` and never from the client; values are always parameters.
 """
 
 from __future__ import annotations
@@ -22,56 +22,12 @@ from datetime import date
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from winback_serving.web.columns import COLUMNS, COUNTS, DATES, SORTABLE, WORDS
 from winback_serving.web.errors import WebError
+from winback_serving.web.index import ROW
 from winback_serving.web.reader import Run
-
-NUMBERS = ("p_purchase", "p_lapse", "value_at_risk", "clv_12m", "expected_order_value", "p_alive")
-COUNTS = ("rank", "days_since_purchase", "days_overdue")
-DATES = ("entered_at", "next_purchase_date", "farewell_due")
-WORDS = ("contact_id", "state", "rfm_segment", "recommended_action", "channel", "last_category")
-SORTABLE = (*NUMBERS, *COUNTS, *DATES, *WORDS)
-"""Columns a list can be sorted by; ``-`` in front turns the order round. What is unknown comes last either way."""
-
-COLUMNS = (
-    "rank",
-    "contact_id",
-    "state",
-    "entered_at",
-    "entry_reason",
-    "exit_reason",
-    "not_flagged_reason",
-    "farewell_due",
-    "p_purchase",
-    "p_lapse",
-    "p_alive",
-    "next_purchase_date",
-    "next_purchase_low",
-    "next_purchase_high",
-    "days_since_purchase",
-    "days_overdue",
-    "usual_gap_days",
-    "expected_order_value",
-    "value_at_risk",
-    "clv_12m",
-    "currency",
-    "base",
-    "rfm_code",
-    "rfm_segment",
-    "reason_1",
-    "reason_2",
-    "reason_3",
-    "recommended_action",
-    "channel",
-    "incentive_tier",
-    "last_category",
-    "arm",
-    "consent_basis",
-    "language",
-    "country",
-)
-"""Columns of a row of a list, in order."""
 
 EQUAL = {
     "state": "state",
@@ -155,6 +111,15 @@ class ListQuery(BaseModel):
     limit: int = Field(default=50, ge=1, le=1000, description="Rows of a page.")
     cursor: str = Field(default="", max_length=1000, description="next_cursor of the page before.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, given: Any) -> Any:
+        """Take a field of a form that was left empty for a filter that is not set."""
+        if not isinstance(given, dict):
+            return given
+        lists = {n: [one for one in v if one != ""] if isinstance(v, list) else v for n, v in given.items()}
+        return {name: value for name, value in lists.items() if value not in ("", [])}
+
     def of(self, kind: Kind) -> ListQuery:
         """Return the same query about another list."""
         return self.model_copy(update={"kind": kind})
@@ -227,11 +192,13 @@ def list_page(run: Run, query: ListQuery) -> Page:
     after, more = _after(query, column, downwards)
     direction = "DESC" if downwards else "ASC"
     order = f"{column} {direction} NULLS LAST" + ("" if column == "contact_id" else ", contact_id")
-    rows = run.query(
-        f"SELECT {', '.join(COLUMNS)} FROM contacts WHERE {where} AND {after} ORDER BY {order} LIMIT {query.limit + 1}",  # noqa: S608
+    # Everything put into the text is one of our own words; what the client said are parameters.
+    found = run.query(
+        f"SELECT {ROW} FROM keys WHERE {where} AND {after} ORDER BY {order} LIMIT {query.limit + 1}",  # noqa: S608
         [*values, *more],
     )
-    total = run.query(f"SELECT count(*) AS n FROM contacts WHERE {where}", values)[0]["n"]  # noqa: S608
+    total = run.query(f"SELECT count(*) AS n FROM keys WHERE {where}", values)[0]["n"]  # noqa: S608
+    rows = run.index.rows([row[ROW] for row in found], COLUMNS)
     following = len(rows) > query.limit
     rows = rows[: query.limit]
     return Page(rows, total, _cursor(run, query.sort, rows[-1], column) if following else None)
