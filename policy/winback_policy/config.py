@@ -26,7 +26,7 @@ NOT_NEGATIVE = (
     "notice_days",
     "engagement_days",
     "engagement_sends",
-    "early_gaps",
+    "early_share",
     "email_price",
     "capacity",
 )
@@ -51,9 +51,9 @@ class PolicyConfig:
         A contact enters at or above the first and leaves below the second (hysteresis).
     lead_days : int
         A contact is flagged from so many days before its own rhythm calls it late.
-    early_gaps : float
-        Or from so many of its own usual gaps before, once half a gap has passed: the slower the rhythm, the longer ahead.
-        0 leaves ``lead_days`` alone to decide.
+    early_share : float
+        Or, where its usual gap fits into the horizon, once such a share of it has passed: for who usually buys within the
+        horizon, a silent horizon is a lapse. Slower contacts wait for half their gap. A large number leaves ``lead_days`` alone to decide.
     quiet_days : int
         Activity (purchase, visit, click) in the last so many days blocks a flag: not pushy.
     service_days : int
@@ -114,7 +114,7 @@ class PolicyConfig:
     enter_p_lapse: float = 0.5
     leave_p_lapse: float = 0.35
     lead_days: int = 3
-    early_gaps: float = 1.0
+    early_share: float = 0.25
     quiet_days: int = 2
     service_days: int = 7
     cart_days: int = 3

@@ -52,9 +52,8 @@ def worth_explaining(scores: Any, previous_states: Any | None, config: PolicyCon
     """
     if config.definition != PURCHASE_LAPSED:
         return scores.select("contact_id")
-    enters = (
-        (scores.base == "active") & (scores.p_lapse >= config.enter_p_lapse) & in_its_time(scores, config)
-    )
+    due = in_its_time(scores, scores.days_since_purchase, config)
+    enters = (scores.base == "active") & (scores.p_lapse >= config.enter_p_lapse) & due
     if previous_states is None:
         return scores.filter(enters).select("contact_id")
     journeys = previous_states.filter(previous_states.state.isin(IN_JOURNEY)).select(journey_of="contact_id")

@@ -40,6 +40,9 @@ NOT_FLAGGED_REASONS = (
 )
 """Every ``not_flagged_reason``, in the order in which they are asked; the first that holds is given."""
 
+HALF_WAY = 0.5
+"""Share of a usual gap longer than the horizon that must have passed."""
+
 WEAK_RELATIONSHIP = ("one_time_buyer", "no_relationship_basis")
 """Reasons with an action of their own: lead to the second purchase."""
 
@@ -73,15 +76,29 @@ def occasion_buyer(t: Any) -> Any:
     return ((t.gap_mean >= low) & (t.gap_mean <= high) & (t.gap_max <= high)).fill_null(False)
 
 
-def in_its_time(t: Any, config: PolicyConfig) -> Any:
-    """Say whether the contact's own rhythm allows a flag: late, or so few days, or usual gaps, before it will be.
+def open_silence(t: Any) -> Any:
+    """Return the days since the last purchase on which the shop was open."""
+    return t.days_since_purchase - t.closed_days_in_silence.fill_null(0.0)
 
-    By its gaps alone nobody is flagged before half the usual one has passed: who buys beds has bought them yesterday for years.
+
+def in_its_time(t: Any, silence: Any, config: PolicyConfig) -> Any:
+    """Say whether the contact's own rhythm allows a flag: late or nearly so, or far enough into its usual gap.
+
+    Where the usual gap fits into the horizon, a silent horizon is a lapse, and the risk decides early on. Nobody slower is
+    flagged before half the gap: who buys beds has bought them yesterday for years.
+
+    Parameters
+    ----------
+    t : ibis.Table
+        With ``days_overdue``, ``usual_gap_days`` and ``horizon_days``.
+    silence : ibis column
+        Days since the last purchase, those on which the shop was closed left out.
+    config : PolicyConfig
     """
     nearly_late = (t.days_overdue >= -config.lead_days).fill_null(False)
-    early = (t.days_overdue >= -config.early_gaps * t.usual_gap_days).fill_null(False)
-    half_way = (2 * t.days_since_purchase >= t.usual_gap_days).fill_null(False)
-    return nearly_late | (early & half_way)
+    slow = t.usual_gap_days > t.horizon_days
+    share = ibis.ifelse(slow, max(config.early_share, HALF_WAY), config.early_share)
+    return nearly_late | (silence >= share * t.usual_gap_days).fill_null(False)
 
 
 def not_yet(t: Any, config: PolicyConfig) -> list[tuple[Any, str]]:
@@ -90,7 +107,7 @@ def not_yet(t: Any, config: PolicyConfig) -> list[tuple[Any, str]]:
         return [(~t.inactive, "not_inactive")]
     return [
         (~(t.p_lapse >= config.enter_p_lapse).fill_null(False), "low_risk"),
-        (~in_its_time(t, config), "on_time"),
+        (~in_its_time(t, open_silence(t), config), "on_time"),
     ]
 
 

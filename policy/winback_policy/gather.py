@@ -68,6 +68,7 @@ FEATURE_COLUMNS = (
     "gap_mean",
     "gap_max",
     "gap_trend",
+    "closed_days_in_silence",
     "orders",
     "returns",
     "order_value_mean",

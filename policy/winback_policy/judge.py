@@ -24,7 +24,7 @@ from typing import Any
 import ibis
 
 from winback_policy.config import PolicyConfig
-from winback_policy.eligibility import in_its_time
+from winback_policy.eligibility import in_its_time, open_silence
 from winback_policy.ranking import best_first
 
 PANEL_SCHEMA = {
@@ -36,9 +36,11 @@ PANEL_SCHEMA = {
     "entered": "boolean",
     "bought": "boolean",
     "days_since_purchase": "float64",
+    "closed_days_in_silence": "float64",
     "days_overdue": "float64",
     "gap_mean": "float64",
     "usual_gap_days": "float64",
+    "horizon_days": "float64",
     "p_lapse": "float64",
     "value_at_risk": "float64",
 }
@@ -119,7 +121,7 @@ RISK_ALONE = Rule("risk_alone", lambda t: t.p_lapse, 1000)
 
 def risk_when_due(policy: PolicyConfig) -> Rule:
     """Return the policy's rule: the risk counts from the day on which the contact's own rhythm allows a flag."""
-    return Rule("risk", lambda t: ibis.ifelse(in_its_time(t, policy), t.p_lapse, None), 1000)
+    return Rule("risk", lambda t: ibis.ifelse(in_its_time(t, open_silence(t), policy), t.p_lapse, None), 1000)
 
 
 def verdicts(panel: Any) -> Any:

@@ -226,7 +226,7 @@ def panel_rows(scores: Any, features: Any, winback: Any, bought: Any, clock: Any
         One row: ``day``, and ``number``, its ordinal.
     """
     told = winback.select("contact_id", "state", "not_flagged_reason")
-    gaps = features.select("contact_id", "gap_mean")
+    gaps = features.select("contact_id", "gap_mean", "closed_days_in_silence")
     buyers = bought.select(bought_id=bought.contact_id)
     t = scores.inner_join(told, "contact_id").inner_join(gaps, "contact_id").cross_join(clock)
     t = t.left_join(buyers, t.contact_id == buyers.bought_id)

@@ -56,6 +56,7 @@ FEATURES = dict.fromkeys(
         "gap_mean",
         "gap_max",
         "gap_trend",
+        "closed_days_in_silence",
         "orders",
         "returns",
         "order_value_mean",

@@ -26,6 +26,8 @@ DAY = {
     "days_overdue": -5.0,
     "gap_mean": 10.0,
     "usual_gap_days": 10.0,
+    "horizon_days": 28.0,
+    "closed_days_in_silence": 0.0,
     "p_lapse": 0.5,
     "value_at_risk": 10.0,
 }
@@ -131,7 +133,7 @@ def test_a_risk_that_falls_again_flags_once(panel: Panel) -> None:
 
 def test_the_policys_rule_waits_for_the_own_rhythm(panel: Panel) -> None:
     table = panel(silent("a", range(12), days_overdue=lambda s: s - 10.0))
-    assert judge.curve(table, judge.risk_when_due(PolicyConfig(early_gaps=0.0)))[-1].flags == 1
+    assert judge.curve(table, judge.risk_when_due(PolicyConfig(early_share=99.0)))[-1].flags == 1
     assert judge.curve(table, judge.RISK_ALONE) == [], "at the same risk from the first day on"
 
 

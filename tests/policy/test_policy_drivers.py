@@ -291,7 +291,7 @@ def test_whoever_is_in_a_journey_was_worth_explaining(world: Any) -> None:
             "p_lapse": [0.2, 0.4, 0.5, 0.9][i % 4],
             "days_overdue": [-14, -3, 5][i % 3],
             "base": ["active", "lapsed", "one_time"][(i // 4) % 3],
-            "days_since_purchase": 31,
+            "days_since_purchase": [2, 17, 31][i % 3],
         }
         for i in range(36)
     }

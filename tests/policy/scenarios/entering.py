@@ -27,11 +27,34 @@ ENTERS: dict[str, Scenario] = {
         more={"entry_reason": "nearly_late", "purchase_inactive": False},
     ),
     "Celina": Scenario(
-        "is due in 13 days and buys every twelve: too early",
+        "buys every 20 days, silent for four: no quarter of her gap has passed, too early",
         ("002.5",),
-        {"days_overdue": -13},
+        {"usual_gap_days": 20.0, "days_since_purchase": 4, "days_overdue": -26},
         "active",
         "on_time",
+    ),
+    "Quido": Scenario(
+        "buys every 20 days, silent for five: at such a risk a quarter of the gap is enough",
+        ("002.5",),
+        {"usual_gap_days": 20.0, "days_since_purchase": 5, "days_overdue": -25},
+        "flagged",
+        does="win_back",
+        more={"purchase_inactive": False},
+    ),
+    "Xandra": Scenario(
+        "buys every 40 days, longer than the horizon, and is silent for 19: half her gap has not passed",
+        ("002.2", "002.5"),
+        {"usual_gap_days": 40.0, "days_since_purchase": 19, "days_overdue": -45},
+        "active",
+        "on_time",
+    ),
+    "Ysbrand": Scenario(
+        "buys every 40 days, longer than the horizon, and is silent for 20: half his gap has passed",
+        ("002.2", "002.5"),
+        {"usual_gap_days": 40.0, "days_since_purchase": 20, "days_overdue": -44},
+        "flagged",
+        does="win_back",
+        more={"purchase_inactive": False},
     ),
     "Daan": Scenario(
         "is exactly at the risk of entry", ("000.6",), {"p_lapse": 0.5}, "flagged", does="win_back"
@@ -49,7 +72,7 @@ ENTERS: dict[str, Scenario] = {
     "Gerard": Scenario(
         "was silent through the lockdown: closed days do not count, so he is not late",
         ("000.8",),
-        {"days_since_purchase": 90, "days_overdue": -16},
+        {"days_since_purchase": 90, "closed_days_in_silence": 88.0, "days_overdue": -16},
         "active",
         "on_time",
     ),
