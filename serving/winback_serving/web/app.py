@@ -39,7 +39,7 @@ def create_app(home: Path, config: WebConfig | None = None) -> FastAPI:
         app.include_router(router)
     if importlib.util.find_spec("winback_serving.web.pages") is not None:
         pages = importlib.import_module("winback_serving.web.pages")
-        for router in pages.PAGES:
+        for router in getattr(pages, "PAGES", ()):
             app.include_router(router)
         app.state.render_error = getattr(pages, "render_error", None)
     if STATIC.is_dir():

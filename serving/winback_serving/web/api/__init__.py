@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from winback_serving.web.api import runs
+from winback_serving.web.api import retention, runs
 
-ROUTERS = (runs.router,)
+ROUTERS = (runs.router, retention.router)
 """In the order of the documentation."""
