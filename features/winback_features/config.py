@@ -25,6 +25,8 @@ class SourceConfig:
         Of CSV files.
     max_bad_share : float
         Above this share of quarantined rows a table is refused.
+    max_shrink : float
+        The daily job refuses a table with fewer rows than in its last run by more than this share.
     """
 
     orders: str
@@ -37,6 +39,7 @@ class SourceConfig:
     timezone: str | None = None
     encoding: str = "utf-8"
     max_bad_share: float = 0.05
+    max_shrink: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def ingest(
     today: date,
     base_dir: Path = Path(),
     with_log: bool = False,
+    work_dir: Path | None = None,
 ) -> Tables:
     """Read, check and clean every configured table.
 
@@ -75,6 +76,8 @@ def ingest(
         Folder to which relative paths of ``source`` are relative.
     with_log : bool
         Whether the campaign log is read as well, where there is one. The daily job leaves it out: what was sent changes no score.
+    work_dir : pathlib.Path, optional
+        Where a copy of a file may lie while it is read; the system's temporary folder when absent.
 
     Returns
     -------
@@ -88,7 +91,7 @@ def ingest(
         If a zone, the column mapping or the database is wrong.
     """
     clock = _clock(source, brand)
-    with tempfile.TemporaryDirectory(prefix="winback-") as work:
+    with tempfile.TemporaryDirectory(prefix="winback-", dir=work_dir) as work:
         intake = _Intake(backend, source, brand, clock, today, base_dir, Path(work), with_log)
         return intake.run()
 

@@ -28,8 +28,10 @@ from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
 from winback_policy.decide import decide
 from winback_policy.drivers import worth_explaining
+from winback_serving.inputs import input_files, refuse_shrunken, standing_still
 from winback_serving.parquet import file_digest, write_expression
 from winback_serving.run_record import (
+    count_rows,
     count_run,
     day_notices,
     describe_experiment,
@@ -52,6 +54,7 @@ QUARANTINE_ORDER = ("table", "row_number", "column", "reason")
 class _Clock:
     """Seconds per step; kept beside the run, not in it, so that a rerun has the same bytes."""
 
+    note: Callable[..., None]
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -59,6 +62,10 @@ class _Clock:
         begun = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - begun, 3)
+
+    def tell(self, name: str, rows: int) -> None:
+        """Note that a step is done."""
+        self.note(step=name, seconds=self.seconds[name], rows=rows)
 
 
 def score_day(
@@ -69,6 +76,8 @@ def score_day(
     say: Callable[[str], None] = lambda text: None,
     *,
     tick: Callable[[int, int], None] = lambda done, total: None,
+    note: Callable[..., None] = lambda **fields: None,
+    accept_smaller: bool = False,
 ) -> PublishedRun:
     """Score one day and publish the run.
 
@@ -83,6 +92,10 @@ def score_day(
         sha256 of its bundle.
     say, tick : callable
         Told what begins, and (done, total) contacts while scoring.
+    note : callable
+        Told ``run_id`` once it is known, and ``step``, ``seconds`` and ``rows`` of what is done.
+    accept_smaller : bool
+        Take a table also when it lost more rows since the last run than ``source.max_shrink`` allows.
 
     Returns
     -------
@@ -92,24 +105,25 @@ def score_day(
     Raises
     ------
     InputError
-        When a table breaks the contract or there is no order before ``as_of``. Nothing is published.
+        When a table breaks the contract, was written to meanwhile or was cut off, or there is no order before
+        ``as_of``. Nothing is published.
+    StoreBusyError
+        When another job is writing.
     ConfigError
         When the model looks another number of days ahead than the settings ask.
     """
     score = _score_config(settings, model)
-    store, clock = RunStore(settings.home), _Clock()
-    with store.lock(), store.staging() as folder:
+    store, clock, hours = RunStore(settings.home), _Clock(note), settings.operations.lock_hours
+    with store.lock("score", say=say, most_hours=hours), store.staging() as folder:
         previous = store.previous_run(as_of)
         with open_engine(settings.engine, store.staging_base()) as backend:
             say("Reading and checking the inputs")
             with clock.step("ingest"):
-                tables = ingest(
-                    backend,
-                    settings.source,
-                    settings.brand,
-                    today=_today(settings, as_of),
-                    base_dir=settings.base_dir,
-                )
+                tables = _read(backend, settings, as_of, store.staging_base())
+            last = store.current(as_of) or previous
+            if last and not accept_smaller:
+                files_read = input_files(settings.source, settings.base_dir)
+                refuse_shrunken(tables.report, last.info(), files_read, settings.source.max_shrink)
             erased = suppressed_keys(settings.home)
             tables = without_suppressed(tables, erased)
             notices = day_notices(tables.report, as_of)
@@ -129,6 +143,8 @@ def score_day(
             }
             keys = {"suppressed": sorted(erased)} if erased else {}
             run_id = run_identity({**record, **keys, "inputs": inputs_identity(tables.report)})
+            note(run_id=run_id)
+            clock.tell("ingest", sum(table.rows_in for table in tables.report.tables))
             there = store.find(as_of, run_id)
             if there is not None:
                 say(f"Nothing has changed: run {run_id} of {as_of} is published already")
@@ -174,13 +190,15 @@ def _write_tables(
 
     say("Building features")
     with clock.step("features"):
-        write_expression(build_features(tables, as_of), ["contact_id"], path("features"))
+        contacts = write_expression(build_features(tables, as_of), ["contact_id"], path("features"))
         status = backend.create_table("winback_status", build_contact_status(tables, as_of), temp=True)
         write_expression(tables.quarantine, QUARANTINE_ORDER, path("quarantine"))
         write_expression(timeline(tables, as_of), TIMELINE_ORDER, path("timeline"))
+    clock.tell("features", contacts)
     say("Scoring contacts")
     with clock.step("scores"):
         score_features(path("features"), model, as_of, score, currency, path("scores"), tick=tick)
+    clock.tell("scores", contacts)
     scores, features = (backend.read_parquet(path(name)) for name in ("scores", "features"))
     states = backend.read_parquet(previous.file("states")) if previous else None
     say("Asking what raises their risk")
@@ -188,6 +206,7 @@ def _write_tables(
         asked = features.semi_join(worth_explaining(scores, states, settings.policy), "contact_id")
         rows = asked.order_by("contact_id").to_pyarrow_batches(chunk_size=BATCH_ROWS)
         score_drivers(rows, model, score.horizon_days, path("drivers"))
+    clock.tell("drivers", count_rows(path("drivers")))
     say("Deciding who enters and who leaves")
     with clock.step("decisions"):
         decision = decide(
@@ -204,9 +223,11 @@ def _write_tables(
         )
         for name in ("winback", "states", "entries", "exits"):
             write_expression(getattr(decision, name), ["contact_id"], path(name))
+    clock.tell("decisions", contacts)
     say("Counting who comes back")
     with clock.step("retention"):
         write_retention(tables, as_of, score.horizon_days, currency, folder / RETENTION_FILE)
+    clock.tell("retention", contacts)
     return sorted([*(file.name for file in folder.glob("*.parquet")), RETENTION_FILE])
 
 
@@ -222,6 +243,19 @@ def _score_config(settings: Settings, model: Predictor) -> ScoreConfig:
             how=f"Set it to {model.horizon_days}, or train and promote a model for the other.",
         )
     return settings.score
+
+
+def _read(backend: Any, settings: Settings, as_of: date, work_dir: Path) -> Tables:
+    """Read the inputs, which must stand still meanwhile."""
+    with standing_still(settings.source, settings.base_dir):
+        return ingest(
+            backend,
+            settings.source,
+            settings.brand,
+            today=_today(settings, as_of),
+            base_dir=settings.base_dir,
+            work_dir=work_dir,
+        )
 
 
 def _today(settings: Settings, as_of: date) -> date:

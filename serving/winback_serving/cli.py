@@ -8,15 +8,18 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import click
 
 from winback_features.errors import ConfigError, WinbackError
+from winback_serving.joblog import JobLog
 
 COMMANDS = {
     "demo": "Run the whole flow on real data and write a report.",
@@ -29,9 +32,12 @@ COMMANDS = {
     "export": "Write a list of a published run to a file.",
     "simulate": "Make up a shop of any size whose truth is known.",
     "publish": "Copy published runs into PostgreSQL, each in one transaction.",
+    "runs": "List the published runs, let old ones go, take the newest back.",
     "erase": "Erase persons from every published run, and keep them from being imported again.",
 }
 """Command name and its line in ``winback --help``; ``commands/<name>.py`` holds a function of that name."""
+
+INTERRUPTED = "Interrupted; nothing was published."
 
 
 class LazyGroup(click.Group):
@@ -96,6 +102,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """
     # Threads that wait for one another should sleep: on a busy machine, spinning costs many times the work itself.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Ending a service is an interruption like Ctrl-C: unfinished work is cleared away, exit code 130.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = list(sys.argv[1:] if args is None else args)
     sys.exit(run(given))
 
@@ -112,12 +120,16 @@ def run(args: list[str]) -> int:
     int
     """
     as_json, debug = "--json" in args, "--debug" in args
+    log = JobLog() if "--log-format=json" in args or ("--log-format", "json") in pairwise(args) else None
     try:
         result = winback.main(args, prog_name="winback", standalone_mode=False)
     except click.ClickException as error:
         return _report_usage(error, as_json)
     except (KeyboardInterrupt, click.Abort):
-        click.secho("Interrupted; nothing was published.", fg="red", err=True)
+        if log:
+            log.write("error", message=INTERRUPTED, code="Interrupted", exit_code=130)
+        else:
+            click.secho(INTERRUPTED, fg="red", err=True)
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader has left: nobody to tell
@@ -125,7 +137,7 @@ def run(args: list[str]) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        return _report(explain(error, debug=debug), as_json)
+        return _report(explain(error, debug=debug), as_json, log)
     return result if isinstance(result, int) else 0
 
 
@@ -150,6 +162,10 @@ def explain(error: Exception, *, debug: bool = False) -> dict[str, str | int]:
         what = f"The system refused: {error.strerror or error}."
         how = "Look at the free space and the rights there; nothing was published."
         return ConfigError(what, where=str(error.filename or ""), how=how).as_dict()
+    if type(error).__name__ == "IOException" and "duckdb" in type(error).__module__:
+        what = f"The engine could not read or write a file: {str(error).splitlines()[0].rstrip('.')}."
+        how = "Look at the free space and the rights in the home folder; nothing was published."
+        return ConfigError(what, where="", how=how).as_dict()
     if type(error).__name__ == "OutOfMemoryException":  # DuckDB's; importing it here would slow every command
         what = "The engine has used up the memory it may use; nothing was published."
         how = "Raise it, or lower [engine] threads."
@@ -173,11 +189,13 @@ def _report_usage(error: click.ClickException, as_json: bool) -> int:
     )
 
 
-def _report(error: Mapping[str, str | int], as_json: bool) -> int:
-    """Print an error (as JSON on stdout, else as a sentence on stderr) and return its exit code."""
+def _report(error: Mapping[str, str | int], as_json: bool, log: JobLog | None = None) -> int:
+    """Print an error (as JSON on stdout, else as a sentence on stderr, or into the log) and return its exit code."""
     if as_json:
         click.echo(json.dumps({"ok": False, "error": dict(error)}, ensure_ascii=False))
-    else:
+    if log:
+        log.write("error", **error)
+    elif not as_json:
         where = f"{error['where']}: " if error["where"] else ""
         click.secho(f"Error: {where}{error['message']}", fg="red", err=True)
         if error["how"]:

@@ -101,7 +101,7 @@ def erase(home: Path, contact_ids: Collection[str]) -> tuple[Erasure, Path]:
     if not ids:
         raise InputError("There is nobody to erase.", where="CONTACT_ID", how="Name at least one contact.")
     store = RunStore(home)
-    with store.lock():
+    with store.lock("erase"):
         runs = sorted(path.parent for path in store.root.glob(f"*/*/{RUN_FILE}"))
         tables = [path for run in runs for path in sorted(run.glob("*.parquet"))]
         emails = {mail for path in tables for mail in _emails(path, ids)}

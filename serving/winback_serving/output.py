@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from winback_serving.joblog import JobLog
+
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """The two callbacks that work reports through.
+    """The callbacks that work reports through.
 
     Attributes
     ----------
@@ -25,10 +27,13 @@ class Reporter:
         Told what begins now.
     tick : callable
         Told (done, total) within it.
+    note : callable
+        Told what a log for machines should know of what is done, as fields.
     """
 
     say: Callable[[str], None]
     tick: Callable[[int, int], None]
+    note: Callable[..., None] = lambda **fields: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +48,26 @@ class Output:
         The result, on stdout.
     log : rich.console.Console
         Progress and warnings, on stderr.
+    lines : JobLog or None
+        Where those go instead, as one JSON object a line, with ``--log-format json``.
     """
 
     as_json: bool = False
     console: Console = field(default_factory=lambda: Console(highlight=False))
     log: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    lines: JobLog | None = None
 
     @contextmanager
     def working(self) -> Iterator[Reporter]:
-        """Show progress: a bar for each step on a terminal, a plain line for each in a log."""
+        """Show progress: a bar for each step on a terminal, a plain line for each in a log, or JSON."""
+        if self.lines is not None:
+            write = self.lines.write
+            yield Reporter(
+                lambda text: write("info", message=text),
+                lambda done, total: None,
+                lambda **fields: write("info", **fields),
+            )
+            return
         if not self.log.is_terminal:
             yield Reporter(
                 lambda text: self.log.print(escape(text), soft_wrap=True), lambda done, total: None
@@ -70,6 +86,9 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Say what the user should know although the work goes on."""
+        if self.lines is not None:
+            self.lines.write("warning", message=text)
+            return
         self.log.print(f"[yellow]Note:[/] {escape(text)}", soft_wrap=True)
 
     def result(self, fields: Mapping[str, Any], show: Callable[[Console], None]) -> None:

@@ -21,13 +21,25 @@ from winback_features.errors import ConfigError
 from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
 from winback_policy.presets import PRESETS, with_preset
+from winback_serving.operations_config import OperationsConfig
 from winback_serving.publish_config import PublishConfig
 from winback_serving.settings_rules import check_rules
 from winback_serving.toml_section import check_keys, convert, field_names, read_section
 from winback_training.config import TrainingConfig
 from winback_training.gate import GateConfig
 
-SECTIONS = ("home", "source", "brand", "score", "policy", "engine", "publish", "training", "gate")
+SECTIONS = (
+    "home",
+    "source",
+    "brand",
+    "score",
+    "policy",
+    "engine",
+    "publish",
+    "operations",
+    "training",
+    "gate",
+)
 SCORE_KEYS = ("curve_days", "max_days", "discount_rate")
 VALUE_KEYS = ("value_horizon_days", "margin_share")
 """Fields of the score that are a matter of policy, and are set under ``[policy]``."""
@@ -43,7 +55,7 @@ class Settings:
         The ``winback.toml`` it was read from; relative source paths start at its folder.
     home : Path
         Absolute folder of the runs, the registry and its artefacts.
-    source, brand, engine, publish, score, policy, training, gate
+    source, brand, engine, publish, operations, score, policy, training, gate
         The layers' own settings.
     horizon_auto : bool
         ``brand.horizon_days = "auto"``: training learns the horizon, and the model brings it along.
@@ -55,6 +67,7 @@ class Settings:
     brand: BrandConfig
     engine: EngineConfig
     publish: PublishConfig
+    operations: OperationsConfig
     score: ScoreConfig
     policy: PolicyConfig
     training: TrainingConfig
@@ -72,6 +85,12 @@ class Settings:
         return self.training.tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
 
     @property
+    def metrics_file(self) -> Path | None:
+        """Return where the daily job leaves its numbers for Prometheus, or None."""
+        named = self.operations.metrics_file
+        return self.home / Path(named).expanduser() if named else None
+
+    @property
     def artifact_root(self) -> Path | None:
         """Return the folder of MLflow's artefacts, or None where a server keeps them."""
         return None if self.training.tracking_uri else self.home / "mlartifacts"
@@ -79,7 +98,7 @@ class Settings:
     def config_hash(self) -> str:
         """Return a digest of every setting that can change a score or a flag (names, places and the engine cannot)."""
         source = asdict(self.source)
-        for place in ("orders", "events", "contacts", "database"):
+        for place in ("orders", "events", "contacts", "database", "max_shrink"):
             source.pop(place)
         brand = asdict(self.brand)
         brand.pop("name")
@@ -147,6 +166,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         brand=read_section(BrandConfig, "brand", table["brand"], where),
         engine=read_section(EngineConfig, "engine", table["engine"], where),
         publish=read_section(PublishConfig, "publish", table["publish"], where),
+        operations=read_section(OperationsConfig, "operations", table["operations"], where),
         score=read_section(ScoreConfig, "score", table["score"], where),
         policy=read_section(PolicyConfig, "policy", with_preset(table["policy"]), where),
         training=replace(training, tracking_uri=env.get("WINBACK_TRACKING_URI") or training.tracking_uri),

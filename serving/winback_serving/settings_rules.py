@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SHARES = (
     "source.max_bad_share",
+    "source.max_shrink",
     "score.margin_share",
 )
 POSITIVE = (

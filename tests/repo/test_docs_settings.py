@@ -30,6 +30,7 @@ def settings_of_the_code() -> Iterator[tuple[Setting, str]]:
     from winback_features.config import BrandConfig, EngineConfig, SourceConfig
     from winback_models.config import ScoreConfig
     from winback_policy.config import PolicyConfig
+    from winback_serving.operations_config import OperationsConfig
     from winback_serving.publish_config import PublishConfig
     from winback_serving.settings import SECTIONS, VALUE_KEYS
     from winback_training.config import TrainingConfig
@@ -46,6 +47,7 @@ def settings_of_the_code() -> Iterator[tuple[Setting, str]]:
         "source": SourceConfig,
         "brand": BrandConfig,
         "engine": EngineConfig,
+        "operations": OperationsConfig,
         "policy": PolicyConfig,
         "publish": PublishConfig,
         "training": TrainingConfig,
@@ -73,7 +75,9 @@ def test_every_setting_is_documented_with_its_default_and_no_other(root: Path) -
     assert dict(written) == dict(settings_of_the_code())
 
 
-@pytest.mark.parametrize("name", ["WINBACK_HOME", "WINBACK_DATABASE", "WINBACK_PUBLISH_POSTGRES", "WINBACK_TRACKING_URI"])
+@pytest.mark.parametrize(
+    "name", ["WINBACK_HOME", "WINBACK_DATABASE", "WINBACK_PUBLISH_POSTGRES", "WINBACK_TRACKING_URI"]
+)
 def test_every_variable_of_the_environment_is_documented(name: str, root: Path) -> None:
     assert f"`{name}`" in (root / "docs" / "configuration.md").read_text(encoding="utf-8")
 

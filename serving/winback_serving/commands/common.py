@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from winback_serving.joblog import FORMATS, JobLog
 from winback_serving.output import Output
 from winback_serving.settings import Settings, load_settings
 
@@ -49,13 +50,20 @@ def config_option(command: Command) -> Command:
 
 
 def output_options(command: Command) -> Command:
-    """Add ``--json`` and ``--debug``; the command gets ``out``. ``main`` reads both for errors as well."""
+    """Add ``--json``, ``--debug`` and ``--log-format``; the command gets ``out``. ``main`` reads them for errors as well."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print one machine-readable object.")
     @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+    @click.option(
+        "--log-format",
+        type=click.Choice(FORMATS),
+        default=FORMATS[0],
+        help="Progress and errors on stderr: for people, or one JSON object a line.",
+    )
     @functools.wraps(command)
-    def with_output(*args: Any, as_json: bool, **kwargs: Any) -> Any:
-        return command(*args, out=Output(as_json), **kwargs)
+    def with_output(*args: Any, as_json: bool, log_format: str, **kwargs: Any) -> Any:
+        lines = JobLog() if log_format == "json" else None
+        return command(*args, out=Output(as_json, lines=lines), **kwargs)
 
     return with_output
 
