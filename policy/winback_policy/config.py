@@ -9,6 +9,7 @@ from winback_policy.definitions import BUILT_IN, PURCHASE_LAPSED, Definition
 from winback_policy.legal import LegalRule
 from winback_policy.presets import check_preset
 from winback_policy.rfm import RfmThresholds
+from winback_policy.steps import Step, check_steps
 from winback_policy.texts import LANGUAGES
 
 UNKNOWN_CONSENT = ("flag", "block")
@@ -53,7 +54,8 @@ class PolicyConfig:
         A contact is flagged from so many days before its own rhythm calls it late.
     early_share : float
         Or, where its usual gap fits into the horizon, once such a share of it has passed: for who usually buys within the
-        horizon, a silent horizon is a lapse. Slower contacts wait for half their gap. A large number leaves ``lead_days`` alone to decide.
+        horizon, a silent horizon is a lapse. Slower contacts wait for half their gap. A large number leaves ``lead_days``
+        alone to decide.
     quiet_days : int
         Activity (purchase, visit, click) in the last so many days blocks a flag: not pushy.
     service_days : int
@@ -70,6 +72,8 @@ class PolicyConfig:
         After leaving, a contact is not flagged again for so long.
     journey_days : int
         A contact that has not bought so long after entry goes to ``sunset``.
+    steps : tuple of Step
+        The shop's own steps of the journey; `winback_policy.steps.STEPS` when empty.
     sunset_days : int
         After so long in ``sunset`` without a sign of life: ``farewell``.
     notice_days : int
@@ -95,7 +99,8 @@ class PolicyConfig:
     ------
     ConfigError
         If a share is outside [0, 1], a number of days, the price or the capacity is negative, ``leave_p_lapse`` is above
-        ``enter_p_lapse``, or ``preset``, ``definition``, ``unknown_consent`` or ``language`` is no known word.
+        ``enter_p_lapse``, the steps are out of order, or ``preset``, ``definition``, ``unknown_consent`` or ``language`` is no
+        known word.
 
     Examples
     --------
@@ -123,6 +128,7 @@ class PolicyConfig:
     relationship_days: int = 3
     cooldown_days: int = 30
     journey_days: int = 90
+    steps: tuple[Step, ...] = ()
     sunset_days: int = 180
     notice_days: int = 30
     capacity: int | None = None
@@ -150,6 +156,7 @@ class PolicyConfig:
             how = "Leave at or below the risk of entry, or contacts would leave the day after they enter."
             raise ConfigError(what, where="policy.leave_p_lapse", how=how)
         check_preset(self.preset)
+        check_steps(self.steps)
         known = (*BUILT_IN, *(own.name for own in self.definitions))
         if len(set(known)) < len(known):
             how = "Give each a name and version of its own."

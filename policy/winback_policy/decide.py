@@ -9,7 +9,17 @@ from typing import Any
 
 import ibis
 
-from winback_policy import channels, definitions, eligibility, ranking, reasons, states, treatment
+from winback_policy import (
+    channels,
+    definitions,
+    eligibility,
+    ranking,
+    reasons,
+    segments,
+    states,
+    steps,
+    treatment,
+)
 from winback_policy.config import PolicyConfig
 from winback_policy.drivers import with_drivers
 from winback_policy.gather import STATE_SCHEMA, gather, previous_or_none
@@ -36,16 +46,28 @@ WINBACK_SCHEMA = {
     "currency": "string",
     "rfm_code": "string",
     "rfm_segment": "string",
+    "relationship_tier": "string",
+    "tenure_days": "int64",
+    "tenure_band": "string",
+    "recency_band": "string",
+    "last_behaviour": "string",
+    "last_behaviour_on": "date",
+    "buyer_clicker_cell": "string",
+    "cell_action": "string",
     "reason_1": "string",
     "reason_2": "string",
     "reason_3": "string",
     "recommended_action": "string",
+    "journey_step": "int64",
+    "tone": "string",
     "channel": "string",
     "send_weekday": "int64",
     "send_hour": "int64",
     "send_time_n": "int64",
     "incentive_tier": "string",
     "last_category": "string",
+    "last_product": "string",
+    "top_interest": "string",
     "arm": "string",
     "consent_basis": "string",
     "email": "string",
@@ -156,7 +178,8 @@ def decide(
     flagged = _flagged(
         with_drivers(journeys.filter(journeys.in_journey), drivers), as_of, config, currency, cache
     )
-    winback = _winback(journeys, flagged, currency)
+    usual_value = features.order_value_mean.median().as_scalar()
+    winback = _winback(journeys, flagged, usual_value, as_of, config, currency)
 
     tonight = journeys.select(*STATE_SCHEMA)
     if previous_states is not None:
@@ -212,7 +235,7 @@ def _flagged(t: Any, as_of: date, config: PolicyConfig, currency: str, cache: Ca
     return t.select("rank", "action", "tier", **said, flagged_id=t.contact_id)
 
 
-def _winback(t: Any, flagged: Any, currency: str) -> Any:
+def _winback(t: Any, flagged: Any, usual_value: Any, as_of: date, config: PolicyConfig, currency: str) -> Any:
     """Put the list together, in the order and types of `WINBACK_SCHEMA`."""
     t = t.left_join(flagged, t.contact_id == flagged.flagged_id)
     onboard = t.not_flagged_reason.isin(eligibility.WEAK_RELATIONSHIP).fill_null(False)
@@ -222,6 +245,11 @@ def _winback(t: Any, flagged: Any, currency: str) -> Any:
         else_="none",
     )
     in_or_out = t.in_journey | t.leaving.notnull()
+    opposed = t.erased | t.objected_profiling
+    described = segments.described(t, as_of, usual_value, treatment.another_channel(t))
+    written_to = t.in_journey & (t.arm == "treatment")
+    days = ibis.ifelse(written_to, states.days_since(as_of, t.entered_at), None)
+    step = steps.journey_step(days, config.steps)
     columns = {
         "entered_at": ibis.ifelse(in_or_out, t.entered_at, None),
         "entry_reason": ibis.ifelse(in_or_out, t.entry_reason, None),
@@ -229,10 +257,13 @@ def _winback(t: Any, flagged: Any, currency: str) -> Any:
         "arm": ibis.ifelse(in_or_out, t.arm, None),
         "currency": ibis.literal(currency),
         "recommended_action": t.action.fill_null(otherwise),
+        "journey_step": step,
+        "tone": steps.tone(step, config.steps),
         "incentive_tier": t.tier.fill_null("none"),
         "channel": ibis.ifelse(t.in_journey | onboard, channels.channel_name(t.channel_number), None),
-        "consent_basis": ibis.ifelse(t.erased | t.objected_profiling, "none", t.consent_basis),
+        "consent_basis": ibis.ifelse(opposed, "none", t.consent_basis),
     }
+    columns |= {name: ibis.ifelse(opposed, None, value) for name, value in described.items()}
     columns |= {name: ibis.ifelse(t.erased, None, t[name]) for name in PROFILE}
     columns |= {name: t[name].round() for name in ("days_since_purchase", "days_overdue")}
     return t.select(

@@ -57,6 +57,8 @@ STATUS_COLUMNS = (
     "send_weekday",
     "send_hour",
     "send_time_n",
+    "last_product",
+    "top_interest",
 )
 
 STATUS_FLAGS = ("hard_bounced", "complained", "objected_profiling", "erased", "is_staff")
@@ -79,13 +81,14 @@ FEATURE_COLUMNS = (
     "gift_share",
     "tenure_days",
     "days_since_activity",
+    "days_since_cart",
     "days_since_loyalty_change",
     "active_days_90d",
     "last_category",
     *(
         f"{channel.prefix}_{measure}"
         for channel in CHANNELS
-        for measure in ("ignored_in_a_row", "clicks_90d", "days_since_send")
+        for measure in ("ignored_in_a_row", "clicks_90d", "days_since_click", "days_since_send")
     ),
 )
 

@@ -6,6 +6,7 @@ columns; nothing is executed. Days run back from ``as_of``: 1 is the day before.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import ibis
@@ -210,6 +211,38 @@ def cell_action(t: Any, horizon_days: Any, another_channel: Any) -> Any:
         (active | within_reach, "win_back"),
         else_="sunset",
     )
+
+
+def described(t: Any, as_of: date, usual_value: Any, another_channel: Any) -> dict[str, Any]:
+    """Return what the list says of every contact beside its RFM segment.
+
+    Parameters
+    ----------
+    t : ibis.Table
+        With `SEGMENT_COLUMNS` and ``horizon_days``.
+    as_of : date
+    usual_value : float or ibis scalar
+        As for `relationship_tier`.
+    another_channel : ibis bool column
+        As for `cell_action`.
+
+    Returns
+    -------
+    dict of str to ibis column
+        ``relationship_tier``, ``tenure_days``, ``tenure_band``, ``recency_band``, ``last_behaviour``,
+        ``last_behaviour_on`` (date), ``buyer_clicker_cell``, ``cell_action``.
+    """
+    kind, days = last_behaviour(t)
+    return {
+        "relationship_tier": relationship_tier(t, usual_value),
+        "tenure_days": t.tenure_days.round(),
+        "tenure_band": tenure_band(t),
+        "recency_band": recency_band(t),
+        "last_behaviour": kind,
+        "last_behaviour_on": ibis.literal(as_of) - days.as_interval("D"),
+        "buyer_clicker_cell": buyer_clicker_cell(t, t.horizon_days),
+        "cell_action": cell_action(t, t.horizon_days, another_channel),
+    }
 
 
 def _bought(t: Any, horizon_days: Any) -> Any:

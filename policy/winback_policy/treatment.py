@@ -1,4 +1,4 @@
-"""What to do about a contact: the action, and how generous an incentive may be. A first cut."""
+"""What to do about a contact in its journey: the action, and how generous an incentive may be."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import ibis
 from winback_policy.channels import CHANNELS, of_channel, worn_out
 from winback_policy.config import PolicyConfig
 from winback_policy.eligibility import at_peace
+from winback_policy.segments import cell_action
 
 ACTIONS = (
     "win_back",
     "onboard_second_purchase",
     "check_landing_page",
     "change_channel",
+    "refresh_content",
+    "preference_form",
     "sunset",
     "farewell",
     "none",
@@ -27,12 +30,24 @@ def left_alone(t: Any, config: PolicyConfig) -> Any:
     return (t.arm == "holdout") | at_peace(t, config)
 
 
+def another_channel(t: Any) -> Any:
+    """Say whether a permitted channel is not worn out: then the chosen one is none that is.
+
+    Parameters
+    ----------
+    t : ibis.Table
+        With the columns of `gather` and ``channel_number``, from `channels.choose_channel`.
+    """
+    return of_channel(t.channel_number, [~worn_out(t, c) for c in CHANNELS]).fill_null(False)
+
+
 def action(t: Any, config: PolicyConfig) -> Any:
     """Return the recommended action for contacts in win-back.
 
-    ``none``: held out, or in another conversation. ``check_landing_page``: clicks in 90 days, but no purchase
-    for a horizon. ``change_channel``: no click, a channel worn out, yet active elsewhere, and another channel
-    is open. ``win_back`` otherwise.
+    ``none``: held out, or in another conversation. Otherwise what the contact's place among buyers and clickers asks for
+    (`segments.cell_action`), where that is ``check_landing_page``, ``change_channel`` or ``refresh_content``.
+    ``preference_form``: nothing is seen of it anywhere, and every channel on which it may be reached is ignored, so that
+    another message of the same kind says nothing: ask how often, when and where. ``win_back`` otherwise.
 
     Parameters
     ----------
@@ -45,17 +60,12 @@ def action(t: Any, config: PolicyConfig) -> Any:
     ibis string column
         One of `ACTIONS`.
     """
-    clicked = ibis.or_(*(t[f"{c.prefix}_clicks_90d"].fill_null(0) > 0 for c in CHANNELS))
-    ignored = ibis.or_(*(worn_out(t, c) for c in CHANNELS))
-    chosen_is_fresh = ~of_channel(t.channel_number, [worn_out(t, c) for c in CHANNELS])
-    elsewhere = t.active_days_90d.fill_null(0) > 0
+    fresh = another_channel(t)
+    asked_for = cell_action(t, t.horizon_days, fresh)
     return ibis.cases(
         (left_alone(t, config), "none"),
-        (
-            clicked & (t.days_since_purchase.isnull() | (t.days_since_purchase >= t.horizon_days)),
-            "check_landing_page",
-        ),
-        (~clicked & ignored & chosen_is_fresh & elsewhere, "change_channel"),
+        (asked_for.isin(("check_landing_page", "change_channel", "refresh_content")), asked_for),
+        (asked_for.isin(("win_back", "sunset")) & ~fresh, "preference_form"),
         else_="win_back",
     )
 

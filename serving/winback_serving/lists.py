@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -18,12 +18,11 @@ from winback_policy.channels import IGNORED_SENDS, SOFT_BOUNCES
 from winback_policy.decide import WINBACK_SCHEMA
 from winback_policy.gather import STATE_SCHEMA
 from winback_policy.states import IN_JOURNEY
+from winback_policy.steps import STEPS, THIRD_TOUCH, journey_step
 from winback_serving.store import PublishedRun
 
 ASLEEP = ("sunset", "farewell")
 WITHDRAWN = ("erased", "objected_profiling")
-THIRD_TOUCH_DAYS = 4
-"""The first message goes on the day of entry, the second after two days; two days later it is the third's turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,9 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
     )
     asked = known(t.recommended_action == "preference_form") & ~t.held_out
     sleeper = known(t.state == "sunset") & t.email_allowed & ~t.was_held_out
-    third = known(t.entered_at <= ibis.literal(as_of - timedelta(days=THIRD_TOUCH_DAYS)))
+    # A run of version 0.1.0 names no step.
+    by_days = journey_step(ibis.literal(as_of).delta(t.entered_at, unit="day"), STEPS)
+    third = known(t.journey_step.coalesce(by_days) >= THIRD_TOUCH)
     ignored = t.email_ignored_in_a_row.fill_null(0) >= IGNORED_SENDS
     over = t.exited_at.notnull() & ~t.in_journey & ~t.was_held_out
     return t.mutate(

@@ -71,6 +71,7 @@ FEATURES = dict.fromkeys(
         "active_days_90d",
         "email_sends_90d",
         "days_since_visit",
+        "days_since_cart",
         "days_since_service_contact",
         *CHANNEL_FEATURES,
     ),
@@ -81,7 +82,11 @@ DRIVERS = {driver.column: "float64" for driver in drivers.DRIVERS}
 
 STATUS = {
     **dict.fromkeys(
-        ("email", "phone", "first_name", "last_name", "language", "country", "timezone"), "string"
+        (
+            *("email", "phone", "first_name", "last_name", "language", "country", "timezone"),
+            *("last_product", "top_interest"),
+        ),
+        "string",
     ),
     **dict.fromkeys(
         ("consent_email", "consent_sms", "consent_push", "consent_phone", "consent_post"),

@@ -264,6 +264,7 @@ def test_the_policy_needs_no_backend_to_be_written_down() -> None:
     from winback_policy.gather import FEATURE_COLUMNS, SCORE_COLUMNS, STATUS_COLUMNS, STATUS_FLAGS
 
     kinds = {"base": "string", "last_category": "string", "email": "string", "phone": "string"}
+    kinds |= dict.fromkeys(("last_product", "top_interest"), "string")
     kinds |= {"first_name": "string", "last_name": "string", "has_email": "boolean"}
     kinds |= {
         n: "boolean" for n in (*STATUS_FLAGS, *STATUS_COLUMNS) if n.startswith("consent") or n in STATUS_FLAGS

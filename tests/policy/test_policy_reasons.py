@@ -129,9 +129,23 @@ ACTS: dict[str, tuple[dict[str, Any], str]] = {
         {"email_ignored_in_a_row": 5.0, "consent_push": True, "active_days_90d": 3.0},
         "change_channel",
     ),
-    "deaf to e-mail, no other way": ({"email_ignored_in_a_row": 5.0}, "win_back"),
+    "deaf to e-mail, active, no other way": ({"email_ignored_in_a_row": 5.0}, "refresh_content"),
+    "deaf to e-mail, away, no other way": (
+        {
+            "email_ignored_in_a_row": 5.0,
+            "active_days_90d": 0.0,
+            "days_since_purchase": 40,
+            "days_since_activity": 40.0,
+        },
+        "preference_form",
+    ),
     "deaf and away": (
-        {"email_ignored_in_a_row": 5.0, "consent_push": True, "active_days_90d": 0.0},
+        {
+            "email_ignored_in_a_row": 5.0,
+            "consent_push": True,
+            "active_days_90d": 0.0,
+            "days_since_activity": 40.0,
+        },
         "win_back",
     ),
 }

@@ -17,6 +17,7 @@ from winback_policy.definitions import ENGAGEMENT_INACTIVE, Definition
 from winback_policy.gather import FEATURE_COLUMNS, SCORE_COLUMNS, STATE_SCHEMA, STATUS_COLUMNS, STATUS_FLAGS
 
 TEXTS = {"base", "last_category", "email", "phone", "first_name", "last_name", "language", "country"}
+TEXTS |= {"last_product", "top_interest"}
 FLAGS = {*STATUS_FLAGS, "has_email", *(name for name in STATUS_COLUMNS if name.startswith("consent"))}
 OWN = Definition("asleep@1", all=("days_since_purchase >= 90",), any=("ignored_sends >= 8",))
 CONFIGS = {

@@ -17,7 +17,7 @@ DRIFTING = frozenset(
     (
         *("rank", "p_purchase", "p_lapse", "value_at_risk", "reason_1", "reason_2", "reason_3"),
         *("next_purchase_date", "next_purchase_low", "next_purchase_high", "days_until_next_purchase"),
-        *("days_since_purchase", "days_overdue", "send_time_n", "email_days_since_send"),
+        *("days_since_purchase", "days_overdue", "tenure_days", "send_time_n", "email_days_since_send"),
     )
 )
 """What moves every night by itself: sent along, but by itself no change."""
@@ -28,7 +28,15 @@ RAW_MARKS = ("winback_flag", "on_list")
 _GONE = {"state": "inactive", "recommended_action": "none", "incentive_tier": "none"}
 _WITHHELD = (
     *("first_name", "last_name", "phone", "language", "country", "reason_1"),
-    *("last_category", "rfm_segment", "next_purchase_date", "days_until_next_purchase", "value_at_risk"),
+    *(
+        "last_category",
+        "last_product",
+        "top_interest",
+        "rfm_segment",
+        "next_purchase_date",
+        "days_until_next_purchase",
+        "value_at_risk",
+    ),
 )
 
 
@@ -55,7 +63,7 @@ def shown(t: Any, as_of: date) -> Any:
         incentive_tier=ibis.ifelse(t.held_out, "none", t.incentive_tier),
         **{
             name: ibis.ifelse(t.held_out, None, t[name])
-            for name in ("rank", "entered_at", "exit_reason", "channel", "reason_1")
+            for name in ("rank", "entered_at", "exit_reason", "channel", "journey_step", "tone", "reason_1")
         },
     )
     return t.mutate(**{name: ibis.ifelse(t.withdrawn, None, t[name]) for name in _WITHHELD})
