@@ -13,11 +13,11 @@ class SourceConfig:
 
     Attributes
     ----------
-    orders, events, contacts : str
+    orders, events, contacts, campaign_log : str
         A file (Parquet or CSV), a glob, or a table name when ``database`` is set.
     database : str, optional
         ``duckdb:///file.duckdb`` or ``postgresql://…``.
-    orders_columns, events_columns, contacts_columns : mapping
+    orders_columns, events_columns, contacts_columns, campaign_log_columns : mapping
         ``our column -> their column``, or a SQL expression over their columns.
     timezone : str, optional
         Zone in which times without a zone are written; the brand's when absent.
@@ -32,10 +32,12 @@ class SourceConfig:
     orders: str
     events: str | None = None
     contacts: str | None = None
+    campaign_log: str | None = None
     database: str | None = None
     orders_columns: Mapping[str, str] = field(default_factory=dict)
     events_columns: Mapping[str, str] = field(default_factory=dict)
     contacts_columns: Mapping[str, str] = field(default_factory=dict)
+    campaign_log_columns: Mapping[str, str] = field(default_factory=dict)
     timezone: str | None = None
     encoding: str = "utf-8"
     max_bad_share: float = 0.05

@@ -11,7 +11,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.errors import ConfigError
 from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
+from winback_policy.outcomes.config import OutcomesConfig
 from winback_policy.presets import PRESETS, with_preset
 from winback_serving.operations_config import OperationsConfig
 from winback_serving.publish_config import PublishConfig
@@ -34,6 +35,7 @@ SECTIONS = (
     "brand",
     "score",
     "policy",
+    "outcomes",
     "engine",
     "publish",
     "operations",
@@ -41,6 +43,8 @@ SECTIONS = (
     "gate",
 )
 SCORE_KEYS = ("curve_days", "max_days", "discount_rate")
+LOG_KEYS = ("campaign_log", "campaign_log_columns")
+"""What was sent is read afterwards, and changes no score."""
 VALUE_KEYS = ("value_horizon_days", "margin_share")
 """Fields of the score that are a matter of policy, and are set under ``[policy]``."""
 
@@ -55,7 +59,7 @@ class Settings:
         The ``winback.toml`` it was read from; relative source paths start at its folder.
     home : Path
         Absolute folder of the runs, the registry and its artefacts.
-    source, brand, engine, publish, operations, score, policy, training, gate
+    source, brand, engine, publish, operations, score, policy, training, gate, outcomes
         The layers' own settings.
     horizon_auto : bool
         ``brand.horizon_days = "auto"``: training learns the horizon, and the model brings it along.
@@ -73,6 +77,7 @@ class Settings:
     training: TrainingConfig
     gate: GateConfig
     horizon_auto: bool = False
+    outcomes: OutcomesConfig = field(default_factory=OutcomesConfig)
 
     @property
     def base_dir(self) -> Path:
@@ -98,7 +103,7 @@ class Settings:
     def config_hash(self) -> str:
         """Return a digest of every setting that can change a score or a flag (names, places and the engine cannot)."""
         source = asdict(self.source)
-        for place in ("orders", "events", "contacts", "database", "max_shrink"):
+        for place in ("orders", "events", "contacts", "database", "max_shrink", *LOG_KEYS):
             source.pop(place)
         brand = asdict(self.brand)
         brand.pop("name")
@@ -172,6 +177,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         training=replace(training, tracking_uri=env.get("WINBACK_TRACKING_URI") or training.tracking_uri),
         gate=read_section(GateConfig, "gate", table["gate"], where),
         horizon_auto=horizon == "auto",
+        outcomes=read_section(OutcomesConfig, "outcomes", table["outcomes"], where),
     )
     check_rules(settings, where)
     return settings

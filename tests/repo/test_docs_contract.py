@@ -63,7 +63,7 @@ def test_every_notice_is_explained(root: Path, contract: str) -> None:
     assert rows == codes
 
 
-@pytest.mark.parametrize("name", ["orders", "events", "contacts"])
+@pytest.mark.parametrize("name", ["orders", "events", "contacts", "campaign_log"])
 def test_the_input_columns_are_those_of_the_code(name: str, contract: str) -> None:
     from winback_features.contracts import TABLES
 

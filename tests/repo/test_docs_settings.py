@@ -30,6 +30,7 @@ def settings_of_the_code() -> Iterator[tuple[Setting, str]]:
     from winback_features.config import BrandConfig, EngineConfig, SourceConfig
     from winback_models.config import ScoreConfig
     from winback_policy.config import PolicyConfig
+    from winback_policy.outcomes.config import OutcomesConfig
     from winback_serving.operations_config import OperationsConfig
     from winback_serving.publish_config import PublishConfig
     from winback_serving.settings import SECTIONS, VALUE_KEYS
@@ -49,6 +50,7 @@ def settings_of_the_code() -> Iterator[tuple[Setting, str]]:
         "engine": EngineConfig,
         "operations": OperationsConfig,
         "policy": PolicyConfig,
+        "outcomes": OutcomesConfig,
         "publish": PublishConfig,
         "training": TrainingConfig,
         "gate": GateConfig,
