@@ -26,6 +26,7 @@ from winback_serving.operations_config import OperationsConfig
 from winback_serving.publish_config import PublishConfig
 from winback_serving.settings_rules import check_rules
 from winback_serving.toml_section import check_keys, convert, field_names, read_section
+from winback_serving.web.config import WebConfig
 from winback_training.config import TrainingConfig
 from winback_training.gate import GateConfig
 
@@ -39,6 +40,7 @@ SECTIONS = (
     "engine",
     "publish",
     "operations",
+    "web",
     "training",
     "gate",
 )
@@ -59,7 +61,7 @@ class Settings:
         The ``winback.toml`` it was read from; relative source paths start at its folder.
     home : Path
         Absolute folder of the runs, the registry and its artefacts.
-    source, brand, engine, publish, operations, score, policy, training, gate, outcomes
+    source, brand, engine, publish, operations, web, score, policy, training, gate, outcomes
         The layers' own settings.
     horizon_auto : bool
         ``brand.horizon_days = "auto"``: training learns the horizon, and the model brings it along.
@@ -72,6 +74,7 @@ class Settings:
     engine: EngineConfig
     publish: PublishConfig
     operations: OperationsConfig
+    web: WebConfig
     score: ScoreConfig
     policy: PolicyConfig
     training: TrainingConfig
@@ -172,6 +175,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         engine=read_section(EngineConfig, "engine", table["engine"], where),
         publish=read_section(PublishConfig, "publish", table["publish"], where),
         operations=read_section(OperationsConfig, "operations", table["operations"], where),
+        web=read_section(WebConfig, "web", table["web"], where),
         score=read_section(ScoreConfig, "score", table["score"], where),
         policy=read_section(PolicyConfig, "policy", with_preset(table["policy"]), where),
         training=replace(training, tracking_uri=env.get("WINBACK_TRACKING_URI") or training.tracking_uri),

@@ -34,6 +34,7 @@ def settings_of_the_code() -> Iterator[tuple[Setting, str]]:
     from winback_serving.operations_config import OperationsConfig
     from winback_serving.publish_config import PublishConfig
     from winback_serving.settings import SECTIONS, VALUE_KEYS
+    from winback_serving.web.config import WebConfig
     from winback_training.config import TrainingConfig
     from winback_training.gate import GateConfig
 
@@ -54,6 +55,7 @@ def settings_of_the_code() -> Iterator[tuple[Setting, str]]:
         "publish": PublishConfig,
         "training": TrainingConfig,
         "gate": GateConfig,
+        "web": WebConfig,
     }
     assert {"home", "score", *rest} == set(SECTIONS)
     for section, config in rest.items():
