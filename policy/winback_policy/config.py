@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from winback_features.errors import ConfigError
 from winback_policy.definitions import BUILT_IN, PURCHASE_LAPSED, Definition
 from winback_policy.legal import LegalRule
+from winback_policy.outcomes.experiments import Experiment, check_experiments
 from winback_policy.presets import check_preset
 from winback_policy.rfm import RfmThresholds
 from winback_policy.steps import Step, check_steps
@@ -84,6 +85,8 @@ class PolicyConfig:
         Share of the flagged that is held out, by a stable salted hash of the contact.
     holdout_salt : str
         Change it to draw another holdout.
+    experiments : tuple of Experiment
+        What is tried among the treated; one at a time.
     unknown_consent : {"flag", "block"}
         Where no consent is recorded: go by the legal basis of the country and channel, or never write.
     legal : tuple of LegalRule
@@ -134,6 +137,7 @@ class PolicyConfig:
     capacity: int | None = None
     holdout_share: float = 0.1
     holdout_salt: str = "winback"
+    experiments: tuple[Experiment, ...] = ()
     unknown_consent: str = "flag"
     legal: tuple[LegalRule, ...] = ()
     rfm: RfmThresholds | None = None
@@ -156,6 +160,7 @@ class PolicyConfig:
             how = "Leave at or below the risk of entry, or contacts would leave the day after they enter."
             raise ConfigError(what, where="policy.leave_p_lapse", how=how)
         check_preset(self.preset)
+        check_experiments(self.experiments)
         check_steps(self.steps)
         known = (*BUILT_IN, *(own.name for own in self.definitions))
         if len(set(known)) < len(known):

@@ -18,6 +18,8 @@ STATE_SCHEMA = {
     "exit_reason": "string",
     "cooldown_until": "date",
     "arm": "string",
+    "experiment": "string",
+    "variant": "string",
     "journeys": "int64",
     "asleep_since": "date",
 }

@@ -20,6 +20,7 @@ from winback_policy.config import PolicyConfig
 from winback_policy.definitions import PURCHASE_LAPSED, persistently_inactive
 from winback_policy.gather import STATE_SCHEMA
 from winback_policy.holdout import draw_arm
+from winback_policy.outcomes.experiments import draw_variant, running
 from winback_policy.legal import retention_days, silence_days
 
 STATES = ("active", "flagged", "in_winback", "reactivated", "sunset", "farewell", "inactive", "erased")
@@ -150,6 +151,15 @@ def farewell_due(t: Any, slept: Any, as_of: date, config: PolicyConfig) -> Any:
     return ibis.literal(as_of) + days.cast("int64").as_interval("D")
 
 
+def drawn_variant(t: Any, as_of: date, config: PolicyConfig) -> tuple[Any, Any]:
+    """Return the experiment that contacts enter today and their arm of it; nulls where none runs, and of the held-out."""
+    now = running(config.experiments, as_of)
+    if now is None:
+        return ibis.null("string"), ibis.null("string")
+    treated = draw_arm(t.contact_id, config) == "treatment"
+    return ibis.ifelse(treated, now.name, None), ibis.ifelse(treated, draw_variant(t.contact_id, now), None)
+
+
 def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
     """Return tonight's state columns.
 
@@ -183,6 +193,8 @@ def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
         else_="inactive",
     )
 
+    experiment, variant = drawn_variant(t, as_of, config)
+
     def carried(name: str, on_entry: Any, on_exit: Any = None) -> Any:
         """Take the value of today's entry or exit, else yesterday's."""
         cases = [(t.entered, on_entry)] if on_exit is None else [(t.entered, on_entry), (left, on_exit)]
@@ -198,6 +210,8 @@ def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
             "cooldown_until", ibis.null("date"), ibis.literal(as_of + timedelta(days=config.cooldown_days))
         ),
         "arm": carried("arm", draw_arm(t.contact_id, config)),
+        "experiment": carried("experiment", experiment),
+        "variant": carried("variant", variant),
         "journeys": t.previous_journeys.fill_null(0) + t.entered.cast("int64"),
         "asleep_since": t.asleep_since,
         "farewell_due": ibis.ifelse(farewell, farewell_due(t, slept, as_of, config), ibis.null("date")),
