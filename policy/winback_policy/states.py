@@ -20,8 +20,8 @@ from winback_policy.config import PolicyConfig
 from winback_policy.definitions import PURCHASE_LAPSED, persistently_inactive
 from winback_policy.gather import STATE_SCHEMA
 from winback_policy.holdout import draw_arm
-from winback_policy.outcomes.experiments import draw_variant, running
 from winback_policy.legal import retention_days, silence_days
+from winback_policy.outcomes.experiments import draw_variant, running
 
 STATES = ("active", "flagged", "in_winback", "reactivated", "sunset", "farewell", "inactive", "erased")
 IN_JOURNEY = ("flagged", "in_winback")

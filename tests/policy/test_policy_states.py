@@ -207,6 +207,8 @@ def test_a_second_journey_starts_afresh(carried: Any) -> None:
         "exit_reason": None,
         "cooldown_until": None,
         "arm": "treatment",
+        "experiment": None,
+        "variant": None,
         "journeys": 2,
         "asleep_since": None,
     }

@@ -117,5 +117,7 @@ def draw_variant(contact_id: Any, experiment: Experiment) -> Any:
     """
     digest = (ibis.literal(f"{experiment.name}:") + contact_id).hexdigest("sha256").substr(0, _DIGITS)
     bounds = [round(share * 16**_DIGITS) for share in accumulate(experiment.share_of.values())]
-    cases = [(digest < f"{bound:0{_DIGITS}x}", arm) for bound, arm in zip(bounds, experiment.arms, strict=True)]
+    cases = [
+        (digest < f"{bound:0{_DIGITS}x}", arm) for bound, arm in zip(bounds, experiment.arms, strict=True)
+    ]
     return ibis.cases(*cases[:-1], else_=experiment.arms[-1])
