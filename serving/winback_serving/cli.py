@@ -29,6 +29,7 @@ COMMANDS = {
     "models": "List, show, promote or roll back registered models.",
     "score": "Do the day's work: scores, entries, exits, published as one run.",
     "backtest": "Replay model and policy over past dates, and judge the flags.",
+    "serve": "Serve pages and an API over the published runs.",
     "export": "Write a list of a published run to a file.",
     "simulate": "Make up a shop of any size whose truth is known.",
     "publish": "Copy published runs into PostgreSQL, each in one transaction.",

@@ -55,6 +55,8 @@ COLUMNS = (
     "reason_3",
     "recommended_action",
     "channel",
+    "send_weekday",
+    "send_hour",
     "incentive_tier",
     "last_category",
     "arm",

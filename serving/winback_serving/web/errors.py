@@ -39,6 +39,20 @@ class NotFoundError(WebError):
     code = "not_found"
 
 
+class ForbiddenError(WebError):
+    """The caller may not do that."""
+
+    status = 403
+    code = "forbidden"
+
+
+class BusyError(WebError):
+    """The server cannot answer now, and can later."""
+
+    status = 503
+    code = "busy"
+
+
 def error_body(code: str, what: str, where: str = "", how: str = "", fields: Any = ()) -> dict[str, Any]:
     """Return the inner object of an error."""
     return {"code": code, "message": what, "where": where, "how": how, "fields": list(fields)}
@@ -74,7 +88,6 @@ def add_handlers(app: FastAPI) -> None:
     app.exception_handler(WinbackError)(_winback)
     app.exception_handler(RequestValidationError)(_validation)
     app.exception_handler(HTTPException)(_http)
-    app.exception_handler(Exception)(_ours)
 
 
 def _winback(request: Request, error: WinbackError) -> Response:
@@ -103,13 +116,15 @@ def _validation(request: Request, error: RequestValidationError) -> Response:
 
 
 def _http(request: Request, error: HTTPException) -> Response:
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+    code = codes.get(error.status_code, "bad_request")
     headers = dict(error.headers) if error.headers else None
     body = error_body(code, str(error.detail), request.url.path)
     return respond(request, error.status_code, body, headers)
 
 
-def _ours(request: Request, error: Exception) -> Response:
+def fault(request: Request, error: Exception) -> Response:
+    """Answer to an error that is nobody's but ours, and log it."""
     LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
     body = error_body("internal", "The server failed; this is a fault of winback.", how="Its log says more.")
     return respond(request, 500, body)

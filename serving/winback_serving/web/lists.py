@@ -97,8 +97,8 @@ class ListQuery(BaseModel):
     max_p_lapse: float | None = _Share
     min_p_purchase: float | None = _Share
     max_p_purchase: float | None = _Share
-    min_value: float | None = None
-    max_value: float | None = None
+    min_value: float | None = Field(default=None, allow_inf_nan=False)
+    max_value: float | None = Field(default=None, allow_inf_nan=False)
     min_days_silent: int | None = Field(default=None, ge=0, le=36_500)
     max_days_silent: int | None = Field(default=None, ge=0, le=36_500)
     min_days_overdue: int | None = Field(default=None, ge=-36_500, le=36_500)
@@ -291,6 +291,8 @@ def _typed(column: str, value: Any) -> Any:
             return date.fromisoformat(value)
         if column in WORDS:
             return str(value)
-        return int(value) if column in COUNTS else float(value)
+        if column in COUNTS:
+            return max(-(2**31), min(int(value), 2**31 - 1))
+        return float(value)
     except (TypeError, ValueError, OverflowError):
         raise _bad_cursor() from None

@@ -156,12 +156,16 @@ class Runs:
         InputError
             When nothing is published yet.
         """
-        run = self._newest if self._watched else self._find_newest()
+        run = self.newest()
         if run is None:
             raise InputError(
                 "No run is published yet.", where=str(self.store.root), how="`winback score` makes one."
             )
         return run
+
+    def newest(self) -> Run | None:
+        """Return the run that `current` gives, or None where nothing is published."""
+        return self._newest if self._watched else self._find_newest()
 
     def on(self, as_of: date) -> Run | None:
         """Return the run that stands for a day, or None."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from winback_serving.web.api import retention, runs
+from winback_serving.web.api import changes, lists, runs, system
 
-ROUTERS = (runs.router, retention.router)
+ROUTERS = (runs.router, lists.router, changes.router, system.router)
 """In the order of the documentation."""

@@ -1,0 +1,97 @@
+"""``/login`` and ``/logout``: a token typed once becomes a cookie that no script can read."""
+
+from __future__ import annotations
+
+import html
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from winback_serving.web.deps import Door
+from winback_serving.web.identity import COOKIE
+from winback_serving.web.limits import RateLimit
+
+TRIES_PER_MINUTE = 10
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/login")
+def show(
+    request: Request, door: Door, target: Annotated[str, Query(alias="next", max_length=4000)] = "/"
+) -> Response:
+    """Show the form; where nobody is asked who they are, go on."""
+    if not door.asks or request.state.identity is not None:
+        return RedirectResponse(_inside(target), 303)
+    return _form(request, _inside(target), "", 200)
+
+
+@router.post("/login")
+def log_in(
+    request: Request,
+    door: Door,
+    token: Annotated[str, Form(max_length=500)],
+    target: Annotated[str, Form(alias="next", max_length=4000)] = "/",
+) -> Response:
+    """Begin a session."""
+    tries: RateLimit = request.app.state.login_tries
+    peer = request.client.host if request.client else ""
+    if tries.wait_seconds(peer):
+        return _form(request, _inside(target), "too_many", 429)
+    session = door.log_in(token.strip())
+    if session is None:
+        return _form(request, _inside(target), "wrong", 403)
+    answer = RedirectResponse(_inside(target), 303)
+    answer.set_cookie(
+        COOKIE,
+        session,
+        max_age=int(3600 * door.config.session_hours),
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.post("/logout")
+def log_out(request: Request, door: Door) -> Response:
+    """End the session."""
+    door.log_out(request.cookies.get(COOKIE, ""))
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return answer
+
+
+def _inside(path: str) -> str:
+    """Return a path of this server; the first page where it leads elsewhere.
+
+    Examples
+    --------
+    >>> _inside("/list?state=flagged"), _inside("//evil.example"), _inside("https://evil.example")
+    ('/list?state=flagged', '/', '/')
+    """
+    good = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if good and "\\" not in path else "/"
+
+
+_WORDS = {
+    "": "",
+    "wrong": "That is no token of this server.",
+    "too_many": "Those were too many tries. Wait a minute.",
+}
+
+
+def _form(request: Request, target: str, failure: str, status: int) -> Response:
+    """Return the page with the form: that of the pages where they bring one, else a plain one."""
+    render = getattr(request.app.state, "render_login", None)
+    if render is not None:
+        page: Response = render(request, target, failure, status)
+        return page
+    text = (
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Log in</title><main><h1>winback</h1>"
+        f"<p role=alert>{_WORDS[failure]}</p><form method=post action=/login>"
+        f'<input type=hidden name=next value="{html.escape(target)}">'
+        "<label>Token <input type=password name=token autocomplete=current-password required></label> "
+        "<button>Log in</button></form></main></html>"
+    )
+    return HTMLResponse(text, status)
