@@ -12,6 +12,7 @@ import ibis
 
 from winback_policy.channels import CHANNELS
 from winback_policy.config import PolicyConfig
+from winback_policy.dates import days_from
 from winback_policy.legal import retention_days, silence_days
 
 SLEEPING = ("sunset", "farewell")
@@ -110,7 +111,7 @@ def records(winback: Any, features: Any, status: Any, as_of: date, config: Polic
         "farewell_due",
         inactive=(t.purchase_inactive & t.engagement_inactive).fill_null(False),
         engaged=(t.active_days_90d > 0).fill_null(False),
-        retention_due=ibis.literal(as_of) + left.as_interval("D"),
+        retention_due=days_from(as_of, left),
         past_retention=(left < 0).fill_null(False),
         without_purpose=never & ~t.consented.fill_null(False),
         sleeping=sleeping,

@@ -12,6 +12,7 @@ from typing import Any
 import ibis
 
 from winback_policy.channels import CHANNELS, worn_out
+from winback_policy.dates import days_from
 
 TIERS = ("none", "one_off", "weak", "steady", "strong")
 """Relationships, from no purchase to the strongest."""
@@ -239,7 +240,7 @@ def described(t: Any, as_of: date, usual_value: Any, another_channel: Any) -> di
         "tenure_band": tenure_band(t),
         "recency_band": recency_band(t),
         "last_behaviour": kind,
-        "last_behaviour_on": ibis.literal(as_of) - days.as_interval("D"),
+        "last_behaviour_on": days_from(as_of, -days),
         "buyer_clicker_cell": buyer_clicker_cell(t, t.horizon_days),
         "cell_action": cell_action(t, t.horizon_days, another_channel),
     }

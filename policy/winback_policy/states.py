@@ -17,6 +17,7 @@ import ibis
 
 from winback_policy.channels import refused_any
 from winback_policy.config import PolicyConfig
+from winback_policy.dates import days_from
 from winback_policy.definitions import PURCHASE_LAPSED, persistently_inactive
 from winback_policy.gather import STATE_SCHEMA
 from winback_policy.holdout import draw_arm
@@ -148,7 +149,7 @@ def farewell_due(t: Any, slept: Any, as_of: date, config: PolicyConfig) -> Any:
     keep = retention_days(t, config.legal)
     left = keep - silence_days(t).fill_null(keep)
     days = ibis.greatest(left, config.sunset_days + config.notice_days - slept)
-    return ibis.literal(as_of) + days.cast("int64").as_interval("D")
+    return days_from(as_of, days)
 
 
 def drawn_variant(t: Any, as_of: date, config: PolicyConfig) -> tuple[Any, Any]:

@@ -76,6 +76,15 @@ def test_the_steps_go_from_the_relation_to_the_offer(listed: Any) -> None:
     }
 
 
+def test_dates_are_dates_in_the_engine_s_own_tables(world: Any) -> None:
+    """A date plus days is a timestamp to DuckDB; what is written to a file must not be."""
+    winback = world.decide({"known": KNOWN}).winback
+    kinds = dict(
+        zip(winback.columns, world.backend.con.sql(world.backend.compile(winback)).types, strict=True)
+    )
+    assert {str(kinds[n]) for n in ("last_behaviour_on", "farewell_due", "entered_at")} == {"DATE"}
+
+
 def test_the_tastes_are_told(listed: Any) -> None:
     assert (listed["known"]["last_product"], listed["known"]["top_interest"]) == ("SKU-7", "GARDEN")
 

@@ -160,7 +160,7 @@ def test_without_a_contacts_table_nothing_is_known_and_e_mail_is_assumed(world: 
     }
     listed = world.winback(rows, has_contacts=False)
     assert listed["only ever mailed"]["channel"] == "post", "nobody knows an e-mail address of theirs"
-    assert listed["only ever mailed"]["recommended_action"] == "win_back"
+    assert listed["only ever mailed"]["recommended_action"] == "refresh_content"
     assert (listed["buyer"]["channel"], listed["buyer"]["consent_basis"]) == ("email", "soft_opt_in_buyers")
     assert listed["mailed"]["channel"] == "post"
     assert listed["unsubscribed"]["not_flagged_reason"] == "no_consent"
