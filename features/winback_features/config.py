@@ -73,8 +73,23 @@ class BrandConfig:
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """Which engine computes the features, and how much of the machine it may use."""
+    """Which engine computes the features, and how much of the machine it may use.
+
+    Attributes
+    ----------
+    name : {"duckdb", "spark"}
+    memory_limit : str
+        Of DuckDB, and of Spark's driver where Spark runs on this machine.
+    threads : int
+        Of DuckDB.
+    spark_master : str
+        ``local[2]``, ``yarn``, ``spark://host:7077``; when empty, what spark-submit or the notebook says.
+    spark_conf : mapping
+        Settings of Spark by their own names.
+    """
 
     name: str = "duckdb"
     memory_limit: str = "4GB"
     threads: int = 2
+    spark_master: str = ""
+    spark_conf: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Open the engine that computes everything: DuckDB in this process, spilling to disk when memory is short."""
+"""Open the engine that computes everything: DuckDB in this process, spilling to disk when memory is short; or Spark."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from winback_features.errors import ConfigError
 
 @contextmanager
 def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[Any]:
-    """Open an in-process DuckDB as an Ibis backend, and close it at the end.
+    """Open an in-process DuckDB or Spark as an Ibis backend, and close it at the end.
 
     Parameters
     ----------
     config : EngineConfig
-        Name (only ``duckdb``), memory limit and threads.
+        Name (``duckdb`` or ``spark``), memory limit and threads.
     temp_dir : pathlib.Path, optional
         Where what does not fit into memory is spilled; a folder of its own under the system's
-        temporary folder when absent, removed at the end.
+        temporary folder when absent, removed at the end. Every node of a Spark cluster must see it.
 
     Yields
     ------
@@ -35,7 +35,7 @@ def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[
     Raises
     ------
     ConfigError
-        If the engine is not known, or DuckDB refuses a setting.
+        If the engine is not known or not installed, or refuses a setting.
 
     Examples
     --------
@@ -43,9 +43,9 @@ def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[
     ...     backend.raw_sql("select 6 * 7").fetchone()
     (42,)
     """
-    if config.name != "duckdb":
+    if config.name not in ("duckdb", "spark"):
         what = f"There is no engine called {config.name!r}."
-        raise ConfigError(what, where="engine.name", how='Set it to "duckdb".')
+        raise ConfigError(what, where="engine.name", how='Set it to "duckdb" or "spark".')
     if config.threads < 1:
         what = f"{config.threads} threads cannot work."
         raise ConfigError(what, where="engine.threads", how="Set it to 1 or more.")
@@ -64,6 +64,21 @@ def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[
             what = f"DuckDB refuses the engine's settings ({str(error).splitlines()[0]})."
             raise ConfigError(what, where="engine", how='Write memory_limit like "4GB".') from error
         try:
-            yield backend
+            if config.name == "duckdb":
+                yield backend
+            else:
+                with _spark_module().open_spark(config, Path(spill), backend) as engine:
+                    yield engine
         finally:
             backend.disconnect()
+
+
+def _spark_module() -> Any:
+    try:
+        from winback_features import spark
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("pyspark", "py4j"):
+            raise
+        how = "Install it with: pip install 'winback[spark]'."
+        raise ConfigError("PySpark is not installed.", where="engine.name", how=how) from None
+    return spark

@@ -179,8 +179,8 @@ class _Intake:
 
     def _take(self, spec: TableSpec, mapping: Mapping[str, str]) -> _Taken:
         """Read one table; refuse it, or part its rows into used and quarantined."""
-        raw = open_source(self.backend, spec.name, self.source, self.base_dir, self.work_dir)
-        staged = stage(self.backend, map_columns(raw, spec, mapping), spec, self.clock, self.today)
+        staged = self._stage(spec, mapping)
+        raw = staged.mapped.raw
         reasons = _broken_rules(staged)
         sound = reasons.pop("")
         rows_in = sound + reasons.total()
@@ -207,6 +207,17 @@ class _Intake:
         )
         scratch = (*raw.scratch, *(name_of(t) for t in (staged.rows, dropped, rows)))
         return _Taken(rows, quarantined(staged, dropped), report, scratch)
+
+    def _stage(self, spec: TableSpec, mapping: Mapping[str, str]) -> StagedTable:
+        """Read one table into the engine; where that is Spark, in its tasks."""
+        on_spark = self.backend.name == "pyspark"
+        reader = self.backend.reader if on_spark else self.backend
+        raw = open_source(reader, spec.name, self.source, self.base_dir, self.work_dir)
+        if on_spark:
+            from winback_features.spark_staging import stage_in_tasks
+
+            return stage_in_tasks(self.backend, raw, spec, mapping, self.clock, self.today)
+        return stage(self.backend, map_columns(raw, spec, mapping), spec, self.clock, self.today)
 
     def _repeats(self, staged: StagedTable) -> tuple[ibis.Table, int]:
         """Return the rows to drop (``ROW, reason``) and how many equal lines are kept."""

@@ -40,6 +40,8 @@ class RawTable:
         Lines of a CSV that are no rows: ``row_number, value, message``.
     scratch : tuple of str
         Tables of the engine that may be dropped once the source was read.
+    files : tuple of pathlib.Path
+        The Parquet files it is read from, in their order; empty for any other source.
     """
 
     name: str
@@ -48,6 +50,7 @@ class RawTable:
     fingerprint: str
     rejected: ibis.Table | None = None
     scratch: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -85,7 +88,8 @@ def open_source(backend: Any, name: str, source: SourceConfig, base_dir: Path, w
     files = find_files(location, base_dir)
     fingerprint = fingerprint_files(files)
     if file_format(location, files) == "parquet":
-        return RawTable(name, location, _read_parquet(backend, location, files), fingerprint)
+        table = _read_parquet(backend, location, files)
+        return RawTable(name, location, table, fingerprint, files=files)
     table, rejected, scratch = _read_csv(backend, location, files, source.encoding, work_dir)
     return RawTable(name, location, table, fingerprint, rejected, scratch)
 

@@ -65,6 +65,24 @@ def stage(backend: Any, mapped: MappedTable, spec: TableSpec, clock: Clock, toda
     InputError
         If a column's type cannot hold what the contract asks for, or the source breaks off.
     """
+    staged, rules = staged_rows(backend, mapped, spec, clock, today)
+    try:
+        rows = backend.create_table(gen_name(f"winback_staged_{spec.name}"), staged, temp=True)
+    except duckdb.Error as error:
+        raise refusal_of(mapped, error) from error
+    return StagedTable(mapped, spec, rows, rules)
+
+
+def staged_rows(
+    backend: Any, mapped: MappedTable, spec: TableSpec, clock: Clock, today: date
+) -> tuple[ibis.Table, tuple[Rule, ...]]:
+    """Return the expression of `StagedTable.rows`, over views of the engine, and the rules behind ``FAULT``.
+
+    Raises
+    ------
+    InputError
+        If a column's type cannot hold what the contract asks for.
+    """
     found = _view(backend, "found", _with_text(mapped))
     readings: dict[str, Reading] = {}
     for column in spec.columns:
@@ -76,19 +94,19 @@ def stage(backend: Any, mapped: MappedTable, spec: TableSpec, clock: Clock, toda
         readings[column.name] = read(column, value, found[_text(column.name)], clock)
     values = _view(backend, "values", _with_values(found, spec, readings))
     rules = row_rules(spec, values, readings, today)
-    staged = values.select(ROW, DIGEST, *spec.names, ZONED, **_fault(rules, values))
-    try:
-        rows = backend.create_table(gen_name(f"winback_staged_{spec.name}"), staged, temp=True)
-    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-        raise _stopped(mapped, spec, error) from error
-    except (duckdb.BinderException, duckdb.CatalogException, duckdb.OutOfMemoryException):
-        raise
-    except duckdb.Error as error:
-        if mapped.computed and isinstance(error, duckdb.InvalidInputException):
-            raise _stopped(mapped, spec, error) from error
-        # Whatever else a damaged file makes the reader say.
-        raise unreadable_file(mapped.raw.label, error) from error
-    return StagedTable(mapped, spec, rows, rules)
+    return values.select(ROW, DIGEST, *spec.names, ZONED, **_fault(rules, values)), rules
+
+
+def refusal_of(mapped: MappedTable, error: duckdb.Error) -> Exception:
+    """Return what to raise where reading broke off: a refusal in words, or the error itself where it is ours."""
+    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
+        return _stopped(mapped, error)
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.OutOfMemoryException):
+        return error
+    if mapped.computed and isinstance(error, duckdb.InvalidInputException):
+        return _stopped(mapped, error)
+    # Whatever else a damaged file makes the reader say.
+    return unreadable_file(mapped.raw.label, error)
 
 
 def _null_type(kind: str) -> str:
@@ -158,10 +176,10 @@ def _wrong_type(mapped: MappedTable, spec: TableSpec, name: str, found: str) -> 
     return InputError(what, where=mapped.raw.label, how=how)
 
 
-def _stopped(mapped: MappedTable, spec: TableSpec, error: Exception) -> InputError:
+def _stopped(mapped: MappedTable, error: Exception) -> InputError:
     what = f"A value stopped the reading ({str(error).splitlines()[0]})."
     how = (
-        f"In the expressions under [source.{spec.name}_columns] use the forms that go on: "
+        f"In the expressions under [source.{mapped.raw.name}_columns] use the forms that go on: "
         "try_strptime for strptime, TRY_CAST for CAST."
     )
     return InputError(what, where=mapped.raw.label, how=how)

@@ -43,6 +43,7 @@ from winback_serving.run_segments import THRESHOLDS_KEY, measure_thresholds
 from winback_serving.run_timeline import TIMELINE_ORDER, timeline
 from winback_serving.scorer import BATCH_ROWS, Predictor, score_drivers, score_features
 from winback_serving.settings import Settings
+from winback_serving.spark_jobs import explain_on_spark, score_on_spark
 from winback_serving.store import RUN_FILE, SCHEMA_VERSION, PublishedRun, RunStore
 from winback_serving.suppression import suppressed_keys, without_suppressed
 
@@ -184,6 +185,7 @@ def _write_tables(
 ) -> list[str]:
     """Write every table of the run into its folder, and return the file names."""
     backend, currency = tables.backend, settings.brand.currency
+    on_spark = backend.name == "pyspark"
 
     def path(name: str) -> Path:
         return folder / f"{name}.parquet"
@@ -197,15 +199,21 @@ def _write_tables(
     clock.tell("features", contacts)
     say("Scoring contacts")
     with clock.step("scores"):
-        score_features(path("features"), model, as_of, score, currency, path("scores"), tick=tick)
+        if on_spark:
+            score_on_spark(backend, path("features"), model, as_of, score, currency, path("scores"))
+        else:
+            score_features(path("features"), model, as_of, score, currency, path("scores"), tick=tick)
     clock.tell("scores", contacts)
     scores, features = (backend.read_parquet(path(name)) for name in ("scores", "features"))
     states = backend.read_parquet(previous.file("states")) if previous else None
     say("Asking what raises their risk")
     with clock.step("drivers"):
         asked = features.semi_join(worth_explaining(scores, states, settings.policy), "contact_id")
-        rows = asked.order_by("contact_id").to_pyarrow_batches(chunk_size=BATCH_ROWS)
-        score_drivers(rows, model, score.horizon_days, path("drivers"))
+        if on_spark:
+            explain_on_spark(backend, asked, model, score.horizon_days, path("drivers"))
+        else:
+            rows = asked.order_by("contact_id").to_pyarrow_batches(chunk_size=BATCH_ROWS)
+            score_drivers(rows, model, score.horizon_days, path("drivers"))
     clock.tell("drivers", count_rows(path("drivers")))
     say("Deciding who enters and who leaves")
     with clock.step("decisions"):

@@ -39,7 +39,7 @@ def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Pa
 
 
 def write_expression(expression: Any, order_by: Sequence[Any], path: Path) -> int:
-    """Run an Ibis expression and stream its ordered rows into a Parquet file.
+    """Run an Ibis expression and stream its ordered rows into a Parquet file; on Spark, a task writes it.
 
     Parameters
     ----------
@@ -53,6 +53,11 @@ def write_expression(expression: Any, order_by: Sequence[Any], path: Path) -> in
     int
         Rows written.
     """
+    backend = expression.get_backend()
+    if backend.name == "pyspark":
+        from winback_serving.spark_jobs import write_on_spark
+
+        return write_on_spark(backend, expression, order_by, path)
     ordered = expression.order_by(list(order_by))
     reader = ordered.to_pyarrow_batches(chunk_size=ROWS_PER_GROUP)
     return write_batches(reader, reader.schema, path)

@@ -123,19 +123,28 @@ def score_features(
     RuntimeError
         When the model breaks its promise: another number or order of rows, or columns missing.
     """
-    schema = score_schema(score.curve_days)
 
-    def batches() -> Iterator[pa.RecordBatch]:
+    def scored() -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(features) as file:
             done, total = 0, file.metadata.num_rows
-            for batch in file.iter_batches(batch_size=batch_rows):
-                frame = batch.to_pandas()
-                scores = model.predict(frame, as_of, score).assign(currency=currency)
-                yield _to_arrow(frame, scores, schema)
-                done += len(frame)
+            batches = file.iter_batches(batch_size=batch_rows)
+            for batch in score_batches(batches, model, as_of, score, currency):
+                yield batch
+                done += batch.num_rows
                 tick(done, total)
 
-    return write_batches(batches(), schema, out)
+    return write_batches(scored(), score_schema(score.curve_days), out)
+
+
+def score_batches(
+    features: Iterable[pa.RecordBatch], model: Predictor, as_of: date, score: ScoreConfig, currency: str
+) -> Iterator[pa.RecordBatch]:
+    """Score batches of features; each row by itself, so it does not matter where they are cut, or on which machine they lie."""
+    schema = score_schema(score.curve_days)
+    for batch in features:
+        frame = batch.to_pandas()
+        scores = model.predict(frame, as_of, score).assign(currency=currency)
+        yield _to_arrow(frame, scores, schema)
 
 
 def score_drivers(features: Iterable[pa.RecordBatch], model: Predictor, horizon_days: int, out: Path) -> int:
@@ -155,11 +164,23 @@ def score_drivers(features: Iterable[pa.RecordBatch], model: Predictor, horizon_
     int
         Contacts explained.
     """
+    return write_batches(driver_batches(features, model, horizon_days), driver_schema(), out)
+
+
+def driver_schema() -> pa.Schema:
+    """Return the Arrow schema of the drivers table."""
     kinds = {"contact_id": pa.string()} | {driver.column: pa.float64() for driver in DRIVERS}
-    schema = pa.schema(list(kinds.items()))
-    effects = (driver_effects(model, batch.to_pandas(), horizon_days) for batch in features)
-    rows = (pa.RecordBatch.from_pandas(frame, schema=schema, preserve_index=False) for frame in effects)
-    return write_batches(rows, schema, out)
+    return pa.schema(list(kinds.items()))
+
+
+def driver_batches(
+    features: Iterable[pa.RecordBatch], model: Predictor, horizon_days: int
+) -> Iterator[pa.RecordBatch]:
+    """Say of batches of features what raises the risk of each contact."""
+    schema = driver_schema()
+    for batch in features:
+        effects = driver_effects(model, batch.to_pandas(), horizon_days)
+        yield pa.RecordBatch.from_pandas(effects, schema=schema, preserve_index=False)
 
 
 def _to_arrow(features: pd.DataFrame, scores: pd.DataFrame, schema: pa.Schema) -> pa.RecordBatch:

@@ -70,7 +70,10 @@ def check_rules(settings: Settings, where: str) -> None:
         _require(value is None or value >= 0, settings, key, "It must not be negative.", where)
     _check_brand(settings, where)
     _check_score(settings, where)
-    _require(settings.engine.name == "duckdb", settings, "engine.name", 'It must be "duckdb".', where)
+    engines = ("duckdb", "spark")
+    _require(
+        settings.engine.name in engines, settings, "engine.name", 'It must be "duckdb" or "spark".', where
+    )
     _require(
         _MEMORY.fullmatch(settings.engine.memory_limit.strip()) is not None,
         settings,
