@@ -30,6 +30,7 @@ COMMANDS = {
     "score": "Do the day's work: scores, entries, exits, published as one run.",
     "backtest": "Replay model and policy over past dates, and judge the flags.",
     "serve": "Serve pages and an API over the published runs.",
+    "outcomes": "Read what was sent and what came of it, treated against held out.",
     "export": "Write a list of a published run to a file.",
     "simulate": "Make up a shop of any size whose truth is known.",
     "publish": "Copy published runs into PostgreSQL, each in one transaction.",

@@ -19,7 +19,7 @@ import sqlite3
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from importlib.metadata import version as installed_version
@@ -185,6 +185,50 @@ def _register(
     client.set_logged_model_tags(model.model_id, {MLFLOW_MODEL_VERSIONS: json.dumps(link)})
     client.set_registered_model_alias(name, CANDIDATE, number)
     return number
+
+
+def log_outcomes(
+    name: str,
+    metrics: Mapping[str, float],
+    files: Sequence[Path],
+    *,
+    tracking_uri: str,
+    artifact_root: Path | None = None,
+) -> str:
+    """Log a reading of outcomes as one run: its numbers, and the files that tell it.
+
+    Parameters
+    ----------
+    name : str
+        Of the run.
+    metrics : mapping of str to float
+    files : sequence of Path
+    tracking_uri : str
+    artifact_root : Path, optional
+        As for `log_training`.
+
+    Returns
+    -------
+    str
+        The run's id.
+
+    Raises
+    ------
+    ConfigError
+        When the store cannot be reached or was moved.
+    """
+    with open_store(tracking_uri) as client:
+        experiment = _experiment(client, tracking_uri, artifact_root)
+        tags = {"mlflow.source.name": "winback outcomes", "mlflow.source.type": "LOCAL"}
+        run_id = str(client.create_run(experiment, run_name=name, tags=tags).info.run_id)
+        now = time.time_ns() // 1_000_000
+        logged = [Metric(key, value, now, 0) for key, value in metrics.items()]
+        for start in range(0, len(logged), _BATCH):
+            client.log_batch(run_id, metrics=logged[start : start + _BATCH])
+        for file in files:
+            client.log_artifact(run_id, str(file))
+        client.set_terminated(run_id, "FINISHED")
+    return run_id
 
 
 def _signature(result: TrainingResult, score: ScoreConfig) -> ModelSignature:

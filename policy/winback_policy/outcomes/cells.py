@@ -15,7 +15,7 @@ from winback_policy.outcomes.moments import Sums
 
 Kind = Literal["share", "money", "about"]
 
-EXACT = "decimal(18, 6)"
+EXACT = "decimal(30, 6)"
 SQUARED = "decimal(38, 12)"
 UNKNOWN = "unknown"
 
