@@ -10,7 +10,9 @@ Built once for each run, beside it and never in it:
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -41,8 +43,9 @@ class RunIndex:
     """
 
     def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="winback-web-", ignore_cleanup_errors=True)
-        parts = _write_rows(folder, Path(self._scratch.name))
+        scratch = tempfile.mkdtemp(prefix="winback-web-")
+        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
+        parts = _write_rows(folder, Path(scratch))
         self._cells = [dict(zip(part.schema.names, part.columns, strict=True)) for part in parts]
         self._ends = list(accumulate(part.num_rows for part in parts))
         self._ids = pa.chunked_array([cells["contact_id"] for cells in self._cells], pa.string())
