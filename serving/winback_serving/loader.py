@@ -6,14 +6,17 @@ is off, and no address is asked but that of the tracking URI.
 
 from __future__ import annotations
 
+import csv
+import json
 import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_UV_AUTO_DETECT="false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -27,6 +30,7 @@ from winback_serving.parquet import file_digest
 
 CHAMPION = "champion"
 BUNDLE = "bundle"
+CARD = "model_card.json"
 _PROMOTE = "Train one with `winback train`, then make it champion with `winback models promote`."
 
 
@@ -111,3 +115,99 @@ def _quietly() -> Iterator[None]:
         finally:
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the registry keeps on a version: what a reader needs before trusting it.
+
+    Attributes
+    ----------
+    card : dict
+        The model card; empty where the version has none.
+    tables : mapping of str to list of dict
+        Rows of the forward tests' tables that there are, such as ``calibration``; every cell a text.
+    champions : tuple of ChampionVersion
+        Newest first.
+    """
+
+    card: dict[str, Any]
+    tables: Mapping[str, list[dict[str, str]]]
+    champions: tuple[ChampionVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChampionVersion:
+    """A version that scores, or once did.
+
+    Attributes
+    ----------
+    version : str
+    as_of : str
+        The day before which its training facts lie; empty where unknown.
+    gate : str
+        ``passed``, or what it was promoted against.
+    metrics : mapping of str to float
+    """
+
+    version: str
+    as_of: str
+    gate: str
+    metrics: Mapping[str, float]
+
+
+EVIDENCE_TABLES = ("calibration", "lift", "timing", "decay", "drift")
+
+
+def read_evidence(tracking_uri: str, model_name: str, version: str) -> Evidence | None:
+    """Read the model card, the forward tests and the history of champions.
+
+    Parameters
+    ----------
+    tracking_uri, model_name : str
+        As for `load_champion`.
+    version : str
+
+    Returns
+    -------
+    Evidence or None
+        None where the registry has no such version, or cannot be read.
+    """
+    database = tracking_uri.removeprefix("sqlite:///")
+    if database != tracking_uri and not Path(database).exists():
+        return None
+    with _quietly(), tempfile.TemporaryDirectory(prefix="winback-") as scratch:
+        try:
+            client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
+            run_id = client.get_model_version(model_name, version).run_id or ""
+            there = {file.path for file in client.list_artifacts(run_id)}
+            found = {name: f"{name}.csv" for name in EVIDENCE_TABLES if f"{name}.csv" in there}
+            tables = {
+                name: _rows(Path(client.download_artifacts(run_id, file, scratch)))
+                for name, file in found.items()
+            }
+            card = {}
+            if CARD in there:
+                path = Path(client.download_artifacts(run_id, CARD, scratch))
+                card = json.loads(path.read_text(encoding="utf-8"))
+            return Evidence(card, tables, _champions(client, model_name))
+        except (MlflowException, OSError):
+            return None
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _champions(client: MlflowClient, model_name: str) -> tuple[ChampionVersion, ...]:
+    """Return the versions that were champion, by the tag that promoting writes; each once, the newest first."""
+    versions = client.get_registered_model(model_name).tags.get("champions", "").split(",")
+    found = []
+    for version in dict.fromkeys(name for name in reversed(versions) if name):
+        entry = client.get_model_version(model_name, version)
+        metrics = client.get_run(entry.run_id).data.metrics if entry.run_id else {}
+        found.append(
+            ChampionVersion(version, entry.tags.get("as_of", ""), entry.tags.get("gate", ""), metrics)
+        )
+    return tuple(found)

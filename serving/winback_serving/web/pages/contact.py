@@ -1,0 +1,95 @@
+"""One contact: what is expected of it, why, what happened to it, and what that rests on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from winback_features.dictionary import FEATURES
+from winback_serving.web.errors import NotFoundError
+from winback_serving.web.pages.contact_chart import Story, draw_contact
+from winback_serving.web.pages.history import read_history, read_timeline
+from winback_serving.web.pages.view import CurrentView, View
+
+router = APIRouter(include_in_schema=False)
+DRIVERS_SHOWN = 6
+_DRIVER = "risk_from_"
+
+
+@router.get("/contacts/{contact_id:path}", response_class=HTMLResponse)
+def show_contact(v: CurrentView, contact_id: str) -> HTMLResponse:
+    """Show one contact.
+
+    Raises
+    ------
+    NotFoundError
+        When the run knows no such contact.
+    """
+    found = v.run.query("SELECT * FROM contacts WHERE contact_id = ?", [contact_id])
+    if not found:
+        what = f"The run of {v.run.as_of} knows no contact {contact_id!r}."
+        raise NotFoundError(what, where="contact_id", how="Search for a part of its id.")
+    row = found[0]
+    scores, states = read_history(v.runs, v.run, contact_id)
+    done = read_timeline(v.run, contact_id)
+    scored = row["p_purchase"] is not None
+    story = Story(
+        v.run.as_of,
+        scores,
+        done["purchase"] if done else [],
+        done["click"] if done else [],
+        sorted({state["entered_at"] for state in states if state["entered_at"]}),
+        (row["next_purchase_low"], row["next_purchase_high"]),
+    )
+    return v.page(
+        "contact",
+        row=row,
+        reasons=[row[f"reason_{n}"] for n in (1, 2, 3) if row[f"reason_{n}"]],
+        picture=draw_contact(story, contact_id, v.t, v.f) if scored else None,
+        states=states[::-1],
+        runs_read=len(scores),
+        timeline=done,
+        drivers=drivers(v, contact_id),
+        curve=curve(row),
+        facts=facts(v, contact_id),
+    )
+
+
+def drivers(v: View, contact_id: str) -> list[tuple[str, float]]:
+    """Return what raises the contact's risk, strongest first, in probability; empty where nothing was asked."""
+    found = v.run.query("SELECT * FROM drivers WHERE contact_id = ?", [contact_id])
+    effects = [
+        (name.removeprefix(_DRIVER), float(effect))
+        for row in found
+        for name, effect in row.items()
+        if name.startswith(_DRIVER) and effect and abs(effect) >= 0.005
+    ]
+    return sorted(effects, key=lambda effect: -effect[1])[:DRIVERS_SHOWN]
+
+
+def curve(row: dict[str, Any]) -> list[tuple[int, float]]:
+    """Return P(purchase within so many days), soonest first.
+
+    >>> curve({"p_within_28d": 0.4, "p_within_7d": 0.1, "p_alive": 1.0})
+    [(7, 0.1), (28, 0.4)]
+    """
+    marked = ((name[9:-1], p) for name, p in row.items() if name.startswith("p_within_"))
+    return sorted((int(days), p) for days, p in marked if p is not None)
+
+
+def facts(v: View, contact_id: str) -> dict[str, list[tuple[str, str, str]]]:
+    """Return what is known of the contact: per group of features, what it is, its value and its unit."""
+    found = v.run.query("SELECT * FROM features WHERE contact_id = ?", [contact_id])
+    groups: dict[str, list[tuple[str, str, str]]] = {}
+    for feature in FEATURES if found else ():
+        value = found[0].get(feature.name)
+        if value is None:
+            continue
+        if isinstance(value, float):
+            written = v.f.number(value, 0 if value == round(value) else 2)
+        else:
+            written = str(value)
+        groups.setdefault(feature.group, []).append((feature.name, written, feature.description))
+    return groups

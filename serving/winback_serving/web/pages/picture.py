@@ -1,0 +1,84 @@
+"""From an Altair chart to a picture that stands in a page: its words, its numbers as a table, no script, no address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from winback_serving import charts
+from winback_serving.web.format import Formatter
+
+VEGA_LITE = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture with its words and the numbers behind it.
+
+    Attributes
+    ----------
+    title, caption : str
+    svg : str
+        Fit to stand inside a page.
+    heads : sequence of str
+        Of the table behind it.
+    rows : sequence of sequence of str
+        Written in the reader's locale; empty where the page shows the numbers anyway.
+    """
+
+    title: str
+    caption: str
+    svg: str
+    heads: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+
+
+def draw(chart: Any, *, prefix: str, label: str, f: Formatter) -> str:
+    """Draw a chart in the reader's locale; see `render`."""
+    return render(charts.styled(chart).to_dict(), prefix=prefix, label=label, f=f)
+
+
+def render(spec: dict[str, Any], *, prefix: str, label: str, f: Formatter) -> str:
+    """Return a Vega-Lite object as SVG.
+
+    Parameters
+    ----------
+    spec : dict
+        With its data inside.
+    prefix : str
+        Of the picture's ids, one of its own on the page.
+    label : str
+        What it shows, for who cannot see it.
+    f : Formatter
+
+    Returns
+    -------
+    str
+    """
+    place = d3_locale(f.locale.language, f.locale.territory or "")
+    svg = vl_convert.vegalite_to_svg(
+        spec, vl_version=VEGA_LITE, allowed_base_urls=[], format_locale=place, time_format_locale=place
+    )
+    return charts.inline(svg, prefix=prefix, label=label)
+
+
+@cache
+def d3_locale(language: str, territory: str) -> str:
+    """Return the name that D3 has for a locale, American English where it has none.
+
+    >>> d3_locale("nl", ""), d3_locale("en", "GB"), d3_locale("xx", "")
+    ('nl-NL', 'en-GB', 'en-US')
+    """
+    for name in (f"{language}-{territory}", f"{language}-{language.upper()}"):
+        try:
+            vl_convert.get_format_locale(name)
+            vl_convert.get_time_format_locale(name)
+        except ValueError:
+            continue
+        return name
+    return "en-US"

@@ -1,0 +1,165 @@
+"""The day at a glance: who is new, what is at stake, who left and why, what changed, how fresh it all is."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import altair as alt
+import pandas as pd
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from winback_features.errors import WinbackError
+from winback_serving import brief, charts
+from winback_serving.web.format import Formatter
+from winback_serving.web.pages.per_run import per_run
+from winback_serving.web.pages.picture import Picture, draw
+from winback_serving.web.pages.view import CurrentView
+from winback_serving.web.reader import Run, Runs
+from winback_serving.web.texts import Texts
+
+router = APIRouter(include_in_schema=False)
+TREND_DAYS = 30
+NEW_SHOWN = 6
+
+_LISTED_SQL = """
+    SELECT count(*) AS n, coalesce(sum(CAST(value_at_risk AS DECIMAL(18, 4))), 0)::DOUBLE AS value,
+           count(*) FILTER (arm = 'holdout') AS held_out
+    FROM winback WHERE rank IS NOT NULL
+"""
+_EXITS_SQL = (
+    "SELECT exit_reason AS reason, count(*) AS n FROM exits GROUP BY exit_reason ORDER BY n DESC, reason"
+)
+_ENTERED_SQL = """
+    SELECT rank, contact_id, rfm_segment, value_at_risk, p_purchase, days_overdue, reason_1, arm
+    FROM entries ORDER BY rank, contact_id LIMIT ?
+"""
+
+
+@router.get("/", response_class=HTMLResponse)
+def today(v: CurrentView) -> HTMLResponse:
+    """Show the day."""
+    before = v.runs.before(v.run)
+    days = tuple(day for day in v.runs.days() if day <= v.run.as_of)[:TREND_DAYS]
+    return v.page(
+        "today",
+        counts=v.run.record["counts"],
+        now=listed(v.run),
+        earlier=listed(before) if before else None,
+        before=before,
+        exits=v.run.query(_EXITS_SQL),
+        entered=v.run.query(_ENTERED_SQL, [NEW_SHOWN]),
+        trend=trend(v.run, v.runs, days[::-1], v.t, v.f) if len(days) > 1 else None,
+        risk=risk(v.run, v.t, v.f),
+    )
+
+
+@per_run
+def listed(run: Run) -> dict[str, Any]:
+    """Return the size and the worth of the list: ``n``, ``value``, ``held_out``."""
+    return run.query(_LISTED_SQL)[0]
+
+
+@per_run
+def trend(run: Run, runs: Runs, days: tuple[date, ...], t: Texts, f: Formatter) -> Picture:
+    """Draw how long the list was on the last days, and how many came and went.
+
+    Parameters
+    ----------
+    run : Run
+        The newest of the days.
+    runs : Runs
+    days : tuple of date
+        Oldest first.
+    t, f
+        Texts and locale.
+    """
+    rows = []
+    for day in days:
+        try:
+            found = runs.store.current(day)
+            counts = found.info()["counts"] if found else None
+        except WinbackError:  # a damaged run of the past leaves a gap in the picture
+            counts = None
+        if counts:
+            rows.append((day, counts["flagged"], counts["entries"], counts["exits"]))
+    heads = (t("today.day"), t("today.on_list"), t("today.entered"), t("today.left"))
+    data = pd.DataFrame(rows, columns=["day", "listed", "entered", "left"])
+    data["day"] = pd.to_datetime(data["day"])
+    x = alt.X("day:T", title=None).axis(grid=False, tickCount=6, format="%e %b")
+    top = alt.Y("listed:Q", title=heads[1]).axis(tickCount=4, format=",d")
+    area = alt.Chart(data).encode(x=x, y=top)
+    line = area.mark_area(color=charts.CALM, opacity=0.14) + area.mark_line(
+        color=charts.CALM, strokeWidth=2.4, point=alt.OverlayMarkDef(color=charts.CALM, size=34, filled=True)
+    )
+    flow = data.assign(left=-data["left"]).melt("day", ["entered", "left"], var_name="kind", value_name="n")
+    flow["kind"] = flow["kind"].map({"entered": heads[2], "left": heads[3]})
+    colour = alt.Color(
+        "kind:N", scale=alt.Scale(domain=list(heads[2:]), range=[charts.RISK, charts.QUIET])
+    ).legend(orient="bottom", symbolType="square")
+    bars = (
+        alt.Chart(flow)
+        .mark_bar(size=9)
+        .encode(
+            x=x,
+            y=alt.Y("n:Q", title=None).axis(
+                tickCount=4, labelExpr="format(abs(datum.value), ',d')", format=",d"
+            ),
+            color=colour,
+        )
+    )
+    chart = alt.vconcat(
+        line.properties(width=470, height=150), bars.properties(width=470, height=84), spacing=14
+    ).resolve_scale(x="shared")
+    label = t(
+        "today.trend_label",
+        n=len(rows),
+        first=f.number(rows[0][1]),
+        last=f.number(rows[-1][1]),
+        day=f.day(days[0]),
+    )
+    return Picture(
+        t("today.trend_title"),
+        t("today.trend_caption"),
+        draw(chart, prefix="trend", label=label, f=f),
+        heads,
+        [(f.day(row[0]), *map(f.number, row[1:])) for row in reversed(rows)],
+    )
+
+
+@per_run
+def risk(run: Run, t: Texts, f: Formatter) -> Picture | None:
+    """Draw how risk is spread over the active base; None where nobody is active."""
+    bins = brief.risk_bins(run.published)
+    total = int(bins["n"].sum())
+    if not total:
+        return None
+    data = bins.assign(low=bins["low"] + 0.001, high=bins["high"] - 0.001)  # a hair between the bars
+    x = alt.X("low:Q", title=t("today.risk_axis")).axis(
+        format=".0%", grid=False, values=[0, 0.25, 0.5, 0.75, 1]
+    )
+    bars = (
+        alt.Chart(data)
+        .mark_rect()
+        .encode(
+            x=x.scale(domain=[0, 1]),
+            x2="high:Q",
+            y=alt.Y("n:Q", title=t("today.risk_contacts")).axis(tickCount=4, format=",d"),
+            y2=alt.datum(0),
+            color=alt.condition("datum.low >= 0.5", alt.value(charts.RISK), alt.value(charts.CALM)),
+        )
+    )
+    beyond = int(bins.loc[bins["low"] >= 0.5 - 1e-9, "n"].sum())
+    label = t("today.risk_label", n=f.number(total), beyond=f.number(beyond))
+    rows = [
+        (f"{f.percent(row.low)} – {f.percent(row.high)}", f.number(row.n))
+        for row in bins.itertuples(index=False)
+    ]
+    return Picture(
+        t("today.risk_title"),
+        t("today.risk_caption", n=f.number(total), beyond=f.number(beyond)),
+        draw(bars.properties(width=470, height=262), prefix="risk", label=label, f=f),
+        (t("today.risk_axis"), t("today.risk_contacts")),
+        rows,
+    )
