@@ -140,6 +140,7 @@ def decide(
     currency: str,
     has_contacts: bool,
     drivers: Any | None = None,
+    uplift: Any | None = None,
     cache: Cache = as_is,
 ) -> Decision:
     """Decide who enters win-back, who stays, who leaves, and why everybody else is not flagged.
@@ -166,6 +167,8 @@ def decide(
     drivers : ibis.Table, optional
         ``contact_id`` and ``risk_from_<driver>``, for at least the contacts of ``drivers.worth_explaining``: then no reason
         claims a cause that the model does not see.
+    uplift : ibis.Table, optional
+        ``contact_id, incremental_value, leave_asleep`` by an accepted uplift model: it ranks, and leaves sleeping dogs asleep.
     cache : callable, optional
         Materialises an intermediate table, such as
         ``lambda t: backend.create_table(gen_name("policy"), t, temp=True)``; called twice. Without it the
@@ -176,6 +179,7 @@ def decide(
     Decision
     """
     facts = gather(scores, features, status, previous_or_none(status, previous_states), config.rfm)
+    facts = ranking.with_uplift(facts, uplift)
     journeys = cache(_step(facts, as_of, config, has_contacts=has_contacts))
     flagged = _flagged(
         with_drivers(journeys.filter(journeys.in_journey), drivers), as_of, config, currency, cache

@@ -36,6 +36,7 @@ NOT_FLAGGED_REASONS = (
     "low_risk",
     "on_time",
     "not_inactive",
+    "left_asleep",
     "over_capacity",
 )
 """Every ``not_flagged_reason``, in the order in which they are asked; the first that holds is given."""
@@ -120,7 +121,7 @@ def blocking_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
     ----------
     t : ibis.Table
         From `gather`, with ``channel_number``, ``closed_by`` (what closed the last channel), ``leaving`` (today's
-        exit reason), ``asleep_since`` and ``inactive`` (by the definition).
+        exit reason), ``asleep_since``, ``inactive`` (by the definition) and ``leave_asleep`` (`ranking.with_uplift`).
     as_of : date
     config : PolicyConfig
 
@@ -150,5 +151,6 @@ def blocking_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
         ((by_purchases & (t.base == "lapsed")) | t.asleep_since.notnull(), "lapsed_already"),
         (cooling, "cooldown"),
         *not_yet(t, config),
+        (t.leave_asleep, "left_asleep"),
         else_=None,
     )

@@ -1,4 +1,4 @@
-"""Best first: what a lapse would cost, then how likely it is, then the id so that no two are equal."""
+"""Best first: what a message is proven to bring, else what a lapse would cost; then the risk, then the id: no two are equal."""
 
 from __future__ import annotations
 
@@ -8,10 +8,36 @@ import ibis
 
 from winback_policy.config import PolicyConfig
 
+UNKNOWN = -1e18
+"""Below every incremental value."""
+
+
+def with_uplift(t: Any, uplift: Any | None) -> Any:
+    """Add ``incremental_value`` and ``leave_asleep``: null and false where no uplift model has been accepted.
+
+    Parameters
+    ----------
+    t : ibis.Table
+        One row per contact.
+    uplift : ibis.Table, optional
+        ``contact_id, incremental_value, leave_asleep``.
+    """
+    if uplift is None:
+        return t.mutate(incremental_value=ibis.null("float64"), leave_asleep=ibis.literal(False))
+    said = uplift.select("incremental_value", "leave_asleep", uplift_id="contact_id")
+    t = t.left_join(said, t.contact_id == said.uplift_id).drop("uplift_id")
+    return t.mutate(leave_asleep=t.leave_asleep.fill_null(False))
+
 
 def best_first(t: Any) -> tuple[Any, ...]:
-    """Return the sort keys of the list; an unknown value at risk comes last."""
-    return (ibis.desc(t.value_at_risk.fill_null(-1.0)), ibis.desc(t.p_lapse), ibis.asc(t.contact_id))
+    """Return the sort keys of the list.
+
+    By ``incremental_value`` where the table has it and it is known, then by ``value_at_risk``; an unknown value comes last.
+    """
+    keys = (ibis.desc(t.value_at_risk.fill_null(-1.0)), ibis.desc(t.p_lapse), ibis.asc(t.contact_id))
+    if "incremental_value" not in t.columns:
+        return keys
+    return (ibis.desc(t.incremental_value.fill_null(UNKNOWN)), *keys)
 
 
 def position(t: Any) -> Any:

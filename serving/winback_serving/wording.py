@@ -29,6 +29,7 @@ NOT_FLAGGED: Mapping[str, str] = {
     "low_risk": "more likely than not to buy anyway",
     "on_time": "quiet, but within their own rhythm",
     "not_inactive": "not inactive by the definition in use",
+    "left_asleep": "at risk, but a message would drive them away",
     "over_capacity": "at risk, but beyond today's capacity",
 }
 """Why a contact is not on the list, by ``not_flagged_reason``."""
