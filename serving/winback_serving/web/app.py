@@ -25,6 +25,7 @@ from winback_serving.web.identity import Doorkeeper
 from winback_serving.web.limits import RateLimit
 from winback_serving.web.metrics import ServerMetrics
 from winback_serving.web.reader import Runs
+from winback_serving.web.scoring import Scorer
 
 LOG = logging.getLogger("winback.web")
 STATIC = Path(__file__).parent / "static"
@@ -44,7 +45,7 @@ def create_app(home: Path, config: WebConfig | None = None, settings: Settings |
     Returns
     -------
     FastAPI
-        ``app.state`` holds ``home``, ``runs``, ``config``, ``settings``, ``door`` and, with pages, ``render_error``
+        ``app.state`` holds ``home``, ``runs``, ``config``, ``scorer``, ``door`` and, with pages, ``render_error``
         and ``render_login``.
     """
     config = config or WebConfig()
@@ -59,8 +60,9 @@ def create_app(home: Path, config: WebConfig | None = None, settings: Settings |
         lifespan=_watching,
     )
     state = app.state
-    state.home, state.config, state.settings = home, config, settings
+    state.home, state.config = home, config
     state.runs, state.door, state.metrics = Runs(home), Doorkeeper(home, config), ServerMetrics()
+    state.scorer = Scorer(settings) if settings is not None else None
     state.login_tries = RateLimit(login.TRIES_PER_MINUTE)
     app.add_middleware(Guard, config=config, door=state.door, metrics=state.metrics)
     add_handlers(app)

@@ -46,6 +46,20 @@ class ForbiddenError(WebError):
     code = "forbidden"
 
 
+class ConflictError(WebError):
+    """What is asked does not fit what there is."""
+
+    status = 409
+    code = "conflict"
+
+
+class UnusableError(WebError):
+    """What was sent breaks the data contract."""
+
+    status = 422
+    code = "invalid"
+
+
 class BusyError(WebError):
     """The server cannot answer now, and can later."""
 

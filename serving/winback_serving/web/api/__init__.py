@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from winback_serving.web.api import changes, lists, runs, system
+from winback_serving.web.api import changes, lists, runs, score, system
 
-ROUTERS = (runs.router, lists.router, changes.router, system.router)
+ROUTERS = (runs.router, lists.router, changes.router, score.router, system.router)
 """In the order of the documentation."""

@@ -49,6 +49,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorAnswer, "description": "No token, or a wrong one."},
     403: {"model": ErrorAnswer, "description": "The role does not allow it, or another site asks."},
     404: {"model": ErrorAnswer, "description": "No such run, contact or list."},
+    409: {"model": ErrorAnswer, "description": "It does not fit what there is, or a gate refuses."},
     413: {"model": ErrorAnswer, "description": "The body is too large."},
     421: {"model": ErrorAnswer, "description": "Addressed to a name that is not this server's."},
     422: {"model": ErrorAnswer, "description": "A field breaks its schema; `fields` names it."},
