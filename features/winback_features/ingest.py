@@ -141,9 +141,7 @@ class _Intake:
         lines = clean.order_lines(taken["orders"].rows, self.brand)
         summed = self._keep("summed", clean.orders_of(lines))
         netted = net_cancellations(summed, self.brand.cancellation_days)
-        orders = self._keep(
-            "orders", netted.order_by("contact_id", "ordered_at", "order_id", "day"), ORDERS_SCHEMA
-        )
+        orders = self._keep("orders", netted, ORDERS_SCHEMA)
         events = clean.clean_events(taken["events"].rows) if "events" in taken else None
         contacts = clean.clean_contacts(taken["contacts"].rows) if "contacts" in taken else None
         log = taken["campaign_log"].rows if "campaign_log" in taken else None
@@ -191,7 +189,9 @@ class _Intake:
             refusals.refuse_mixed_currencies(staged, self.brand)
         dropped, duplicates_kept = self._repeats(staged)
         reasons.update(_count_by(dropped, "reason"))
-        rows = self._keep(f"sound_{spec.name}", staged.sound().anti_join(dropped, ROW))
+        rows = staged.sound()
+        if any(reason in reasons for reason in (DUPLICATE_LINE, DUPLICATE_CONTACT)):
+            rows = rows.anti_join(dropped, ROW)
         days = _days(rows, spec)
         report = TableReport(
             name=spec.name,
@@ -205,7 +205,7 @@ class _Intake:
             last_day=days[1],
             fingerprint=raw.fingerprint,
         )
-        scratch = (*raw.scratch, *(name_of(t) for t in (staged.rows, dropped, rows)))
+        scratch = (*raw.scratch, *(name_of(t) for t in (staged.rows, dropped)))
         return _Taken(rows, quarantined(staged, dropped), report, scratch)
 
     def _stage(self, spec: TableSpec, mapping: Mapping[str, str]) -> StagedTable:

@@ -11,13 +11,13 @@ import duckdb
 import ibis
 from ibis.util import gen_name
 
-from winback_features.contracts import TableSpec
+from winback_features.contracts import Column, TableSpec
 from winback_features.errors import InputError
 from winback_features.functions import trim
 from winback_features.mapping import DIGEST, MappedTable
 from winback_features.rules import Rule, row_rules, unreadable_flag
 from winback_features.sources import ROW, unreadable_file
-from winback_features.values import Clock, Reading, read, readable
+from winback_features.values import Clock, Reading, read, read_as_text, readable
 
 FAULT = "winback_fault"
 """Index of the first broken rule, null for a sound row."""
@@ -83,7 +83,7 @@ def staged_rows(
     InputError
         If a column's type cannot hold what the contract asks for.
     """
-    found = _view(backend, "found", _with_text(mapped))
+    found = _view(backend, "found", _with_text(mapped, spec))
     readings: dict[str, Reading] = {}
     for column in spec.columns:
         if column.name not in mapped.theirs:
@@ -129,9 +129,17 @@ def _text(name: str) -> str:
     return f"winback_text_{name}"
 
 
-def _with_text(mapped: MappedTable) -> ibis.Table:
+def _with_text(mapped: MappedTable, spec: TableSpec) -> ibis.Table:
+    """Add what was found as text; in its own type where nothing but a message would need the text."""
     table = mapped.table
-    return table.mutate(**{_text(c): trim(table[c].cast("string")) for c in mapped.theirs})
+    columns = (c for c in spec.columns if c.name in mapped.theirs)
+    return table.mutate(**{_text(c.name): _readable_text(c, table[c.name]) for c in columns})
+
+
+def _readable_text(column: Column, found: ibis.Value) -> ibis.Value:
+    kind = found.type()
+    typed = kind.is_timestamp() or kind.is_date() or kind.is_boolean() or kind.is_numeric()
+    return found if typed and not read_as_text(column, kind) else trim(found.cast("string"))
 
 
 def _with_values(found: ibis.Table, spec: TableSpec, readings: Mapping[str, Reading]) -> ibis.Table:
@@ -153,7 +161,9 @@ def _fault(rules: tuple[Rule, ...], values: ibis.Table) -> dict[str, ibis.Value]
     index = ibis.cases(
         *((r.broken, ibis.literal(i, "int8")) for i, r in enumerate(rules)), else_=ibis.null("int8")
     )
-    text = ibis.cases(*((r.broken, values[_text(r.column)]) for r in rules), else_=ibis.null("string"))
+    # Inside the cases, so that only broken rows are ever written out.
+    found = [(r.broken, trim(values[_text(r.column)].cast("string"))) for r in rules]
+    text = ibis.cases(*found, else_=ibis.null("string"))
     return {FAULT: index, FAULT_TEXT: text}
 
 

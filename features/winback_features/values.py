@@ -77,6 +77,19 @@ def readable(column: Column, kind: dt.DataType) -> bool:
     return bool(fits)
 
 
+def read_as_text(column: Column, kind: dt.DataType) -> bool:
+    """Tell whether :func:`read` looks at the text of a contract column that the source has in this type.
+
+    Examples
+    --------
+    >>> read_as_text(Column("amount", "amount"), dt.float64), read_as_text(Column("order_id", "string"), dt.int64)
+    (False, True)
+    """
+    if kind.is_string() or kind.is_null() or column.kind == "string":
+        return True
+    return column.kind == "bool" and not kind.is_boolean()
+
+
 def read(column: Column, found: ibis.Value, text: ibis.Value, clock: Clock) -> Reading:
     """Read one column.
 
@@ -86,7 +99,7 @@ def read(column: Column, found: ibis.Value, text: ibis.Value, clock: Clock) -> R
     found : ibis.Value
         In a type for which :func:`readable` holds.
     text : ibis.Value
-        The same as text, without blanks at its ends.
+        The same as text, without blanks at its ends; not looked at unless :func:`read_as_text` says so.
     clock : Clock
     """
     match column.kind:
@@ -98,6 +111,8 @@ def read(column: Column, found: ibis.Value, text: ibis.Value, clock: Clock) -> R
             return _read_time(found, clock)
         case "amount" | "number":
             return _read_number(column, found, text)
+        case "bool" if found.type().is_boolean():
+            return Reading(found)
         case "bool":
             return _read_bool(text)
 
