@@ -27,7 +27,7 @@ demo: $(VENV)/.installed-run  ## train on real purchases, score five days, show 
 test: $(VENV)/.installed-test  ## the quick tests and the doctests, under five minutes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
 
-test-all: $(VENV)/.installed-test  ## every test, with coverage
+test-all: $(VENV)/.installed-test $(VENV)/.installed-spark  ## every test, with coverage
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(ARGS)
 
 setup: $(VENV)/.installed-dev  ## the whole development environment
@@ -77,7 +77,7 @@ $(BIN)/python:
 
 define install
 	@echo "Installing the packages of requirements/$(1).txt into $(VENV) (a few minutes the first time, nothing the next)."
-	@$(PIP) install --quiet --only-binary :all: --require-hashes -r requirements/$(1).txt || { \
+	@$(PIP) install --quiet --only-binary :all: $(3) --require-hashes -r requirements/$(1).txt || { \
 	    echo "The installation failed (see above). It needs a package index, and a Python for which the pinned packages exist: 3.11 to 3.13 are tested." >&2; exit 1; }
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(foreach set,$(2),$(VENV)/.installed-$(set))
@@ -91,6 +91,10 @@ $(VENV)/.installed-test: requirements/test.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(call install,dev,run test dev)
+
+# PySpark is published as source only (400 MB); it is built by the pinned setuptools. To run, it also needs Java 17 or newer.
+$(VENV)/.installed-spark: requirements/spark.txt $(VENV)/.installed-test
+	$(call install,spark,spark,--no-binary pyspark --no-build-isolation --use-pep517)
 
 # --- the pinned requirement files ----------------------------------------------------------------------------------
 
