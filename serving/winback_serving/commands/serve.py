@@ -60,13 +60,14 @@ def serve(
         fields = {"command": "serve", "removed": remove_token}
         out.result(fields, lambda console: console.print(f"The token {remove_token} is no longer valid."))
         return
-    web = replace(settings.web, **{k: v for k, v in (("host", host), ("port", port)) if v is not None})
+    web = replace(settings.web, host=host or settings.web.host)
+    web = web if port is None else replace(web, port=port)
     door = Doorkeeper(settings.home, web)
     door.check_start()
     listener = _listen(web)
     address = _address(listener)
-    fields = {"command": "serve", "address": address, "login": door.asks}
-    out.result(fields, lambda console: _show_address(console, address, door.asks))
+    told = {"command": "serve", "address": address, "login": door.asks}
+    out.result(told, lambda console: _show_address(console, address, door.asks))
     _run(create_app(settings.home, web, settings), listener)
 
 

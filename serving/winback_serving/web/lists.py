@@ -190,14 +190,12 @@ def list_page(run: Run, query: ListQuery) -> Page:
     where, values = conditions(query)
     column, downwards = query.order
     after, more = _after(query, column, downwards)
-    direction = "DESC" if downwards else "ASC"
-    order = f"{column} {direction} NULLS LAST" + ("" if column == "contact_id" else ", contact_id")
     # Everything put into the text is one of our own words; what the client said are parameters.
     found = run.query(
-        f"SELECT {ROW} FROM keys WHERE {where} AND {after} ORDER BY {order} LIMIT {query.limit + 1}",  # noqa: S608
+        f"SELECT {ROW} FROM keys WHERE {where} AND {after} ORDER BY {order_of(query)} LIMIT {query.limit + 1}",  # noqa: S608
         [*values, *more],
     )
-    total = run.query(f"SELECT count(*) AS n FROM keys WHERE {where}", values)[0]["n"]  # noqa: S608
+    total = count(run, query)
     rows = run.index.rows([row[ROW] for row in found], COLUMNS)
     following = len(rows) > query.limit
     rows = rows[: query.limit]
@@ -222,6 +220,26 @@ def conditions(query: ListQuery) -> tuple[str, list[Any]]:
                 parts.append(f"{column} {sign} ?")
                 values.append(value)
     return " AND ".join(parts), values
+
+
+def count(run: Run, query: ListQuery) -> int:
+    """Return how many contacts are on a list."""
+    where, values = conditions(query)
+    (row,) = run.query(f"SELECT count(*) AS n FROM keys WHERE {where}", values)  # noqa: S608
+    return int(row["n"])
+
+
+def order_of(query: ListQuery) -> str:
+    """Return the order of a query as SQL, which leaves no ties; what is unknown comes last.
+
+    Examples
+    --------
+    >>> order_of(ListQuery(sort="-p_lapse"))
+    'p_lapse DESC NULLS LAST, contact_id'
+    """
+    column, downwards = query.order
+    order = f"{column} {'DESC' if downwards else 'ASC'} NULLS LAST"
+    return order if column == "contact_id" else f"{order}, contact_id"
 
 
 def read_cursor(text: str) -> dict[str, Any]:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from winback_serving.web.api import changes, lists, runs, score, system
+from winback_serving.web.api import changes, export, lists, runs, score, system, twins
 
-ROUTERS = (runs.router, lists.router, changes.router, score.router, system.router)
+ROUTERS = (
+    runs.router,
+    lists.router,
+    changes.router,
+    score.router,
+    export.router,
+    system.router,
+    twins.router,
+)
 """In the order of the documentation."""

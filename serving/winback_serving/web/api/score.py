@@ -86,7 +86,8 @@ class ScoreRequest(_Strict):
 
     @model_validator(mode="after")
     def _few(self) -> ScoreRequest:
-        ids = {row.contact_id for row in (*self.orders, *self.events, *self.contacts)}
+        ids = {row.contact_id for row in self.orders} | {row.contact_id for row in self.events}
+        ids |= {row.contact_id for row in self.contacts}
         if len(ids) > MOST_CONTACTS:
             msg = f"{len(ids)} contacts; at most {MOST_CONTACTS} at a time"
             raise ValueError(msg)
