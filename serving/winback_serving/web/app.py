@@ -62,6 +62,7 @@ def create_app(home: Path, config: WebConfig | None = None, settings: Settings |
     state = app.state
     state.home, state.config = home, config
     state.runs, state.door, state.metrics = Runs(home), Doorkeeper(home, config), ServerMetrics()
+    state.settings = settings
     state.scorer = Scorer(settings) if settings is not None else None
     state.login_tries = RateLimit(login.TRIES_PER_MINUTE)
     app.add_middleware(Guard, config=config, door=state.door, metrics=state.metrics)
