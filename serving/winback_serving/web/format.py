@@ -77,12 +77,14 @@ class Formatter:
         pattern = "0" + ("." + "0" * digits if digits else "")
         pattern += Locale.parse(self.locale).percent_formats[None].pattern.lstrip("#,0.")
         smallest = 10 ** -(digits + 2)
-        written = (lambda part: str(format_percent(part, format=pattern, locale=self.locale)))  # fmt: skip
         if 0 < share < smallest / 2:
-            return f"<{written(smallest)}"
+            return f"<{self._percent(smallest, pattern)}"
         if 1 - smallest / 2 < share < 1:
-            return f">{written(1 - smallest)}"
-        return written(share)
+            return f">{self._percent(1 - smallest, pattern)}"
+        return self._percent(share, pattern)
+
+    def _percent(self, share: float, pattern: str) -> str:
+        return str(format_percent(share, format=pattern, locale=self.locale))
 
     def money(self, value: float | None, currency: str | None, *, exact: bool = False) -> str:
         """Return an amount, in whole units unless ``exact``.
@@ -98,7 +100,7 @@ class Formatter:
             return amount
         pattern = Locale.parse(self.locale).currency_formats["standard"].pattern.split(";")[0]
         symbol = get_currency_symbol(currency, locale=self.locale)
-        gap = "\u00a0" if "\u00a0" in pattern or len(symbol) > 1 and symbol.isalpha() else ""
+        gap = "\u00a0" if "\u00a0" in pattern or (len(symbol) > 1 and symbol.isalpha()) else ""
         return f"{symbol}{gap}{amount}" if pattern.startswith("¤") else f"{amount}{gap}{symbol}"
 
     def day(self, value: date | None, today: date | None = None) -> str:

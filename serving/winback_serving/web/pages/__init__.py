@@ -18,7 +18,7 @@ from winback_serving.web.pages import (
     sandbox,
     today,
 )
-from winback_serving.web.pages.view import render_error
+from winback_serving.web.pages.view import render_error, render_login
 
 PAGES: tuple[APIRouter, ...] = (
     today.router,
@@ -31,4 +31,4 @@ PAGES: tuple[APIRouter, ...] = (
     sandbox.router,
 )
 
-__all__ = ["PAGES", "render_error"]
+__all__ = ["PAGES", "render_error", "render_login"]

@@ -87,9 +87,7 @@ def facts(v: View, contact_id: str) -> dict[str, list[tuple[str, str, str]]]:
         value = found[0].get(feature.name)
         if value is None:
             continue
-        if isinstance(value, float):
-            written = v.f.number(value, 0 if value == round(value) else 2)
-        else:
-            written = str(value)
+        whole = isinstance(value, float) and value == round(value)
+        written = v.f.number(value, 0 if whole else 2) if isinstance(value, float) else str(value)
         groups.setdefault(feature.group, []).append((feature.name, written, feature.description))
     return groups

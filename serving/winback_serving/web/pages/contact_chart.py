@@ -23,7 +23,7 @@ BACK_DAYS = 400
 AHEAD_DAYS = 120
 """What the picture shows at most, around the day of the run."""
 
-WIDTH, HEIGHT, FOOT = 760, 250, -0.22
+WIDTH, HEIGHT, FOOT, HEAD = 1080, 290, -0.22, 1.16
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,11 @@ def data_of(story: Story, t: Texts) -> dict[str, list[dict[str, Any]]]:
     clicks = [day for day in story.clicks if day >= start]
     names = {"p_purchase": t("contact.p_purchase_line"), "p_alive": t("contact.p_alive_line")}
     low, high = story.expected
-    band = [{"low": _iso(max(low, story.as_of)), "high": _iso(min(high or end, end))}] if low and low <= end else []
+    band = (
+        [{"low": _iso(max(low, story.as_of)), "high": _iso(min(high or end, end))}]
+        if low and low <= end
+        else []
+    )
     moments = [{"day": _iso(day), "name": t("contact.flagged")} for day in story.flags if day >= start]
     return {
         "span": [{"day": _iso(start)}, {"day": _iso(end)}],
@@ -132,11 +136,10 @@ def _spec(t: Texts, f: Formatter) -> dict[str, Any]:
         return alt.Chart(alt.NamedData(name=name))
 
     x = alt.X("day:T", title=None).axis(grid=False, format="%b %Y", tickCount=7, labelOverlap=True)
-    y = alt.Y("p:Q", title=None).scale(domain=[FOOT, 1]).axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
+    y = alt.Y("p:Q", title=None).scale(domain=[FOOT, HEAD]).axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
     names = [t("contact.p_purchase_line"), t("contact.p_alive_line")]
     colour = alt.Color("line:N", scale=alt.Scale(domain=names, range=[charts.RISK, charts.CALM]))
     dashes = alt.Scale(domain=names, range=[[1, 0], [5, 3]])
-    marks = {"strokeWidth": 2.2, "interpolate": "monotone"}
     lines = named("lines").encode(
         x=x,
         y=y,
@@ -145,33 +148,36 @@ def _spec(t: Texts, f: Formatter) -> dict[str, Any]:
     )
     dots = named("lines").mark_point(filled=True, size=22, opacity=1).encode(x=x, y=y, color=colour)
     bought = named("purchases").mark_rule(color=charts.INK, strokeWidth=1.2)
-    clicked = named("clicks").mark_point(shape="triangle-up", filled=True, size=46, color=charts.CALM, opacity=1)
+    clicked = named("clicks").mark_point(
+        shape="triangle-up", filled=True, size=46, color=charts.CALM, opacity=1
+    )
     band = named("band")
-    return charts.styled(
+    spec: dict[str, Any] = charts.styled(
         alt.layer(
             named("span").mark_rule(opacity=0).encode(x=x),
             band.mark_rect(color=charts.QUIET, opacity=0.28).encode(x="low:T", x2="high:T"),
             band.mark_text(align="left", dx=5, baseline="top", color=charts.MUTED, fontSize=12).encode(
-                x="low:T", y=alt.value(4), text="name:N"
+                x="low:T", y=alt.value(HEIGHT - 18), text="name:N"
             ),
-            lines.mark_line(**marks),
+            lines.mark_line(strokeWidth=2.2, interpolate="monotone"),
             dots,
             bought.encode(x=x, y=alt.datum(FOOT), y2=alt.datum(FOOT + 0.08)),
             clicked.encode(x=x, y=alt.datum(FOOT + 0.13)),
-            _moment(named("flags"), charts.RISK, right=False),
-            _moment(named("today"), charts.INK, right=False, low=True),
+            _moment(named("flags"), charts.RISK),
+            _moment(named("today"), charts.INK, right=True),
         ).properties(width=WIDTH, height=HEIGHT)
     ).to_dict()
+    return spec
 
 
-def _moment(base: alt.Chart, colour: str, *, right: bool, low: bool = False) -> alt.LayerChart | alt.FacetChart:
-    """Return dashed lines at the days of ``base``, with their names."""
+def _moment(base: alt.Chart, colour: str, *, right: bool = False) -> alt.LayerChart | alt.FacetChart:
+    """Return dashed lines at the days of ``base``, with their names at the top."""
     text = base.mark_text(
         align="left" if right else "right", dx=5 if right else -5, baseline="top", color=colour, fontSize=12
     )
     return alt.layer(
         base.mark_rule(color=colour, strokeDash=[3, 3], strokeWidth=1).encode(x="day:T"),
-        text.encode(x="day:T", y=alt.value(20 if low else 4), text="name:N"),
+        text.encode(x="day:T", y=alt.value(2), text="name:N"),
     )
 
 

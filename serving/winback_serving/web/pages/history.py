@@ -58,9 +58,7 @@ def days_to_read(days: Sequence[date], as_of: date) -> list[date]:
     return sorted([*kept, *weeks.values()])
 
 
-def read_history(
-    runs: Runs, run: Run, contact_id: str
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def read_history(runs: Runs, run: Run, contact_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Read what the published runs said of a contact.
 
     Parameters
@@ -77,12 +75,26 @@ def read_history(
     states : list of dict
         ``day``, ``state`` and what stands beside it in ``winback``, oldest first, a row for each change.
     """
-    folders = {day: found.folder for day in days_to_read(runs.days(), run.as_of) if (found := runs.store.current(day))}
+    folders = {
+        day: found.folder
+        for day in days_to_read(runs.days(), run.as_of)
+        if (found := runs.store.current(day))
+    }
     folders[run.as_of] = run.folder
     with duckdb.connect() as connection:
         connection.execute("SET threads = 2")
-        scores = _ask(connection, _SCORES_SQL, [str(folder / "scores.parquet") for folder in folders.values()], contact_id)
-        states = _ask(connection, _STATES_SQL, [str(folder / "winback.parquet") for folder in folders.values()], contact_id)
+        scores = _ask(
+            connection,
+            _SCORES_SQL,
+            [str(folder / "scores.parquet") for folder in folders.values()],
+            contact_id,
+        )
+        states = _ask(
+            connection,
+            _STATES_SQL,
+            [str(folder / "winback.parquet") for folder in folders.values()],
+            contact_id,
+        )
     day_of = {str(folder / "winback.parquet"): day for day, folder in folders.items()}
     for row in states:
         row["day"] = day_of[str(Path(row.pop("filename")))]

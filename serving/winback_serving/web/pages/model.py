@@ -42,7 +42,9 @@ def show_model(v: CurrentView) -> HTMLResponse:
     settings = getattr(v.request.app.state, "settings", None)
     found = None
     if settings is not None:
-        from winback_serving.loader import read_evidence  # MLflow is slow to import, and only this page needs it
+        from winback_serving.loader import (
+            read_evidence,  # MLflow is slow to import, and only this page needs it
+        )
 
         found = read_evidence(settings.tracking_uri, model["name"], str(model["version"]))
     if found is None:
@@ -55,10 +57,9 @@ def show_model(v: CurrentView) -> HTMLResponse:
         card=found.card,
         ours=ours(found.card),
         pictures=[
-            picture
+            draw_evidence(v.run, name, rows, v.t, v.f)
             for name in DRAWN
             if (rows := tuple(tuple(row.items()) for row in found.tables.get(name, [])))
-            and (picture := draw_evidence(v.run, name, rows, v.t, v.f))
         ],
         drift=drift[:DRIFT_SHOWN],
         drifted=sum(row["drifted"] == "True" for row in drift),
@@ -94,6 +95,7 @@ def draw_evidence(
     table[numeric] = table[numeric].apply(pd.to_numeric)
     chart = DRAWN[name](table, width=400, height=280)
     spec = translated(charts.bare(chart).to_dict(), t.table["chart"])
+    spec["config"]["legend"]["symbolType"] = "stroke"
     svg = render(spec, prefix=name, label=t(f"model.{name}_label"), f=f)
     columns = NUMBERS[name]
     heads = (t("model.of"), *(t(f"model.col_{column}") for column in columns))

@@ -60,7 +60,7 @@ def render(spec: dict[str, Any], *, prefix: str, label: str, f: Formatter) -> st
     -------
     str
     """
-    place = d3_locale(f.locale.language, f.locale.territory or "")
+    place: Any = d3_locale(f.locale.language, f.locale.territory or "")
     svg = vl_convert.vegalite_to_svg(
         spec, vl_version=VEGA_LITE, allowed_base_urls=[], format_locale=place, time_format_locale=place
     )
@@ -74,11 +74,12 @@ def d3_locale(language: str, territory: str) -> str:
     >>> d3_locale("nl", ""), d3_locale("en", "GB"), d3_locale("xx", "")
     ('nl-NL', 'en-GB', 'en-US')
     """
+    name: Any  # the names that vl-convert knows are a literal type
     for name in (f"{language}-{territory}", f"{language}-{language.upper()}"):
         try:
             vl_convert.get_format_locale(name)
             vl_convert.get_time_format_locale(name)
         except ValueError:
             continue
-        return name
+        return str(name)
     return "en-US"

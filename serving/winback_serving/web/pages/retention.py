@@ -111,6 +111,7 @@ def gaps(run: Run, t: Texts, f: Formatter) -> Picture | None:
         return None
     marks = [row for row in found["gaps"]["lines"] if row["days"] is not None]
     data = pd.DataFrame(bins).rename(columns={"from": "low", "to": "high"})
+    data["high"] = data["high"] + 1  # a bin holds its last day
     end = float(data["high"].max())
     x = alt.X("low:Q", title=t("retention.gap_days")).scale(domain=[0, end], nice=False)
     bars = (
@@ -138,7 +139,9 @@ def gaps(run: Run, t: Texts, f: Formatter) -> Picture | None:
         ]
     said = ", ".join(f"{f.percent(row['share'])}: {f.number(row['days'])}" for row in marks)
     label = t("retention.gap_label", lines=said or "–")
-    rows = [(f"{f.number(b['from'])} – {f.number(b['to'])}", f.number(b["gaps"])) for b in found["gaps"]["bins"]]
+    rows = [
+        (f"{f.number(b['from'])} – {f.number(b['to'])}", f.number(b["gaps"])) for b in found["gaps"]["bins"]
+    ]
     svg = draw(alt.layer(*layers).properties(width=470, height=240), prefix="gaps", label=label, f=f)
     heads = (t("retention.gap_days"), t("retention.gap_count"))
     return Picture(t("retention.gap_title"), t("retention.gap_caption"), svg, heads, rows)
@@ -163,13 +166,16 @@ def lifecycle(run: Run, t: Texts, f: Formatter) -> Picture | None:
         for place, (kind, name) in enumerate(zip(KINDS, names, strict=True))
     ]
     colours = ["#56B4E9", charts.CALM, "#009E73", charts.QUIET]
-    size = max(4, min(30, 560 // len(months)))
     chart = (
         alt.Chart(pd.DataFrame(rows))
-        .mark_bar(size=size)
+        .mark_bar()
         .encode(
-            x=alt.X("yearmonth(month):T", title=None).axis(grid=False, format="%b %Y", tickCount=8),
-            y=alt.Y("n:Q", title=t("col.contacts")).axis(tickCount=6, labelExpr="format(abs(datum.value), '~s')"),
+            x=alt.X("yearmonth(month):O", title=None).axis(
+                grid=False, format="%b %Y", labelAngle=0, labelOverlap=True
+            ),
+            y=alt.Y("n:Q", title=t("col.contacts")).axis(
+                tickCount=6, labelExpr="format(abs(datum.value), '~s')"
+            ),
             color=alt.Color("kind:N", scale=alt.Scale(domain=names, range=colours), sort=names).legend(
                 orient="top", symbolType="square"
             ),

@@ -102,5 +102,3 @@ WORDS = {
     "arm": "arm",
 }
 """Filter to the table of texts that says its codes in words."""
-
-

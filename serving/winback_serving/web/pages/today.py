@@ -87,7 +87,7 @@ def trend(run: Run, runs: Runs, days: tuple[date, ...], t: Texts, f: Formatter) 
     heads = (t("today.day"), t("today.on_list"), t("today.entered"), t("today.left"))
     data = pd.DataFrame(rows, columns=["day", "listed", "entered", "left"])
     data["day"] = pd.to_datetime(data["day"])
-    x = alt.X("day:T", title=None).axis(grid=False, tickCount=6, format="%e %b")
+    x = alt.X("day:T", title=None).scale(padding=12).axis(grid=False, tickCount=6, format="%e %b")
     top = alt.Y("listed:Q", title=heads[1]).axis(tickCount=4, format=",d")
     area = alt.Chart(data).encode(x=x, y=top)
     line = area.mark_area(color=charts.CALM, opacity=0.14) + area.mark_line(
@@ -153,8 +153,8 @@ def risk(run: Run, t: Texts, f: Formatter) -> Picture | None:
     beyond = int(bins.loc[bins["low"] >= 0.5 - 1e-9, "n"].sum())
     label = t("today.risk_label", n=f.number(total), beyond=f.number(beyond))
     rows = [
-        (f"{f.percent(row.low)} – {f.percent(row.high)}", f.number(row.n))
-        for row in bins.itertuples(index=False)
+        (f"{f.percent(low)} – {f.percent(high)}", f.number(n))
+        for low, high, n in zip(bins["low"], bins["high"], bins["n"], strict=True)
     ]
     return Picture(
         t("today.risk_title"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -12,16 +13,17 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from winback_serving.web.config import WebConfig
 from winback_serving.web.deps import Config, CurrentRun, PublishedRuns
 from winback_serving.web.format import Formatter
+from winback_serving.web.identity import COOKIE
 from winback_serving.web.pages.notices import Notice, notices
 from winback_serving.web.reader import Run, Runs
 from winback_serving.web.texts import Texts, texts
 
-NAVIGATION = (
+NAVIGATION: tuple[tuple[str, str], ...] = (
     ("today", "/"),
     ("list", "/list"),
     ("excluded", "/excluded"),
@@ -108,6 +110,7 @@ class View:
                 days=self.runs.days(),
                 brand=brand_of(self.request),
                 notices=told,
+                logged_in=asks(self.request),
                 **values,
             )
         )
@@ -146,10 +149,40 @@ def render_error(request: Request, status: int, error: dict[str, Any]) -> HTMLRe
     return HTMLResponse(page, status)
 
 
+def render_login(request: Request, target: str, failure: str, status: int) -> HTMLResponse:
+    """Return the page that asks for a token.
+
+    Parameters
+    ----------
+    request : Request
+    target : str
+        Where to go on afterwards.
+    failure : str
+        ``wrong``, ``too_many``, or empty at the first try.
+    status : int
+    """
+    config: WebConfig = request.app.state.config
+    page = template("login.html").render(
+        t=texts(config.language),
+        f=Formatter.of(config.language),
+        v=None,
+        menu=(),
+        brand=brand_of(request),
+        target=target,
+        failure=failure,
+    )
+    return HTMLResponse(page, status)
+
+
 def brand_of(request: Request) -> str:
     """Return the brand's name; empty where the server was started without settings."""
     settings = getattr(request.app.state, "settings", None)
     return settings.brand.name if settings else ""
+
+
+def asks(request: Request) -> bool:
+    """Say whether somebody is logged in by a cookie, and so can log out."""
+    return COOKIE in request.cookies and request.app.state.door.asks
 
 
 @cache
@@ -162,8 +195,17 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["svg"] = Markup
+    made.filters |= {"svg": Markup, "code": with_code}
     return made
+
+
+def with_code(text: str) -> Markup:
+    """Return a text with what stands between backticks as code, everything escaped.
+
+    >>> with_code("Run `winback score` <now>")
+    Markup('Run <code>winback score</code> &lt;now&gt;')
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped before
 
 
 def template(name: str) -> Any:
@@ -171,4 +213,4 @@ def template(name: str) -> Any:
     return environment().get_template(name)
 
 
-__all__ = ["NAVIGATION", "CurrentView", "Notice", "View", "render_error", "template"]
+__all__ = ["NAVIGATION", "CurrentView", "Notice", "View", "render_error", "render_login", "template"]
