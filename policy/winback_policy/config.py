@@ -14,7 +14,12 @@ from winback_policy.steps import Step, check_steps
 from winback_policy.texts import LANGUAGES
 
 UNKNOWN_CONSENT = ("flag", "block")
-SHARES = ("enter_p_lapse", "leave_p_lapse", "holdout_share", "gift_share")
+SHARES = (
+    *("enter_p_lapse", "leave_p_lapse", "holdout_share", "gift_share"),
+    *("max_complaint_share", "max_bounce_share"),
+)
+MOST_COMPLAINTS = 0.003
+"""Mailbox providers ask bulk senders never to reach this share."""
 NOT_NEGATIVE = (
     "lead_days",
     "quiet_days",
@@ -93,6 +98,9 @@ class PolicyConfig:
         The shop's own rows of the table of legal bases.
     rfm : RfmThresholds, optional
         Fixed cuts between the RFM scores; the run's own quintiles when absent.
+    max_complaint_share, max_bounce_share : float
+        Above this share of complaints, or of hard bounces, among the e-mails of the batches before, the next one is not
+        released.
     email_price : float
         Of one e-mail, in the brand's currency: what sleepers cost.
     language : str
@@ -141,6 +149,8 @@ class PolicyConfig:
     unknown_consent: str = "flag"
     legal: tuple[LegalRule, ...] = ()
     rfm: RfmThresholds | None = None
+    max_complaint_share: float = 0.001
+    max_bounce_share: float = 0.02
     email_price: float = 0.001
     language: str = "en"
 
@@ -155,6 +165,10 @@ class PolicyConfig:
             if value is not None and value < 0:
                 what = f"It is {value}, below zero."
                 raise ConfigError(what, where=f"policy.{name}", how="Give zero or a positive number.")
+        if self.max_complaint_share > MOST_COMPLAINTS:
+            what = f"It is {self.max_complaint_share}, above {MOST_COMPLAINTS}."
+            how = "Mailbox providers block senders with more; write 0.001 for one in a thousand."
+            raise ConfigError(what, where="policy.max_complaint_share", how=how)
         if self.leave_p_lapse > self.enter_p_lapse:
             what = f"It is {self.leave_p_lapse}, above enter_p_lapse ({self.enter_p_lapse})."
             how = "Leave at or below the risk of entry, or contacts would leave the day after they enter."
@@ -162,6 +176,13 @@ class PolicyConfig:
         check_preset(self.preset)
         check_experiments(self.experiments)
         check_steps(self.steps)
+        self._check_definition()
+        for name, words in (("unknown_consent", UNKNOWN_CONSENT), ("language", tuple(LANGUAGES))):
+            if getattr(self, name) not in words:
+                what = f"It is {getattr(self, name)!r}."
+                raise ConfigError(what, where=f"policy.{name}", how=f"Write one of {', '.join(words)}.")
+
+    def _check_definition(self) -> None:
         known = (*BUILT_IN, *(own.name for own in self.definitions))
         if len(set(known)) < len(known):
             how = "Give each a name and version of its own."
@@ -170,11 +191,3 @@ class PolicyConfig:
             what = f"It is {self.definition!r}."
             how = f"Write one of {', '.join(known)}, or add it under [[policy.definitions]]."
             raise ConfigError(what, where="policy.definition", how=how)
-        if self.unknown_consent not in UNKNOWN_CONSENT:
-            what = f"It is {self.unknown_consent!r}."
-            how = 'Write "flag" (unknown consent may be flagged) or "block".'
-            raise ConfigError(what, where="policy.unknown_consent", how=how)
-        if self.language not in LANGUAGES:
-            what = f"It is {self.language!r}."
-            how = f"Write one of {', '.join(LANGUAGES)}."
-            raise ConfigError(what, where="policy.language", how=how)

@@ -44,6 +44,8 @@ class ExportRequest:
         Only what changed since ``before``; everything where there is none.
     batches : int
         So many files, best first.
+    batch : int, optional
+        Only this one of them, from 1.
     max_bounce_exposure : float
         Share of e-mails likely to bounce above which a list is refused.
     force : bool
@@ -52,7 +54,8 @@ class ExportRequest:
     Raises
     ------
     ConfigError
-        If ``batches`` is below 1, the exposure is no share, or the list does not come in that format.
+        If ``batches`` is below 1, there is no such ``batch``, the exposure is no share, or the list does not come in that
+        format or in single batches.
     """
 
     name: str
@@ -63,6 +66,7 @@ class ExportRequest:
     batches: int = 1
     max_bounce_exposure: float = MAX_EXPOSURE
     force: bool = False
+    batch: int | None = None
 
     def __post_init__(self) -> None:
         if self.batches < 1:
@@ -71,6 +75,15 @@ class ExportRequest:
         if not 0 <= self.max_bounce_exposure <= 1:
             what = f"It is {self.max_bounce_exposure}, which is no share."
             raise ConfigError(what, where="--max-bounce-exposure", how="Give a number from 0 to 1.")
+        if self.batch is not None:
+            if not 1 <= self.batch <= self.batches:
+                what = f"It is {self.batch}, of {self.batches}."
+                raise ConfigError(
+                    what, where="--batch", how="Say with --batches how many there are, and which one."
+                )
+            if self.delta or self.form.audience or not LISTS[self.name].writes:
+                what = "Only a whole list that is e-mailed goes out batch by batch."
+                raise ConfigError(what, where="--batch", how="Leave out --batch, or --delta.")
         if self.name == "scores" and (self.delta or not self.form.raw):
             what = "The scores are no list of contacts for a tool."
             raise ConfigError(what, where="--list scores", how="Take them whole, --to csv or --to parquet.")
@@ -157,6 +170,7 @@ def write_export(run: PublishedRun, request: ExportRequest) -> Exported:
         choose = changed_rows if compares else list_rows
         rows = choose(tonight, earlier, request.name, form)
         rows = backend.create_table(gen_name("rows"), with_left_out(rows, tonight, spec, form), temp=True)
+        rows = _batch_of(rows, request)
         exposure = _exposure(rows, everybody, request)
         if form.raw:
             names = backend.read_parquet(run.file("winback")).columns
@@ -173,6 +187,35 @@ def write_export(run: PublishedRun, request: ExportRequest) -> Exported:
             whole = replace(request, batches=1)
             removed = _write_fields(rows.filter(~rows.on_list), whole, taken_out, report)
         return _finish(request, added, removed, report, exposure)
+
+
+def mailed_contacts(run: PublishedRun, request: ExportRequest, batches: Sequence[int]) -> list[pa.Table]:
+    """Return whom each of some batches of a list e-mails.
+
+    Parameters
+    ----------
+    run : PublishedRun
+    request : ExportRequest
+        Of a whole list.
+    batches : sequence of int
+        From 1.
+
+    Returns
+    -------
+    list of pyarrow.Table
+        ``contact_id``, in the order of ``batches``.
+    """
+    with open_engine(EngineConfig()) as backend:
+        tonight = _prepared(read_flags(backend, run), run, request)
+        rows = with_left_out(
+            list_rows(tonight, None, request.name, request.form), tonight, LISTS[request.name], request.form
+        )
+        rows = backend.create_table(gen_name("rows"), rows, temp=True)
+        parts = [_batch_of(rows, replace(request, batch=number)) for number in batches]
+        return [
+            part.filter(part.left_out.isnull() & part.email_allowed).select("contact_id").to_pyarrow()
+            for part in parts
+        ]
 
 
 def export_list(run: PublishedRun, name: str, to: str, out: Path) -> int:
@@ -221,6 +264,15 @@ def _exposure(rows: Any, everybody: Any, request: ExportRequest) -> BounceExposu
     return exposure
 
 
+def _batch_of(rows: Any, request: ExportRequest) -> Any:
+    """Keep the rows of the batch that is asked for, if one is."""
+    if request.batch is None:
+        return rows
+    total = rows.count().to_pyarrow().as_py()
+    begin, end = (total * number // request.batches for number in (request.batch - 1, request.batch))
+    return rows.order_by([rows.on_list, *list_order(rows)]).limit(end - begin, offset=begin)
+
+
 def _starts(rows: Any, batches: int) -> list[int]:
     """Return the row numbers with which equal batches begin; never more batches than rows."""
     if batches == 1:
@@ -231,7 +283,7 @@ def _starts(rows: Any, batches: int) -> list[int]:
 
 def _write(rows: Any, names: Sequence[str], request: ExportRequest, folder: Path) -> list[WrittenFile]:
     """Write the named columns as they are."""
-    starts = _starts(rows, request.batches)
+    starts = _starts(rows, 1 if request.batch else request.batches)
     order = [rows.on_list] if "on_list" in rows.columns else []
     reader = (
         rows.order_by([*order, *list_order(rows)]).select(*names).to_pyarrow_batches(chunk_size=BATCH_ROWS)
@@ -244,7 +296,7 @@ def _write(rows: Any, names: Sequence[str], request: ExportRequest, folder: Path
 
 def _write_fields(rows: Any, request: ExportRequest, folder: Path, report: _Report) -> list[WrittenFile]:
     """Write the format's fields; those who have left come first, then best first."""
-    form, starts = request.form, _starts(rows, request.batches)
+    form, starts = request.form, _starts(rows, 1 if request.batch else request.batches)
     ordered = rows.order_by([rows.on_list, *list_order(rows)])
     reader = ordered.select(who="contact_id", left_out="left_out", **{n: n for n in form.sources})
     reader = reader.to_pyarrow_batches(chunk_size=BATCH_ROWS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from winback_serving.commands.common import Day, as_of_option, config_option, ou
 from winback_serving.export import Exported, ExportRequest, LeftOut, write_export
 from winback_serving.exports.bounce import MAX_EXPOSURE
 from winback_serving.exports.formats import FORMATS
+from winback_serving.exports.release import BatchExported, release_batch
 from winback_serving.lists import LISTS
 from winback_serving.output import Output
 from winback_serving.settings import Settings
@@ -24,6 +26,7 @@ REASONS = {
     "duplicate_email": "the e-mail address stands in the file already, for a contact that ranks higher",
     "refused_address": "another contact with this e-mail address refused e-mail, objected or bounced",
 }
+_NEXT = "Send it; the next one looks at its complaints and bounces first."
 
 
 @click.command()
@@ -37,6 +40,7 @@ REASONS = {
 @click.option("--delta", is_flag=True, help="Only what changed since the previous run, with those who left.")
 @click.option("--since", type=Day(), metavar="DATE", help="With --delta: since the run of this day.")
 @click.option("--batches", type=int, default=1, show_default=True, help="So many files, best first.")
+@click.option("--batch", type=int, help="Only this batch, once the ones before it brought no trouble.")
 @click.option(
     "--max-bounce-exposure",
     type=float,
@@ -44,7 +48,7 @@ REASONS = {
     show_default=True,
     help="Refuse a list of which a larger share of e-mails is likely to bounce.",
 )
-@click.option("--force", is_flag=True, help="Write it although too many are likely to bounce.")
+@click.option("--force", is_flag=True, help="Write it although a gate refuses.")
 @output_options
 def export(
     settings: Settings,
@@ -55,6 +59,7 @@ def export(
     delta: bool,
     since: date | None,
     batches: int,
+    batch: int | None,
     max_bounce_exposure: float,
     force: bool,
     out: Output,
@@ -70,12 +75,35 @@ def export(
     before = store.read_run(since) if since else store.previous_run(run.as_of)
     if before is not None and before.as_of >= run.as_of:
         raise click.UsageError(f"--since {since} is not before the run of {run.as_of}.")
-    request = ExportRequest(name, to, file, before, delta, batches, max_bounce_exposure, force)
-    exported = write_export(run, request)
-    out.result(
-        _fields(run, request, exported),
-        lambda console: _show(console, run, request, exported),
+    request = ExportRequest(name, to, file, before, delta, batches, max_bounce_exposure, force, batch)
+    released = release_batch(settings, run, request) if batch is not None else None
+    exported = released.exported if released else write_export(run, request)
+    fields = _fields(run, request, exported) | ({"release": _release(released)} if released else {})
+
+    def show(console: Console) -> None:
+        _show(console, run, request, exported)
+        if released:
+            _show_release(console, request, released)
+
+    out.result(fields, show)
+
+
+def _release(done: BatchExported) -> dict[str, Any]:
+    told = asdict(done.released)
+    return {**told, "again": done.again, "same": done.same, "readings": [r.as_dict() for r in done.readings]}
+
+
+def _show_release(console: Console, request: ExportRequest, done: BatchExported) -> None:
+    for reading in done.readings:
+        console.print(f"Before it: {reading.said()}", soft_wrap=True)
+    if not done.again:
+        console.print(f"Batch {request.batch} of {request.batches} is released. {_NEXT}", soft_wrap=True)
+        return
+    console.print(
+        f"Batch {request.batch} was released at {done.released.released_at} already.", soft_wrap=True
     )
+    if not done.same:
+        console.print("[yellow]It is not the same file: persons were erased since, or winback is another.[/]")
 
 
 def _fields(run: PublishedRun, request: ExportRequest, exported: Exported) -> dict[str, Any]:
