@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,6 +16,7 @@ from winback_serving import charts, outcomes_words, wording
 from winback_serving.figures import Figure
 from winback_serving.outcomes import Outcomes
 from winback_serving.outcomes_charts import forest_chart, path_chart
+from winback_serving.store import write_atomically
 
 MOST_ROWS = 40
 
@@ -32,6 +35,15 @@ def render_outcomes(found: Outcomes, brand: str) -> str:
         newcomers=found.newcomers,
         window=found.window_days,
     )
+
+
+def write_outcomes(home: Path, found: Outcomes, brand: str) -> Path:
+    """Write ``outcomes.json`` and ``outcomes.html`` into the home folder, and return the page's path."""
+    home.mkdir(parents=True, exist_ok=True)
+    write_atomically(home / "outcomes.json", json.dumps(found.as_dict(), indent=2, sort_keys=True) + "\n")
+    page = home / "outcomes.html"
+    write_atomically(page, render_outcomes(found, brand))
+    return page
 
 
 def render_experiment(found: Readout, name: str, currency: str = "") -> str:

@@ -21,6 +21,7 @@ METRICS: Mapping[str, str] = {
     "redeemed": "Redeemed a coupon",
     "opened": "Opened a mail (unreliable)",
     "basket": "First basket of those who bought",
+    "p_purchase": "chance to buy",
 }
 VERDICTS: Mapping[str, str] = {
     "better": "higher",
@@ -32,6 +33,7 @@ COLUMNS: Mapping[str, str] = {
     "rfm_segment": "RFM segment",
     "channel": "Channel",
     "entry_reason": "Reason of entry",
+    "rhythm": "Usually buys",
 }
 
 

@@ -93,7 +93,7 @@ def covariate_balance(before: Mapping[str, Mapping[str, Sums]], control: str) ->
     Parameters
     ----------
     before : mapping of str to mapping of str to Sums
-        Covariate, then arm; the covariate stands in ``x`` and ``xx``.
+        Covariate, then arm; the covariate stands in ``x`` and ``xx``. One that does not vary is left out.
     control : str
     """
     found = []
@@ -105,7 +105,8 @@ def covariate_balance(before: Mapping[str, Mapping[str, Sums]], control: str) ->
             ours = _as_outcome(sums)
             gap = difference_of_means(ours, theirs, adjust=False)
             spread = sqrt((ours.variance + theirs.variance) / 2)
-            found.append((name, arm, gap.value / spread if spread else 0.0, gap.p))
+            if spread:
+                found.append((name, arm, gap.value / spread, gap.p))
     together = holm([p for *_, p in found])
     return tuple(
         Covariate(name, arm, difference, p, p >= LEAST_P)

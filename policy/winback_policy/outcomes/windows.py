@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import ibis
+from ibis.util import gen_name
 
 from winback_features.facts import purchase_days
 from winback_features.tables import Tables
@@ -77,8 +78,11 @@ def outcome_cells(
     e = _with_purchases(e, tables, end)
     e = _with_events(e, tables)
     e = _with_log(e, tables.campaign_log)
-    e = e.mutate(cohort=e.entered_at.cast("string"))
-    return measure(e, METRICS, by=by, counts=COUNTS)
+    names = [m.name for m in METRICS] + [m.before for m in METRICS if m.before]
+    scope = ["scope"] if "scope" in e.columns else []
+    e = e.select("arm", *scope, *names, *COUNTS, *by, cohort=e.entered_at.cast("string"))
+    rows = tables.backend.create_table(gen_name("outcome_rows"), e, temp=True)
+    return measure(rows, METRICS, by=by, counts=COUNTS)
 
 
 def later_cells(entries: Any, tables: Tables, end: date, days: int, window_days: int) -> list[Cell]:

@@ -24,6 +24,7 @@ from winback_serving.brief import Brief, read_brief, risk_bins
 from winback_serving.commands.common import output_options
 from winback_serving.commands.train import flat_settings
 from winback_serving.demo import cohort_table, consecutive_days, contact_story
+from winback_serving.demo_campaign import simulate_campaign, write_log
 from winback_serving.demo_data import COMPLETE_JOURNEY, WRITERS, DemoData
 from winback_serving.figures import (
     Figure,
@@ -37,6 +38,7 @@ from winback_serving.figures import (
 )
 from winback_serving.horizon import base_rhythm
 from winback_serving.loader import Champion, load_champion
+from winback_serving.outcomes_report import write_outcomes
 from winback_serving.output import Output, Reporter
 from winback_serving.report import Report, write_report
 from winback_serving.settings import Settings, load_settings
@@ -100,8 +102,10 @@ def demo(data: str, home: Path, out: Output) -> None:
             commands = _next_commands(home, runs[-1])
             report = _report(settings, tables, result, champion, runs[-1], brief, about, commands)
             path = write_report(home / "report.html", report)
+            outcomes = _simulated_campaign(settings, tables, about.data_end, work)
     places = [
         ("report", str(path)),
+        ("outcomes", f"{outcomes}, of a simulated campaign"),
         ("settings", str(home / "winback.toml")),
         ("runs", str(home / "runs")),
         ("models", f"{home / 'mlflow.db'}, version {champion.version} is the champion"),
@@ -171,6 +175,15 @@ def _report(
         figures["money"] = money_figure(found.money_tenths, verdict, brief.currency)
     notes = (*about.notes, *result.notices)
     return Report(brief, about.people, about.one, about.source, notes, figures, commands)
+
+
+def _simulated_campaign(settings: Settings, tables: Tables, end: date, work: Reporter) -> Path:
+    """Make a campaign up over the real purchases, and write how it reads, labelled as simulated."""
+    work.say("Reading a simulated campaign")
+    window = max(settings.score.horizon_days // 2, 1)
+    campaign = simulate_campaign(tables, end, window, settings.brand.currency)
+    write_log(settings.home, campaign)
+    return write_outcomes(settings.home, campaign.outcomes, settings.brand.name)
 
 
 def _next_commands(home: Path, run: PublishedRun) -> list[tuple[str, str]]:

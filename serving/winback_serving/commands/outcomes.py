@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from winback_serving.commands.common import as_of_option, output_options, today
 from winback_serving.commands.train import default_day
 from winback_serving.experiment_table import ExperimentTable, read_experiment
 from winback_serving.outcomes import Outcomes, read_outcomes
-from winback_serving.outcomes_report import render_experiment, render_outcomes, sentences
+from winback_serving.outcomes_report import render_experiment, render_outcomes, sentences, write_outcomes
 from winback_serving.output import Output
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import RunStore, write_atomically
@@ -92,10 +91,9 @@ def outcomes(
     settings = load_settings(config)
     found = _own(settings, as_of, out)
     home = settings.home
-    page = report or home / "outcomes.html"
-    home.mkdir(parents=True, exist_ok=True)
-    write_atomically(home / "outcomes.json", json.dumps(found.as_dict(), indent=2, sort_keys=True) + "\n")
-    write_atomically(page, render_outcomes(found, settings.brand.name))
+    page = write_outcomes(home, found, settings.brand.name)
+    if report:
+        write_atomically(report, render_outcomes(found, settings.brand.name))
     if mlflow and found.readout:
         _log(settings, found, [home / "outcomes.json", page])
 
