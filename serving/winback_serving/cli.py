@@ -35,6 +35,8 @@ COMMANDS = {
     "simulate": "Make up a shop of any size whose truth is known.",
     "publish": "Copy published runs into PostgreSQL, each in one transaction.",
     "runs": "List the published runs, let old ones go, take the newest back.",
+    "segments": "Say how large the segments are, who moved, and which deserve content of their own.",
+    "hygiene": "Say which records are held without need, what they cost and when they have to go.",
     "erase": "Erase persons from every published run, and keep them from being imported again.",
 }
 """Command name and its line in ``winback --help``; ``commands/<name>.py`` holds a function of that name."""

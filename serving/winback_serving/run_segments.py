@@ -7,8 +7,9 @@ from typing import Any
 
 from winback_features.errors import InputError
 from winback_policy.moves import moves
-from winback_policy.rfm import RfmThresholds, quintile_thresholds, rfm_values
+from winback_policy.rfm import SEGMENTS, RfmThresholds, quintile_thresholds, rfm_values
 from winback_policy.sandbox import Sandbox, sandbox_base
+from winback_policy.sandbox_terms import Bound, Segment
 from winback_serving.store import PublishedRun
 
 THRESHOLDS_KEY = "rfm_thresholds"
@@ -75,3 +76,42 @@ def open_sandbox(backend: Any, run: PublishedRun) -> Sandbox:
     stored = run.info().get(THRESHOLDS_KEY)
     cuts = RfmThresholds.from_dict(stored) if stored else None
     return Sandbox.from_arrow(sandbox_base(scores, features, cuts).to_pyarrow())
+
+
+DESCRIBED = ("relationship_tier", "tenure_band", "recency_band", "last_behaviour")
+"""Columns of the list by which a run is counted, beside the cells."""
+
+
+def rfm_views(backend: Any, run: PublishedRun) -> list[dict[str, Any]]:
+    """Measure the ten RFM segments of a run.
+
+    Returns
+    -------
+    list of dict
+        ``name, contacts, share, value_at_risk, hint, shares_with`` (see `winback_policy.own_content`); most value first,
+        empty segments left out.
+    """
+    asked = [Segment(name, (Bound("rfm_segment", among=(name,)),)) for name in SEGMENTS]
+    views = open_sandbox(backend, run).ask(asked).segments
+    keys = ("name", "contacts", "share", "value_at_risk", "hint", "shares_with")
+    found = [{key: getattr(view, key) for key in keys} for view in views if view.contacts]
+    return sorted(found, key=lambda view: (-view["value_at_risk"], view["name"]))
+
+
+def described_counts(backend: Any, run: PublishedRun) -> dict[str, list[dict[str, Any]]]:
+    """Count a run's contacts by each of `DESCRIBED`, and by cell and its action; largest first.
+
+    A run of version 0.1.0 does not hold them and gives none.
+    """
+    winback = backend.read_parquet(run.file("winback"))
+    found = {}
+    for name, columns in {
+        **{name: (name,) for name in DESCRIBED},
+        "cells": ("buyer_clicker_cell", "cell_action"),
+    }.items():
+        if {*columns} <= {*winback.columns}:
+            known = winback.filter(winback[columns[0]].notnull())
+            counted = known.group_by(*columns).aggregate(contacts=known.count())
+            ordered = counted.order_by(counted.contacts.desc(), *columns)
+            found[name] = ordered.to_pyarrow().to_pylist()
+    return found

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import ibis
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from winback_features.config import EngineConfig
 from winback_features.engine import open_engine
 from winback_policy import hygiene as policy
-from winback_policy.channels import CHANNELS
 from winback_policy.config import PolicyConfig
+from winback_serving.run_hygiene import due_first, run_records
 from winback_serving.web.pages.per_run import per_run
 from winback_serving.web.pages.view import CurrentView
 from winback_serving.web.reader import Run
@@ -45,28 +44,6 @@ def measure(run: Run, config: PolicyConfig) -> tuple[dict[str, Any], list[dict[s
         ``contact_id, state, due, past_retention`` of those whose data are to go first: in farewell, or past their time.
     """
     with open_engine(EngineConfig()) as backend:
-        winback, features = (backend.read_parquet(run.published.file(n)) for n in ("winback", "features"))
-        held = policy.records(winback, features, _status(winback), run.as_of, config)
+        held = run_records(backend, run.published, config)
         summary: dict[str, Any] = policy.summary(held, config).to_pyarrow().to_pylist()[0]
-        going = held.filter(held.past_retention | held.farewell_due.notnull())
-        dated = going.select(
-            "contact_id",
-            "state",
-            "past_retention",
-            due=ibis.coalesce(going.farewell_due, going.retention_due),
-        )
-        due: list[dict[str, Any]] = (
-            dated.order_by("due", "contact_id").limit(DUE_SHOWN).to_pyarrow().to_pylist()
-        )
-    return summary, due
-
-
-def _status(winback: Any) -> Any:
-    """Return what a run knows of consent: e-mail's own, and whichever channel was chosen by consent."""
-    by_consent = (winback.consent_basis == "consent").fill_null(False)
-    known = {
-        f"consent_{channel.name}": winback.consent_email if channel.name == "email" else ibis.literal(False)
-        for channel in CHANNELS
-    }
-    known["consent_email"] = winback.consent_email.fill_null(False) | by_consent
-    return winback.select("contact_id", **known)
+        return summary, due_first(held, DUE_SHOWN)
