@@ -127,5 +127,12 @@ def _from_postgres(backend: Any, location: str, url: str) -> ibis.Table:
         backend.con.from_arrow(reader).create(copy)
         copied: ibis.Table = backend.table(copy)
         return copied
+    except WinbackError:
+        raise
+    except Exception as error:  # of the driver, or of the engine that was reading from it
+        what = f"The connection to PostgreSQL was lost on the way ({str(error).splitlines()[0]})."
+        raise InputError(
+            what, where=location, how="Run it again once the database can be reached."
+        ) from error
     finally:
         shop.disconnect()

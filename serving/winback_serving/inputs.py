@@ -108,4 +108,5 @@ def _breaks_off(file: Path) -> bool:
         return False
     with file.open("rb") as handle:
         handle.seek(-min(2, file.stat().st_size), 2)
-        return not {*handle.read()} & {*b"\r\n"}
+        end = handle.read().rstrip(b"\0")  # the second byte of UTF-16
+    return end[-1:] not in (b"\n", b"\r")

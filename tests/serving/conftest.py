@@ -74,25 +74,26 @@ def rule_model() -> type[RuleModel]:
     return RuleModel
 
 
+def write_sample(folder: Path, every: int = 10, extra: str = "") -> Path:
+    """Write each so-many-th of CDNOW's sample customers and a winback.toml; return its path."""
+    package = find_spec("lifetimes")
+    assert package is not None
+    assert package.origin is not None
+    source = Path(package.origin).parent / "datasets" / "CDNOW_sample.txt"
+    lines = ["contact_id,order_id,ordered_at,amount"]
+    for number, line in enumerate(source.read_text(encoding="ascii").splitlines()):
+        if line.strip():
+            contact, _, day, _, amount = line.split()
+            if int(contact) % every == 0:
+                lines.append(f"{contact},o{number},{day[:4]}-{day[4:6]}-{day[6:]},{amount}")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "orders.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    config = folder / "winback.toml"
+    config.write_text(CONFIG + extra, encoding="utf-8")
+    return config
+
+
 @pytest.fixture(scope="session")
 def write_shop() -> Callable[..., Path]:
     """Give a function that writes a sample of CDNOW's customers and a winback.toml."""
-
-    def write(folder: Path, every: int = 10, extra: str = "") -> Path:
-        package = find_spec("lifetimes")
-        assert package is not None
-        assert package.origin is not None
-        source = Path(package.origin).parent / "datasets" / "CDNOW_sample.txt"
-        lines = ["contact_id,order_id,ordered_at,amount"]
-        for number, line in enumerate(source.read_text(encoding="ascii").splitlines()):
-            if line.strip():
-                contact, _, day, _, amount = line.split()
-                if int(contact) % every == 0:
-                    lines.append(f"{contact},o{number},{day[:4]}-{day[4:6]}-{day[6:]},{amount}")
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "orders.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        config = folder / "winback.toml"
-        config.write_text(CONFIG + extra, encoding="utf-8")
-        return config
-
-    return write
+    return write_sample
