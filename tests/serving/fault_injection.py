@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -200,9 +201,7 @@ class Bench:
         steps = [(float(when), text) for kind, when, text in told if kind == "step"]
         return Plan(
             touches=tuple(text for kind, _, text in told if kind == "touch"),
-            steps=tuple(
-                (text, end - begin) for (begin, text), (end, _) in zip(steps[:-1], steps[1:], strict=True)
-            ),
+            steps=tuple((text, end - begin) for (begin, text), (end, _) in pairwise(steps)),
             result=snapshot(settings.home),
         )
 

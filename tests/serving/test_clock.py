@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from winback_features.errors import ConfigError
@@ -50,6 +50,7 @@ def test_scoring_an_old_day_again_is_allowed_with_a_word() -> None:
     assert "up to 2026-03-04" in str(check_day(ago(9), TODAY, ago(5)))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(today=DAYS, newest=DAYS)
 def test_without_a_day_nothing_older_than_the_newest_run_is_ever_scored(today: date, newest: date) -> None:
     try:

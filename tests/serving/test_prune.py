@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from winback_features.errors import InputError
@@ -59,8 +59,12 @@ def test_a_run_that_was_replaced_goes_by_age_whatever_it_held() -> None:
     assert choose([], 30) == ([], [])
 
 
+RUNS = st.lists(st.tuples(st.integers(0, 800), st.booleans(), st.integers(0, 2)), max_size=12)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    runs=st.lists(st.builds(stored, st.integers(0, 800), current=st.booleans(), entries=st.integers(0, 2))),
+    runs=RUNS.map(lambda found: [stored(days, current=now, entries=n) for days, now, n in found]),
     keep=st.integers(1, 500),
     forget=st.booleans(),
 )
@@ -106,7 +110,7 @@ def test_only_the_newest_day_can_be_withdrawn(tmp_path: Path) -> None:
     publish(store, NEWEST)
     publish(store, NEWEST + timedelta(days=400))
     with store.lock("test"):
-        with pytest.raises(InputError, match="only the newest|Runs of later days"):
+        with pytest.raises(InputError, match="Runs of later days"):
             withdraw(store, NEWEST)
         with pytest.raises(InputError, match="No run is published for 2026-03-10"):
             withdraw(store, NEWEST + timedelta(days=1))
