@@ -194,7 +194,7 @@ def _later_slice(label_times: Sequence[LabelTime], before: Before, plan: Plan) -
 def _outcomes(members: dict[str, Member], time: LabelTime, plan: Plan, watched: int) -> Outcomes:
     """Return the members' log-odds and the outcomes of the person-periods that were at risk and seen to their end."""
     part = _slice(time.only(plan.silence), LATER_ROWS, plan.seed)
-    risk, bought = at_risk(plan.edges, part.waits)
+    risk, bought = at_risk(plan.edges, part.waits, part.untreated)
     seen = risk & (np.asarray(plan.edges) <= watched)
     said = {name: member.log_odds(part.features, part.models)[seen] for name, member in members.items()}
     return said, bought[seen]
@@ -250,9 +250,10 @@ def _slice(time: LabelTime, rows: int, seed: int, *, weight: float = 1.0) -> Sli
     """Return a label time for fitting, with a random part of its contacts where they are too many."""
     n = len(time.waits)
     if n <= rows:
-        return Slice(time.features, time.waits, time.models, weight)
+        return Slice(time.features, time.waits, time.models, weight, time.untreated)
     keep = np.sort(np.random.default_rng(seed + time.as_of.toordinal()).choice(n, rows, replace=False))
-    return Slice(time.features.iloc[keep], time.waits[keep], time.models, weight)
+    untreated = None if time.untreated is None else time.untreated[keep]
+    return Slice(time.features.iloc[keep], time.waits[keep], time.models, weight, untreated)
 
 
 def _span(times: Sequence[LabelTime]) -> int:

@@ -32,6 +32,9 @@ class LabelTime:
         Contacts that had not bought, all or a sample.
     never_waits : ndarray
         The same of them.
+    untreated : ndarray, optional
+        Days after ``as_of`` until a message of win-back reached each of ``features``; inf where none did, 0 where one had
+        lately. None where nobody was written to. What came after is no label: it is not the contact's own doing.
     """
 
     as_of: date
@@ -41,12 +44,14 @@ class LabelTime:
     watched: int
     never: pd.DataFrame = field(default_factory=pd.DataFrame)
     never_waits: Array = field(default_factory=lambda: np.array([]))
+    untreated: Array | None = None
 
     def only(self, silence: tuple[float, float]) -> LabelTime:
         """Return it with the contacts whose silence lies within the two bounds, in days."""
         days = self.features[SILENCE].to_numpy(np.float64)
         keep = (days >= silence[0]) & (days <= silence[1])
-        return replace(self, features=self.features[keep], waits=self.waits[keep])
+        untreated = None if self.untreated is None else self.untreated[keep]
+        return replace(self, features=self.features[keep], waits=self.waits[keep], untreated=untreated)
 
 
 Before = Callable[[date], Sequence[LabelTime]]

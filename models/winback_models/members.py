@@ -12,7 +12,7 @@ Singer & Willett (1993), "It's about time", J. of Educational Statistics 18(2).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,12 +56,22 @@ class Slice:
         Fitted on what was known at the cut.
     weight : float
         How much each of its rows counts.
+    untreated : ndarray, optional
+        Days until a message reached each contact (see ``LabelTime``).
     """
 
     features: pd.DataFrame
     waits: Array
     models: RhythmModels
     weight: float = 1.0
+    untreated: Array | None = None
+
+    def watched_for(self, days: int) -> Slice:
+        """Return it with the contacts that nobody had written to for so many days."""
+        if self.untreated is None:
+            return self
+        keep = self.untreated >= days
+        return replace(self, features=self.features[keep], waits=self.waits[keep], untreated=None)
 
 
 @dataclass(frozen=True)
@@ -192,20 +202,26 @@ def person_periods(design: Design, features: pd.DataFrame, models: RhythmModels)
 
 
 def at_risk(
-    edges: Sequence[int], waits: npt.ArrayLike
+    edges: Sequence[int], waits: npt.ArrayLike, untreated: npt.ArrayLike | None = None
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return (interval was entered without a purchase, purchase fell in it), each of shape (n, intervals)."""
+    """Return (interval was entered without a purchase, purchase fell in it), each of shape (n, intervals).
+
+    With ``untreated``, intervals that had not ended when a message reached the contact are left out, bought in or not.
+    """
     ends = np.asarray(edges, dtype=np.float64)
     starts = np.concatenate([[0.0], ends[:-1]])
     wait = np.asarray(waits, dtype=np.float64)[:, None]
-    return wait >= starts, (wait >= starts) & (wait < ends)
+    risk = wait >= starts
+    if untreated is not None:
+        risk &= ends <= np.asarray(untreated, dtype=np.float64)[:, None]
+    return risk, risk & (wait < ends)
 
 
 def fit_direct(design: Design, slices: Sequence[Slice], seed: int) -> dict[str, Member]:
     """Fit the direct members on the person-periods of all slices together."""
     parts, ys = [], []
     for s in slices:
-        risk, bought = at_risk(design.edges, s.waits)
+        risk, bought = at_risk(design.edges, s.waits, s.untreated)
         parts.append(person_periods(design, s.features, s.models)[risk.ravel()])
         ys.append(bought[risk])
     x, y = np.concatenate(parts), np.concatenate(ys)
@@ -254,6 +270,7 @@ def fit_rolled(
     path: SilentPath, step_days: int, edges: tuple[int, ...], slices: Sequence[Slice], seed: int
 ) -> dict[str, Member]:
     """Fit the rolled members on one step of every slice; each must have been watched for a step."""
+    slices = [s.watched_for(step_days) for s in slices]
     x = np.concatenate(
         [
             step_matrix(path, step_days, s.features, feature_values(s.features, path.names), s.models, 0.0)

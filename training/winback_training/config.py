@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from winback_features.errors import ConfigError
+
+TREATED = ("until_sent", "keep")
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
@@ -19,6 +23,8 @@ class TrainingConfig:
         About so many contacts are looked at on each label time; a sample by hashed contact id where there are more.
     test_rows : int
         At most so many contacts in a forward test.
+    treated : {"until_sent", "keep"}
+        Labels end where a message of win-back was sent, or count as if nobody had been written to; the same without a log.
     seed : int
     model_name : str
         Name in the model registry.
@@ -30,6 +36,12 @@ class TrainingConfig:
     origins: int = 3
     max_rows: int = 15_000
     test_rows: int = 50_000
+    treated: str = "until_sent"
     seed: int = 0
     model_name: str = "winback-lapse"
     tracking_uri: str = ""
+
+    def __post_init__(self) -> None:
+        if self.treated not in TREATED:
+            how = f"Write one of {', '.join(TREATED)}."
+            raise ConfigError(f"It is {self.treated!r}.", where="training.treated", how=how)

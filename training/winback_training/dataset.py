@@ -21,6 +21,7 @@ from winback_models.btyd_fit import ALL_KINDS
 from winback_models.design import step_days
 from winback_models.history import TRAINED_KINDS, fit_rhythm_models
 from winback_models.label_time import LabelTime
+from winback_training.treated import Treated
 
 SPACING = 4
 """Steps for which the label-free models of one label time serve the ones after it."""
@@ -45,6 +46,8 @@ class LabelTimes:
         About so many contacts of each other label time, chosen by hashed contact id.
     test_rows : int
         At most so many contacts of a day in ``tests`` come into memory.
+    keep_treated : bool
+        Whether what followed a message of win-back is a label like any other.
     """
 
     tables: Tables
@@ -54,6 +57,7 @@ class LabelTimes:
     rows: int
     test_rows: int
     say: Callable[[str], None] = lambda _: None
+    keep_treated: bool = False
     _purchases: dict[date, pd.DataFrame] = field(default_factory=dict)
 
     def at(self, as_of: date) -> LabelTime:
@@ -83,6 +87,7 @@ class LabelTimes:
             seen = self._seen(part, days, self.test_rows)
         else:
             seen = self._seen(self.tables, tested, self.test_rows) | self._seen(part, others, self.rows)
+        treated = Treated(self.tables, days, self.horizon_days, keep=self.keep_treated)
         known: dict[date, LabelTime] = {}
         models, fitted = None, date.min
         for day in days:
@@ -101,6 +106,7 @@ class LabelTimes:
                 watched=self.horizon_days,
                 never=seen[day].never,
                 never_waits=seen[day].never_waits,
+                untreated=treated.get(day, seen[day].buyers["contact_id"]),
             )
         return known
 

@@ -94,7 +94,8 @@ def train(
     days = origins(as_of, first_day, horizon, config.origins)
     tests = (as_of, *days)
     wanted = all_label_times(tests, first_day, horizon, config.cuts)
-    built = LabelTimes(tables, horizon, wanted, tests, config.max_rows, config.test_rows, say)
+    keep = config.treated == "keep"
+    built = LabelTimes(tables, horizon, wanted, tests, config.max_rows, config.test_rows, say, keep)
 
     def closed(day: date) -> Sequence[LabelTime]:
         return [built.at(t) for t in closed_label_times(day, first_day, horizon, config.cuts)]

@@ -36,7 +36,9 @@ def check(settings: Settings, out: Output) -> None:
     with out.working() as work, open_engine(settings.engine) as backend:
         work.say("Reading and checking the inputs")
         day = today(settings)
-        tables = ingest(backend, settings.source, settings.brand, today=day, base_dir=settings.base_dir)
+        tables = ingest(
+            backend, settings.source, settings.brand, today=day, base_dir=settings.base_dir, with_log=True
+        )
         offenders = first_offenders(tables)
         horizon = learn_horizon(tables, day) if settings.horizon_auto else None
         cadence, notices = (horizon.cadence_days, horizon.notices) if horizon else base_rhythm(tables, day)

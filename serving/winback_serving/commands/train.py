@@ -47,7 +47,9 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
     with out.working() as work, open_engine(settings.engine) as backend:
         work.say("Reading and checking the inputs")
         now = today(settings)
-        tables = ingest(backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir)
+        tables = ingest(
+            backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir, with_log=True
+        )
         tables = without_suppressed(tables, suppressed_keys(settings.home))
         day = as_of or default_day(tables.report, now)
         horizon = learn_horizon(tables, day) if settings.horizon_auto else None
