@@ -23,7 +23,7 @@ from winback_models.design import Matrix, choose_columns, interval_edges, log_od
 from winback_models.hazard import mix
 from winback_models.label_time import LabelTime
 from winback_models.linear import fit_linear
-from winback_models.members import LIMIT, at_risk
+from winback_models.members import LIMIT, at_risk, in_blocks
 
 BASE_RATE = "base_rate"
 MEMBERS = ("logistic", "boosting")
@@ -95,7 +95,7 @@ class FirstPurchaseModel:
         """Return the log-odds that the base rate and each member give the intervals, each of shape (n, intervals)."""
         x = person_periods(self.columns, self.base_hazards, features)
         shape = (len(features), len(self.edges))
-        said = {name: member.decision_function(x).reshape(shape) for name, member in self.members.items()}
+        said = {name: in_blocks(member, x).reshape(shape) for name, member in self.members.items()}
         said[BASE_RATE] = np.tile(log_odds(np.asarray(self.base_hazards)), (len(features), 1))
         return {name: np.clip(score, -LIMIT, LIMIT) for name, score in said.items()}
 

@@ -19,8 +19,6 @@ from zoneinfo import ZoneInfo
 
 from ibis.util import gen_name
 
-from winback_features.build import build_features
-from winback_features.contact_status import build_contact_status
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError
 from winback_features.ingest import ingest
@@ -30,6 +28,7 @@ from winback_policy.decide import decide
 from winback_policy.drivers import worth_explaining
 from winback_serving.inputs import input_files, refuse_shrunken, standing_still
 from winback_serving.parquet import file_digest, write_expression
+from winback_serving.run_features import write_features
 from winback_serving.run_record import (
     count_rows,
     count_run,
@@ -40,7 +39,6 @@ from winback_serving.run_record import (
 )
 from winback_serving.run_retention import RETENTION_FILE, write_retention
 from winback_serving.run_segments import THRESHOLDS_KEY, measure_thresholds
-from winback_serving.run_timeline import TIMELINE_ORDER, timeline
 from winback_serving.scorer import BATCH_ROWS, Predictor, score_drivers, score_features
 from winback_serving.settings import Settings
 from winback_serving.spark_jobs import explain_on_spark, score_on_spark
@@ -192,17 +190,18 @@ def _write_tables(
 
     say("Building features")
     with clock.step("features"):
-        contacts = write_expression(build_features(tables, as_of), ["contact_id"], path("features"))
-        status = backend.create_table("winback_status", build_contact_status(tables, as_of), temp=True)
+        contacts, status = write_features(tables, as_of, folder)
         write_expression(tables.quarantine, QUARANTINE_ORDER, path("quarantine"))
-        write_expression(timeline(tables, as_of), TIMELINE_ORDER, path("timeline"))
     clock.tell("features", contacts)
     say("Scoring contacts")
     with clock.step("scores"):
         if on_spark:
             score_on_spark(backend, path("features"), model, as_of, score, currency, path("scores"))
         else:
-            score_features(path("features"), model, as_of, score, currency, path("scores"), tick=tick)
+            threads = settings.engine.threads
+            score_features(
+                path("features"), model, as_of, score, currency, path("scores"), threads=threads, tick=tick
+            )
     clock.tell("scores", contacts)
     scores, features = (backend.read_parquet(path(name)) for name in ("scores", "features"))
     states = backend.read_parquet(previous.file("states")) if previous else None
@@ -213,7 +212,7 @@ def _write_tables(
             explain_on_spark(backend, asked, model, score.horizon_days, path("drivers"))
         else:
             rows = asked.order_by("contact_id").to_pyarrow_batches(chunk_size=BATCH_ROWS)
-            score_drivers(rows, model, score.horizon_days, path("drivers"))
+            score_drivers(rows, model, score.horizon_days, path("drivers"), threads=settings.engine.threads)
     clock.tell("drivers", count_rows(path("drivers")))
     say("Deciding who enters and who leaves")
     with clock.step("decisions"):

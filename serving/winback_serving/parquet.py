@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,12 +30,63 @@ def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Pa
     int
         Rows written.
     """
-    rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for group in _recut(batches, schema):
-            writer.write_table(group, row_group_size=ROWS_PER_GROUP)
-            rows += group.num_rows
-    return rows
+    with OrderedFile(path) as file:
+        file.extend(batches, schema)
+        return file.rows
+
+
+class OrderedFile:
+    """A Parquet file that takes its rows piece by piece; how they were cut leaves no trace in it.
+
+    Parameters
+    ----------
+    path : Path
+
+    Attributes
+    ----------
+    rows : int
+        Taken so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.rows = path, 0
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = 0
+
+    def append(self, expression: Any, order_by: Sequence[Any]) -> None:
+        """Run an Ibis expression and take its ordered rows; they must follow on those taken before."""
+        reader = expression.order_by(list(order_by)).to_pyarrow_batches(chunk_size=ROWS_PER_GROUP)
+        self.extend(reader, reader.schema)
+
+    def extend(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+        """Take record batches with the columns of ``schema``, the same at every call."""
+        writer = self._writer or pq.ParquetWriter(self.path, schema, compression="zstd")
+        self._writer = writer
+        for batch in batches:
+            self.rows += batch.num_rows
+            self._waiting_rows += batch.num_rows
+            self._waiting.append(batch)
+            while self._waiting_rows >= ROWS_PER_GROUP:
+                self._write(writer, ROWS_PER_GROUP)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Write what waits, and close the file."""
+        if self._writer is not None:
+            if self._waiting_rows:
+                self._write(self._writer, self._waiting_rows)
+            self._writer.close()
+
+    def _write(self, writer: pq.ParquetWriter, rows: int) -> None:
+        """Write the first of the waiting rows as one group."""
+        table = pa.Table.from_batches(self._waiting, schema=writer.schema)
+        writer.write_table(table.slice(0, rows).combine_chunks(), row_group_size=ROWS_PER_GROUP)
+        rest = table.slice(rows)
+        self._waiting, self._waiting_rows = rest.to_batches(), rest.num_rows
 
 
 def write_expression(expression: Any, order_by: Sequence[Any], path: Path) -> int:
@@ -58,28 +109,12 @@ def write_expression(expression: Any, order_by: Sequence[Any], path: Path) -> in
         from winback_serving.spark_jobs import write_on_spark
 
         return write_on_spark(backend, expression, order_by, path)
-    ordered = expression.order_by(list(order_by))
-    reader = ordered.to_pyarrow_batches(chunk_size=ROWS_PER_GROUP)
-    return write_batches(reader, reader.schema, path)
+    with OrderedFile(path) as file:
+        file.append(expression, order_by)
+        return file.rows
 
 
 def file_digest(path: Path) -> str:
     """Return the sha256 of a file, as hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _recut(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield tables of exactly ``ROWS_PER_GROUP`` rows, the last one of what is left."""
-    waiting: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        waiting.append(batch)
-        rows += batch.num_rows
-        while rows >= ROWS_PER_GROUP:
-            table = pa.Table.from_batches(waiting, schema=schema)
-            yield table.slice(0, ROWS_PER_GROUP).combine_chunks()
-            rest = table.slice(ROWS_PER_GROUP)
-            waiting, rows = rest.to_batches(), rest.num_rows
-    if rows:
-        yield pa.Table.from_batches(waiting, schema=schema).combine_chunks()

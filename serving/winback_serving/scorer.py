@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from winback_models.btyd import Array
 from winback_models.config import ScoreConfig
 from winback_models.drivers import DRIVERS, driver_effects
+from winback_serving.in_order import in_order
 from winback_serving.parquet import write_batches
 
 BATCH_ROWS = 50_000
@@ -93,6 +94,7 @@ def score_features(
     out: Path,
     *,
     batch_rows: int = BATCH_ROWS,
+    threads: int = 1,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Stream a Parquet file of features through the model into a Parquet file of scores.
@@ -109,7 +111,9 @@ def score_features(
     out : Path
         Scores in the same order, columns of :func:`score_columns`.
     batch_rows : int
-        Contacts held in memory at a time.
+        Contacts in a batch.
+    threads : int
+        Batches scored at a time; one more is held in memory.
     tick : callable
         Told (contacts done, contacts in all) after each batch.
 
@@ -128,7 +132,7 @@ def score_features(
         with pq.ParquetFile(features) as file:
             done, total = 0, file.metadata.num_rows
             batches = file.iter_batches(batch_size=batch_rows)
-            for batch in score_batches(batches, model, as_of, score, currency):
+            for batch in score_batches(batches, model, as_of, score, currency, threads=threads):
                 yield batch
                 done += batch.num_rows
                 tick(done, total)
@@ -137,17 +141,28 @@ def score_features(
 
 
 def score_batches(
-    features: Iterable[pa.RecordBatch], model: Predictor, as_of: date, score: ScoreConfig, currency: str
+    features: Iterable[pa.RecordBatch],
+    model: Predictor,
+    as_of: date,
+    score: ScoreConfig,
+    currency: str,
+    *,
+    threads: int = 1,
 ) -> Iterator[pa.RecordBatch]:
     """Score batches of features; each row by itself, so it does not matter where they are cut, or on which machine they lie."""
     schema = score_schema(score.curve_days)
-    for batch in features:
+
+    def scored(batch: pa.RecordBatch) -> pa.RecordBatch:
         frame = batch.to_pandas()
         scores = model.predict(frame, as_of, score).assign(currency=currency)
-        yield _to_arrow(frame, scores, schema)
+        return _to_arrow(frame, scores, schema)
+
+    return in_order(scored, features, threads)
 
 
-def score_drivers(features: Iterable[pa.RecordBatch], model: Predictor, horizon_days: int, out: Path) -> int:
+def score_drivers(
+    features: Iterable[pa.RecordBatch], model: Predictor, horizon_days: int, out: Path, *, threads: int = 1
+) -> int:
     """Write what raises the risk of each contact into a Parquet file: see `winback_models.drivers`.
 
     Parameters
@@ -156,6 +171,8 @@ def score_drivers(features: Iterable[pa.RecordBatch], model: Predictor, horizon_
         Columns of ``build_features``, one row per contact, ordered by ``contact_id``.
     model : Predictor
     horizon_days : int
+    threads : int
+        Batches explained at a time.
     out : Path
         ``contact_id`` and ``risk_from_<driver>``, in the same order.
 
@@ -164,7 +181,7 @@ def score_drivers(features: Iterable[pa.RecordBatch], model: Predictor, horizon_
     int
         Contacts explained.
     """
-    return write_batches(driver_batches(features, model, horizon_days), driver_schema(), out)
+    return write_batches(driver_batches(features, model, horizon_days, threads=threads), driver_schema(), out)
 
 
 def driver_schema() -> pa.Schema:
@@ -174,13 +191,16 @@ def driver_schema() -> pa.Schema:
 
 
 def driver_batches(
-    features: Iterable[pa.RecordBatch], model: Predictor, horizon_days: int
+    features: Iterable[pa.RecordBatch], model: Predictor, horizon_days: int, *, threads: int = 1
 ) -> Iterator[pa.RecordBatch]:
     """Say of batches of features what raises the risk of each contact."""
     schema = driver_schema()
-    for batch in features:
+
+    def explained(batch: pa.RecordBatch) -> pa.RecordBatch:
         effects = driver_effects(model, batch.to_pandas(), horizon_days)
-        yield pa.RecordBatch.from_pandas(effects, schema=schema, preserve_index=False)
+        return pa.RecordBatch.from_pandas(effects, schema=schema, preserve_index=False)
+
+    return in_order(explained, features, threads)
 
 
 def _to_arrow(features: pd.DataFrame, scores: pd.DataFrame, schema: pa.Schema) -> pa.RecordBatch:

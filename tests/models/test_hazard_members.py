@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 from shop import HORIZON
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from winback_features.dictionary import numeric_features
 from winback_models.combine import (
@@ -21,7 +22,7 @@ from winback_models.combine import (
 from winback_models.design import interval_edges, step_days
 from winback_models.hazard import mix
 from winback_models.linear import fit_linear
-from winback_models.members import BtydMember, at_risk, snapped
+from winback_models.members import BLOCK_ROWS, BtydMember, at_risk, in_blocks, snapped
 from winback_models.silence import SILENCE, SilentPath, movable
 
 
@@ -170,3 +171,15 @@ def test_snapped_columns_have_few_values_close_to_their_own_and_keep_what_is_unk
     assert np.array_equal(moved[:, 1], x[:, 1]), "few values stay as they are"
     assert np.array_equal(np.isnan(moved), np.isnan(x))
     assert np.abs(moved[7:, 0] - x[7:, 0]).mean() < 0.02
+
+
+@pytest.mark.parametrize("rows", [0, 1, BLOCK_ROWS, 2 * BLOCK_ROWS + 5])
+def test_blocks_of_rows_change_no_bit_of_an_answer(rows):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(2 * BLOCK_ROWS + 5, 6)).astype(np.float32)
+    x[rng.random(x.shape) < 0.1] = np.nan
+    y = np.nan_to_num(x[:, 0]) + rng.normal(size=len(x)) > 0
+    trees = HistGradientBoostingClassifier(max_iter=5, max_leaf_nodes=4).fit(x, y)
+    for estimator in (trees, fit_linear(x, y)):
+        whole = estimator.decision_function(x[:rows]) if rows else np.zeros(0)
+        assert np.array_equal(in_blocks(estimator, x[:rows]), whole)

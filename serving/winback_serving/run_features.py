@@ -1,0 +1,52 @@
+"""What a run computes contact by contact, part by part of the shop: features, status and timeline."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import ibis
+from ibis.util import gen_name
+
+from winback_features.build import build_features
+from winback_features.contact_status import build_contact_status
+from winback_features.parts import parts_of
+from winback_features.tables import Tables
+from winback_serving.parquet import OrderedFile, write_expression
+from winback_serving.run_timeline import TIMELINE_ORDER, timeline
+
+
+def write_features(tables: Tables, as_of: date, folder: Path) -> tuple[int, Any]:
+    """Write ``features.parquet`` and ``timeline.parquet`` into the run's folder.
+
+    Parameters
+    ----------
+    tables : Tables
+    as_of : date
+    folder : Path
+
+    Returns
+    -------
+    int
+        Contacts with features.
+    ibis.Table
+        The status of every known contact, held by the engine: see `build_contact_status`.
+    """
+    backend, paths = tables.backend, [folder / f"{name}.parquet" for name in ("features", "timeline")]
+    if backend.name != "duckdb":
+        contacts = write_expression(build_features(tables, as_of), ["contact_id"], paths[0])
+        write_expression(timeline(tables, as_of), TIMELINE_ORDER, paths[1])
+        return contacts, backend.create_table(
+            "winback_status", build_contact_status(tables, as_of), temp=True
+        )
+    statuses = []
+    with ExitStack() as stack:
+        features, ticks = (stack.enter_context(OrderedFile(path)) for path in paths)
+        for part in parts_of(tables):
+            features.append(build_features(part, as_of), ["contact_id"])
+            ticks.append(timeline(part, as_of), TIMELINE_ORDER)
+            status = build_contact_status(part, as_of)
+            statuses.append(backend.create_table(gen_name("winback_status"), status, temp=True))
+    return features.rows, statuses[0] if len(statuses) == 1 else ibis.union(*statuses)

@@ -1,0 +1,61 @@
+"""In parts or as a whole: the tables of a run are the same, byte for byte."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from winback_features import parts
+from winback_features.answers import count
+from winback_features.engine import open_engine
+from winback_features.ingest import ingest
+from winback_features.parts import contact_bounds, parts_of
+from winback_models.simulate.world import World
+from winback_serving.parquet import OrderedFile, write_batches, write_expression
+from winback_serving.run_features import write_features
+from winback_serving.settings import load_settings
+from winback_serving.simulated import write_shop
+
+
+def test_a_run_in_parts_is_the_run_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(contacts=400, days=150, seed=6)
+    write_shop(world, tmp_path / "shop")
+    settings = load_settings(tmp_path / "shop" / "winback.toml", {})
+    with open_engine(settings.engine) as backend:
+        tables = ingest(backend, settings.source, settings.brand, today=world.end, base_dir=settings.base_dir)
+        assert contact_bounds(tables) == ()
+        files: dict[int, list[bytes]] = {}
+        for rows in (parts.ROWS_PER_PART, 1_500):
+            monkeypatch.setattr(parts, "ROWS_PER_PART", rows)
+            folder = tmp_path / str(rows)
+            folder.mkdir()
+            contacts, status = write_features(tables, date(2024, 5, 1), folder)
+            assert 0 < contacts <= 400
+            write_expression(status, ["contact_id"], folder / "status.parquet")
+            files[rows] = [path.read_bytes() for path in sorted(folder.glob("*.parquet"))]
+        whole, cut = files.values()
+        assert len(whole) == 3
+        assert whole == cut
+        bounds = contact_bounds(tables)
+        assert len(bounds) >= 2
+        assert all(a < b for a, b in pairwise(bounds))
+        there = [(count(part.orders), count(part.events), count(part.contacts)) for part in parts_of(tables)]
+        assert len(there) == len(bounds) + 1
+        wanted = (count(tables.orders), count(tables.events), count(tables.contacts))
+        assert tuple(map(sum, zip(*there, strict=True))) == wanted
+
+
+def test_how_rows_come_leaves_no_trace_in_the_file(tmp_path: Path) -> None:
+    schema = pa.schema([("n", pa.int64())])
+    rows = pa.record_batch([pa.array(range(120_001))], schema=schema)
+    write_batches([rows], schema, tmp_path / "once.parquet")
+    with OrderedFile(tmp_path / "pieces.parquet") as file:
+        for start in (0, 7, 60_000, 110_000):
+            end = {0: 7, 7: 60_000, 60_000: 110_000, 110_000: 120_001}[start]
+            file.extend([rows.slice(start, end - start)], schema)
+    assert file.rows == 120_001
+    assert (tmp_path / "once.parquet").read_bytes() == (tmp_path / "pieces.parquet").read_bytes()
