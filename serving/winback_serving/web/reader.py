@@ -16,13 +16,15 @@ name, an address or a phone number: those columns are left out of every table he
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 
 import duckdb
@@ -60,7 +62,9 @@ class Run:
         self.record: dict[str, Any] = published.info()
         self._lock = threading.Lock()
         self._index: RunIndex | None = None
-        self._connection = _open(published.folder)
+        spill = tempfile.mkdtemp(prefix="winback-spill-")
+        weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
+        self._connection = _open(published.folder, spill)
 
     @property
     def as_of(self) -> date:
@@ -121,7 +125,12 @@ class Run:
     def _cursor(self, sql: str, parameters: Sequence[Any]) -> duckdb.DuckDBPyConnection:
         if "keys" in sql:
             _ = self.index
-        return self._connection.cursor().execute(sql, list(parameters))
+        cursor = self._connection.cursor()
+        kinds = [statement.type for statement in cursor.extract_statements(sql)]
+        if kinds != [duckdb.StatementType.SELECT]:
+            msg = f"a run is asked by one SELECT at a time, not {kinds}"
+            raise ValueError(msg)
+        return cursor.execute(sql, list(parameters))
 
 
 class Runs:
@@ -222,13 +231,13 @@ class Runs:
             return self._open[key]
 
 
-def _open(folder: Path) -> duckdb.DuckDBPyConnection:
-    """Open an in-memory DuckDB with a view over each file; it can read that folder and nothing else."""
+def _open(folder: Path, spill: str) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory DuckDB with a view over each file; it reaches that folder and its own to spill to, nothing else."""
     connection = duckdb.connect(
         config={
             "threads": 2,
             "memory_limit": MEMORY,
-            "temp_directory": gettempdir(),
+            "temp_directory": spill,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }

@@ -28,17 +28,18 @@ def web_settings(
     tmp_path_factory: pytest.TempPathFactory, write_shop: Callable[..., Path], rule_model: Any
 ) -> Settings:
     """Settings of a shop with two published runs; its home is read, and written to by nobody."""
-    config = write_shop(tmp_path_factory.mktemp("web"), every=10)
+    config = write_shop(tmp_path_factory.mktemp("web"), every=4)
     folder = config.parent
     orders = (folder / "orders.csv").read_text(encoding="utf-8").splitlines()[1:]
     mail, first, last, phone = PERSONAL
-    lines = ["contact_id,email,first_name,last_name,phone,country,language"]
+    lines = ["contact_id,email,first_name,last_name,phone,country,language,consent_email"]
     lines += [
-        f"{c},{mail}{c}@example.com,{first}{c},{last}{c},{phone}{c},DE,de"
+        f"{c},{mail}{c}@example.com,{first}{c},{last}{c},{phone}{c},DE,de,true"
         for c in sorted({line.split(",")[0] for line in orders})
     ]
     (folder / "contacts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     text = config.read_text(encoding="utf-8").replace("[brand]", 'contacts = "contacts.csv"\n[brand]')
+    text = text.replace("quiet_days = 0", "quiet_days = 0\nholdout_share = 0.2")
     config.write_text(text, encoding="utf-8")
     settings = load_settings(config, {})
     for day in DAYS:
@@ -55,5 +56,5 @@ def web_home(web_settings: Settings) -> Path:
 @pytest.fixture(scope="session")
 def client(web_home: Path) -> Iterator[TestClient]:
     """A client of a server without login, as on a loopback address."""
-    with TestClient(create_app(web_home, WebConfig()), raise_server_exceptions=False) as found:
+    with TestClient(create_app(web_home, WebConfig()), base_url="http://localhost") as found:
         yield found

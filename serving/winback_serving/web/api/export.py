@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 
 from winback_features.errors import ConfigError
@@ -29,8 +29,8 @@ ENDINGS = {"csv": "csv", "jsonl": "jsonl", "parquet": "parquet"}
 _FILE = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@router.get("/api/v1/export", response_class=FileResponse, responses={200: _FILE})
-@router.get("/export", response_class=FileResponse, include_in_schema=False)
+@router.get("/api/v1/export", responses={200: _FILE})
+@router.get("/export", include_in_schema=False)
 def export(
     request: Request,
     runs: PublishedRuns,
@@ -41,7 +41,7 @@ def export(
     to: Annotated[Format, Query(description="Which format.")],
     delta: Annotated[bool, Query(description="Only what changed since the run before.")] = False,
     force: Annotated[bool, Query(description="Although too many e-mails are likely to bounce.")] = False,
-) -> FileResponse:
+) -> Response:
     """Write a list of a run in the format of a tool; more than one file come as a zip."""
     before = runs.store.previous_run(run.as_of)
     folder = Path(tempfile.mkdtemp(prefix="winback-export-"))

@@ -62,9 +62,12 @@ class EventIn(_Strict):
 
 
 class ContactIn(_Strict):
-    """A row of the contacts table of the data contract, without names and addresses."""
+    """A row of the contacts table of the data contract. Without an e-mail address nobody can be e-mailed; none is sent back."""
 
     contact_id: Word = Field(examples=["c1"])
+    email: Word | None = None
+    phone: Word | None = None
+    email_status: Word | None = None
     country: Word | None = None
     language: Word | None = None
     created_at: Instant | None = None

@@ -1,0 +1,244 @@
+"""The API against the run's own tables: the same rows, one run in each answer, one shape for every error."""
+
+import csv
+import io
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fastapi.testclient import TestClient
+
+from winback_serving.settings import Settings
+from winback_serving.store import RunStore
+from winback_serving.web.api.schema import Row
+from winback_serving.web.app import create_app
+from winback_serving.web.columns import COLUMNS, PERSONAL
+from winback_serving.web.config import WebConfig
+from winback_serving.web.reader import Run, Runs
+from winback_serving.web.scoring import Histories, score_histories
+
+NEWEST = "1998-06-02"
+
+
+def table(home: Path, day: str, name: str) -> list[dict[str, Any]]:
+    run = RunStore(home).current(date.fromisoformat(day))
+    assert run is not None
+    found: list[dict[str, Any]] = pq.read_table(run.file(name)).to_pylist()
+    return found
+
+
+def test_a_row_of_a_list_has_every_column_that_is_documented() -> None:
+    assert tuple(Row.model_fields) == COLUMNS
+
+
+def test_runs_are_listed_newest_first(client: TestClient) -> None:
+    runs = client.get("/api/v1/runs").json()["runs"]
+    assert [run["as_of"] for run in runs] == [NEWEST, "1998-06-01"]
+    shown = client.get(f"/api/v1/runs/{NEWEST}").json()
+    assert shown["counts"]["contacts"] == shown["contacts"] > 100
+    assert shown["previous_run"]["run_id"] == runs[1]["run_id"]
+    assert client.get("/api/v1/model").json()["version"] == shown["model"]["version"] == "7"
+
+
+def test_a_contact_is_its_row_without_name_and_address(client: TestClient, web_home: Path) -> None:
+    for row in table(web_home, NEWEST, "winback")[::40]:
+        answer = client.get(f"/api/v1/contacts/{row['contact_id']}").json()
+        assert answer["as_of"] == NEWEST
+        assert not {*PERSONAL} & {*answer["contact"]}
+        for name, value in row.items():
+            if name not in PERSONAL:
+                shown = value.isoformat() if isinstance(value, date) else value
+                assert answer["contact"][name] == shown, name
+
+
+def test_the_list_is_the_flagged_contacts_by_rank(client: TestClient, web_home: Path) -> None:
+    flagged = sorted(
+        (row for row in table(web_home, NEWEST, "winback") if row["rank"] is not None),
+        key=lambda row: row["rank"],
+    )
+    answer = client.get("/api/v1/list?limit=1000").json()
+    assert [row["contact_id"] for row in answer["rows"]] == [row["contact_id"] for row in flagged]
+    assert answer["total"] == len(flagged) > 5
+    assert client.get("/list.json?limit=1000").json() == answer
+
+
+def test_a_csv_holds_the_whole_list_in_the_order_asked_for(client: TestClient) -> None:
+    answer = client.get("/excluded.csv?sort=-p_lapse&limit=1")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert answer.headers["content-disposition"] == f'attachment; filename="winback-excluded-{NEWEST}.csv"'
+    assert len(rows) == client.get("/api/v1/excluded?limit=1").json()["total"] > 100
+    known = [float(row["p_lapse"]) for row in rows if row["p_lapse"]]
+    assert known == sorted(known, reverse=True)
+
+
+def test_segments_add_up_to_the_buyers(client: TestClient, web_home: Path) -> None:
+    rows = [row for row in table(web_home, NEWEST, "winback") if row["rfm_segment"]]
+    segments = client.get("/api/v1/segments").json()["segments"]
+    assert sum(segment["contacts"] for segment in segments) == len(rows) > 100
+    for segment in segments:
+        mine = [row for row in rows if row["rfm_segment"] == segment["rfm_segment"]]
+        assert segment["contacts"] == len(mine)
+        total = sum(row["value_at_risk"] or 0.0 for row in mine)
+        assert segment["value_at_risk"] == pytest.approx(total, abs=1e-3 * len(mine))
+
+
+def changes_of(home: Path, days: list[str]) -> list[tuple[str, str, str]]:
+    found = []
+    for day in days:
+        for kind, name in (("exit", "exits"), ("entry", "entries")):
+            rows = table(home, day, name)
+            found += [(day, kind, r["contact_id"]) for r in rows if r["arm"] != "holdout"]
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 7, 10_000])
+def test_a_poller_gets_each_change_once(client: TestClient, web_home: Path, limit: int) -> None:
+    found, cursor, more = [], "", True
+    while more:
+        answer = client.get("/api/v1/changes", params={"cursor": cursor, "limit": limit}).json()
+        found += [(row["as_of"], row["change"], row["contact_id"]) for row in answer["changes"]]
+        cursor, more = answer["next_cursor"], answer["more"]
+    assert found == changes_of(web_home, ["1998-06-01", NEWEST])
+    assert len(found) > 5
+    assert client.get("/api/v1/changes", params={"cursor": cursor}).json()["changes"] == []
+    later = client.get("/api/v1/changes?since=1998-06-01&limit=10000").json()["changes"]
+    assert [row["contact_id"] for row in later] == [c for day, _, c in found if day == NEWEST]
+
+
+def test_who_is_held_out_is_told_to_nobody_who_writes(client: TestClient, web_home: Path) -> None:
+    held = {r["contact_id"] for r in table(web_home, "1998-06-01", "entries") if r["arm"] == "holdout"}
+    everybody = client.get("/api/v1/changes?limit=10000&holdout=true").json()["changes"]
+    told = client.get("/api/v1/changes?limit=10000").json()["changes"]
+    assert held
+    assert held <= {row["contact_id"] for row in everybody}
+    assert not held & {row["contact_id"] for row in told if row["as_of"] == "1998-06-01"}
+
+
+ERRORS = {
+    "/api/v1/nothing": (404, "not_found"),
+    "/api/v1/contacts/nobody": (404, "not_found"),
+    "/api/v1/runs/1900-01-01": (404, "not_found"),
+    "/api/v1/list?as_of=1900-01-01": (404, "not_found"),
+    "/api/v1/list?limit=0": (422, "invalid"),
+    "/api/v1/list?sort=email": (422, "invalid"),
+    "/api/v1/list?cursor=abc": (400, "bad_request"),
+    "/api/v1/changes?cursor=abc": (400, "bad_request"),
+    "/api/v1/export?list=scores&to=klaviyo": (422, "invalid"),
+    "/api/v1/export?list=../../etc/passwd&to=csv": (422, "invalid"),
+}
+
+
+@pytest.mark.parametrize("path", ERRORS)
+def test_every_error_has_one_shape(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    status, code = ERRORS[path]
+    assert answer.status_code == status
+    (name,) = answer.json()
+    error = answer.json()[name]
+    assert (name, error["code"]) == ("error", code)
+    assert set(error) == {"code", "message", "where", "how", "fields"}
+    assert error["message"]
+
+
+def test_a_wrong_field_is_named(client: TestClient) -> None:
+    error = client.get("/api/v1/list?limit=x&min_p_lapse=2").json()["error"]
+    assert {field["field"] for field in error["fields"]} == {"query.limit", "query.min_p_lapse"}
+
+
+def test_an_empty_home_is_said_to_be_empty(tmp_path: Path) -> None:
+    with TestClient(create_app(tmp_path), base_url="http://localhost") as empty:
+        assert empty.get("/healthz").status_code == 200
+        for path in ("/readyz", "/api/v1/list", "/api/v1/contacts/1"):
+            answer = empty.get(path)
+            assert answer.status_code == 503
+            assert "winback score" in answer.json()["error"]["how"]
+        assert empty.get("/api/v1/runs").json() == {"runs": []}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_list_that_was_begun_goes_on_in_its_run(web_home: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(web_home / "runs" / "1998-06-01", home / "runs" / "1998-06-01")
+    config = WebConfig(refresh_seconds=3600)
+    with TestClient(create_app(home, config), base_url="http://localhost") as server:
+        runs: Runs = server.app.state.runs  # type: ignore[attr-defined]
+        runs.refresh()
+        first = server.get("/api/v1/contacts?limit=50").json()
+        shutil.copytree(web_home / "runs" / NEWEST, home / "runs" / NEWEST)
+        assert server.get("/api/v1/contacts?limit=1").json()["as_of"] == "1998-06-01", (
+            "not before it is ready"
+        )
+        runs.refresh()
+        assert server.get("/readyz").json()["as_of"] == NEWEST
+        second = server.get("/api/v1/contacts", params={"limit": 50, "cursor": first["next_cursor"]}).json()
+        assert second["run_id"] == first["run_id"]
+        assert second["rows"][0]["contact_id"] > first["rows"][-1]["contact_id"]
+
+
+def test_an_erased_contact_is_gone_although_the_run_is_the_same(web_home: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(web_home / "runs", home / "runs")
+    runs = Runs(home)
+    before = runs.current()
+    gone = str(before.query("SELECT contact_id FROM winback ORDER BY contact_id LIMIT 1")[0]["contact_id"])
+    path = before.folder / "winback.parquet"
+    rows = pq.read_table(path)
+    ids = ["zz-erased", *rows.column("contact_id").to_pylist()[1:]]
+    part = tmp_path / "part"
+    pq.write_table(rows.set_column(0, "contact_id", pa.array(ids)), part)
+    part.replace(path)
+    after = runs.current()
+    assert after.run_id == before.run_id
+    assert after.contact(gone) is None
+    assert after.contact("zz-erased") is not None
+    assert all(after.contact(str(i)) is not None for i in ids[1:10])
+
+
+def test_a_history_scores_as_in_the_batch(web_settings: Settings, rule_model: Any) -> None:
+    run: Run = Runs(web_settings.home).current()
+    text = (web_settings.path.parent / "orders.csv").read_text(encoding="utf-8")
+    lines = list(csv.DictReader(io.StringIO(text)))
+    some = [row["contact_id"] for row in table(web_settings.home, NEWEST, "winback") if row["rank"]][:3]
+    some += [row["contact_id"] for row in table(web_settings.home, NEWEST, "winback")][:3]
+    chosen = [line for line in lines if line["contact_id"] in some]
+    known = {"email": "a@example.com", "country": "DE", "language": "de", "consent_email": True}
+    contacts = [{"contact_id": name, **known} for name in some]
+    found = score_histories(web_settings, run, rule_model(), Histories(chosen, contacts=contacts))
+    assert {row["contact_id"] for row in found} == {*some}
+    for row in found:
+        batch = run.contact(row["contact_id"])
+        assert batch is not None
+        batch.pop("rank")
+        for name, value in batch.items():
+            if isinstance(value, float):
+                assert row[name] == pytest.approx(value, abs=1e-9), name
+            else:
+                assert row[name] == value, name
+
+
+def test_the_documentation_is_complete(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    assert {"/api/v1/list", "/api/v1/score", "/metrics", "/healthz"} <= {*document["paths"]}
+    for path, methods in document["paths"].items():
+        for method, about in methods.items():
+            assert about["summary"], (method, path)
+            assert about["description"], (method, path)
+            assert about["responses"]["422"]["content"]["application/json"]["schema"] == {
+                "$ref": "#/components/schemas/ErrorAnswer"
+            }
+    assert "http://" not in json.dumps(document)
+    assert "https://" not in json.dumps(document)
+
+
+def test_metrics_count_patterns_and_never_paths(client: TestClient) -> None:
+    client.get("/api/v1/contacts/somebody-secret")
+    text = client.get("/metrics").text
+    assert 'route="/api/v1/contacts/{contact_id:path}",status="404"' in text
+    assert 'winback_run_contacts{group="flagged"}' in text
+    assert "somebody-secret" not in text
