@@ -16,7 +16,7 @@ class SourceConfig:
     orders, events, contacts, campaign_log : str
         A file (Parquet or CSV), a glob, or a table name when ``database`` is set.
     database : str, optional
-        ``duckdb:///file.duckdb`` or ``postgresql://…``.
+        ``duckdb:///file.duckdb``, ``postgresql://…``, or an address of BigQuery, Snowflake or Databricks.
     orders_columns, events_columns, contacts_columns, campaign_log_columns : mapping
         ``our column -> their column``, or a SQL expression over their columns.
     timezone : str, optional

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,15 @@ from winback_features.errors import ConfigError, InputError, WinbackError
 
 BATCH_ROWS = 100_000
 
+SERVERS = {
+    "postgresql": ("PostgreSQL", "psycopg", "winback[postgres]"),
+    "postgres": ("PostgreSQL", "psycopg", "winback[postgres]"),
+    "bigquery": ("BigQuery", "google.cloud.bigquery", "ibis-framework[bigquery]"),
+    "snowflake": ("Snowflake", "snowflake.connector", "ibis-framework[snowflake]"),
+    "databricks": ("Databricks", "databricks.sql", "ibis-framework[databricks]"),
+}
+"""Scheme of the address, to the name of the database, its driver's module, and what brings that."""
+
 
 def load_table(backend: Any, location: str, database: str, base_dir: Path) -> tuple[ibis.Table, str]:
     """Copy one table of a database into the engine, batch by batch.
@@ -27,7 +37,7 @@ def load_table(backend: Any, location: str, database: str, base_dir: Path) -> tu
     location : str
         ``table`` or ``schema.table``.
     database : str
-        ``duckdb:///path`` (relative to ``base_dir``, or absolute with a fourth slash) or ``postgresql://…``.
+        ``duckdb:///path`` (relative to ``base_dir``, or absolute with a fourth slash), or an address of one of `SERVERS`.
     base_dir : pathlib.Path
 
     Returns
@@ -47,11 +57,12 @@ def load_table(backend: Any, location: str, database: str, base_dir: Path) -> tu
     scheme = database.partition("://")[0]
     if scheme == "duckdb":
         table = _from_duckdb(backend, location, base_dir / database.removeprefix("duckdb:///"))
-    elif scheme in ("postgresql", "postgres"):
-        table = _from_postgres(backend, location, database)
+    elif scheme in SERVERS:
+        table = _from_server(backend, location, database)
     else:
         what = f"The database {scheme}:// is not supported."
-        raise ConfigError(what, where="source.database", how="Use duckdb:///file.duckdb or postgresql://….")
+        how = "Use duckdb:///file.duckdb, postgresql://…, bigquery://…, snowflake://… or databricks://…."
+        raise ConfigError(what, where="source.database", how=how)
     return table, fingerprint_rows(table)
 
 
@@ -101,21 +112,20 @@ def _from_duckdb(backend: Any, location: str, path: Path) -> ibis.Table:
         backend.detach(catalog)
 
 
-def _from_postgres(backend: Any, location: str, url: str) -> ibis.Table:
-    try:
-        import psycopg  # noqa: F401 — an extra: without it there is a message, not a crash
-    except ImportError:
+def _from_server(backend: Any, location: str, url: str) -> ibis.Table:
+    server, driver, package = SERVERS[url.partition("://")[0]]
+    if not _installed(driver):
         raise ConfigError(
-            "The PostgreSQL driver is not installed.",
+            f"The driver of {server} is not installed.",
             where="source.database",
-            how="Install it with: pip install 'winback[postgres]'.",
-        ) from None
+            how=f"Install it with: pip install '{package}'.",
+        )
     schema, name = _split(location)
     try:
         shop = ibis.connect(url)
     except Exception as error:
         host = urlsplit(url).hostname or "the local socket"
-        what = f"PostgreSQL at {host} does not let us in ({str(error).splitlines()[0]})."
+        what = f"{server} at {host} does not let us in ({str(error).splitlines()[0]})."
         raise ConfigError(what, where="source.database", how="Check address, user and password.") from error
     try:
         names = shop.list_tables(database=schema)
@@ -136,3 +146,10 @@ def _from_postgres(backend: Any, location: str, url: str) -> ibis.Table:
         ) from error
     finally:
         shop.disconnect()
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even what it lies in
+        return False

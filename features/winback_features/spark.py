@@ -222,16 +222,19 @@ def open_spark(config: EngineConfig, scratch: Path, reader: Any) -> Iterator[Spa
     _ = ibis.pyspark  # Ibis knows the options of a backend once it was named
     there = SparkSession.getActiveSession()
     builder = SparkSession.builder.appName("winback")
-    settings = {**ALWAYS, **(config.spark_conf)}
+    settings = {**ALWAYS, **config.spark_conf}
     if there is None and config.spark_master:
         settings = {**_local(config), **settings}
+        builder = builder.master(config.spark_master)
         if config.spark_master.startswith("local"):
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        builder = builder.master(config.spark_master)
     for key, value in settings.items():
         builder = builder.config(key, value)
     try:
-        session = builder.getOrCreate()
+        # A notebook's own session keeps its settings and views.
+        session = there.newSession() if there else builder.getOrCreate()
+        for key, value in settings.items() if there else ():
+            session.conf.set(key, value)
     except Exception as error:
         what = f"Spark cannot start ({str(error).splitlines()[0]})."
         how = "Check engine.spark_master and engine.spark_conf; Java 17 or newer must be installed."

@@ -1,0 +1,61 @@
+"""Features and labels compile to the SQL of the databases that Ibis knows; for what they compute there is no test here."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import ibis
+import ibis.backends.sql.compilers as compilers
+import pytest
+import sqlglot
+from feature_shop import SCHEMAS
+from ibis.common.exceptions import OperationNotDefinedError
+
+from winback_features.build import build_features
+from winback_features.contact_status import build_contact_status
+from winback_features.databases import load_table
+from winback_features.errors import ConfigError
+from winback_features.labels import build_labels
+from winback_features.tables import Tables
+
+DAY = date(2024, 1, 1)
+DIALECTS = ("postgres", "bigquery", "snowflake", "databricks")
+BUILDERS: dict[str, Any] = {
+    "features": lambda tables: build_features(tables, DAY),
+    "status": lambda tables: build_contact_status(tables, DAY),
+    "labels": lambda tables: build_labels(tables, DAY, 30),
+}
+
+
+@pytest.fixture(scope="module")
+def unbound() -> Tables:
+    named = {name: ibis.table(schema, name=name) for name, schema in SCHEMAS.items()}
+    rest = {"backend": None, "report": None, "has_events": True, "has_contacts": True}
+    closed = ((date(2023, 12, 25), date(2023, 12, 26)),)
+    return Tables(**named, **rest, closed=closed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "what"),
+    [(d, w) for d in DIALECTS for w in BUILDERS if (d, w) != ("bigquery", "features")],
+)
+def test_it_compiles(dialect: str, what: str, unbound: Tables) -> None:
+    expression = BUILDERS[what](unbound)
+    query = getattr(compilers, dialect).compiler.to_sqlglot(expression.unbind()).sql(dialect=dialect)
+    parsed = sqlglot.parse_one(query, dialect=dialect)
+    assert [column.alias_or_name for column in parsed.selects] in (list(expression.columns), ["*"])
+    assert "orders" in {table.name for table in parsed.find_all(sqlglot.exp.Table)}
+
+
+def test_bigquery_lacks_the_exact_median_of_the_features(unbound: Tables) -> None:
+    """The one thing in the way; the documents say so."""
+    with pytest.raises(OperationNotDefinedError, match="'Median'"):
+        compilers.bigquery.compiler.to_sqlglot(build_features(unbound, DAY).unbind())
+
+
+@pytest.mark.parametrize("scheme", ["bigquery", "snowflake", "databricks"])
+def test_a_driver_that_is_not_there_is_named(scheme: str, tmp_path: Any) -> None:
+    with pytest.raises(ConfigError, match="is not installed") as caught:
+        load_table(None, "orders", f"{scheme}://somewhere/shop", tmp_path)
+    assert f"ibis-framework[{scheme}]" in caught.value.how
