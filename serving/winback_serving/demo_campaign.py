@@ -106,7 +106,7 @@ def write_log(home: Path, campaign: Campaign) -> Path:
 def _label(window_days: int) -> str:
     return (
         "Simulated: nobody was ever written to. The purchases are real, but for those made up: of the treated that bought "
-        f"nothing within {window_days} days, {100 * WON:.0f} % were given one. It shows how outcomes are read, and proves nothing."
+        f"nothing within {window_days} days, {100 * WON:.0f} % were given one. It shows how to read, and proves nothing."
     )
 
 

@@ -53,7 +53,13 @@ def with_log(shop: Tables, sent: dict[str, list[date]]) -> Tables:
 def test_the_first_message_around_a_label_time_counts(shop: Tables) -> None:
     day = timedelta(days=1)
     tables = with_log(
-        shop, {"c1": [DAY + 9 * day, DAY + 20 * day], "c2": [DAY - 5 * day], "c3": [DAY - 29 * day], "c4": [DAY + 28 * day]}
+        shop,
+        {
+            "c1": [DAY + 9 * day, DAY + 20 * day],
+            "c2": [DAY - 5 * day],
+            "c3": [DAY - 29 * day],
+            "c4": [DAY + 28 * day],
+        },
     )
     label_time = LabelTimes(tables, 28, [DAY], [DAY], 100, 100).at(DAY)
     untreated = dict(zip(label_time.features["contact_id"], label_time.untreated, strict=True))

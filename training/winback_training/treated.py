@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import ibis
 import numpy as np
@@ -30,11 +31,15 @@ class Treated:
         Take no notice of messages.
     """
 
-    def __init__(self, tables: Tables, days: Sequence[date], horizon_days: int, *, keep: bool = False) -> None:
+    def __init__(
+        self, tables: Tables, days: Sequence[date], horizon_days: int, *, keep: bool = False
+    ) -> None:
         self.first: dict[date, pd.Series] = {}
         if tables.campaign_log is None or keep or not days:
             return
-        for day, found in _first_messages(tables, days, horizon_days).groupby("label_time"):
+        messages = _first_messages(tables.backend, tables.campaign_log, days, horizon_days)
+        for day in messages["label_time"].unique():
+            found = messages[messages["label_time"] == day]
             self.first[day] = found.set_index("contact_id")["days"].astype(np.float64)
 
     def get(self, day: date, contact_ids: pd.Series) -> Array | None:
@@ -44,12 +49,11 @@ class Treated:
         return np.asarray(self.first[day].reindex(contact_ids).fillna(np.inf), dtype=np.float64)
 
 
-def _first_messages(tables: Tables, days: Sequence[date], horizon_days: int) -> pd.DataFrame:
+def _first_messages(backend: Any, log: Any, days: Sequence[date], horizon_days: int) -> pd.DataFrame:
     """Return ``label_time, contact_id, days``: 0 where a message came in the horizon before."""
     around = timedelta(days=horizon_days)
     rows = {"label_time": [*days], "since": [d - around for d in days], "until": [d + around for d in days]}
-    times = tables.backend.create_table(gen_name("label_times"), pa.table(rows), temp=True)
-    log = tables.campaign_log
+    times = backend.create_table(gen_name("label_times"), pa.table(rows), temp=True)
     sent = log.select("contact_id", day=log.sent_at.date()).distinct()
     near = sent.inner_join(times, [sent.day >= times.since, sent.day < times.until])
     found = near.group_by("label_time", "contact_id").aggregate(first=near.day.min())
