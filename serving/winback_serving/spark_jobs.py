@@ -93,9 +93,10 @@ def write_on_spark(engine: Any, table: Any, order_by: Sequence[str], path: Path)
     """
     schema = PyArrowSchema.from_ibis(table.schema())
     done = engine.apply_in_order(table, order_by, _Writer(schema, path), _WRITTEN)
-    rows = int(done.rows.sum().to_pyarrow().as_py())
+    rows = done.rows.sum().to_pyarrow().as_py()
     engine.drop_table(done.get_name())
-    return rows
+    # Without a row there is no task that writes.
+    return write_batches((), schema, path) if rows is None else int(rows)
 
 
 @dataclass(frozen=True)
