@@ -23,24 +23,29 @@ MOST_ROWS = 40
 
 def render_outcomes(found: Outcomes, brand: str) -> str:
     """Return the page of a shop's own runs; everything but the pictures is escaped."""
-    parts: dict[str, Readout] = {"Treated against held out": found.readout} if found.readout else {}
-    parts |= {f"Experiment: {name}": readout for name, readout in found.experiments.items()}
     return _page(
         brand=brand,
         title="What win-back brings",
         lead=sentences(found),
         simulated=found.simulated,
-        parts=parts,
+        parts=_parts(found),
         currency=found.currency,
         newcomers=found.newcomers,
         window=found.window_days,
     )
 
 
+def _parts(found: Outcomes) -> dict[str, Readout]:
+    """Return every readout under its title."""
+    parts: dict[str, Readout] = {"Treated against held out": found.readout} if found.readout else {}
+    return parts | {f"Experiment: {name}": readout for name, readout in found.experiments.items()}
+
+
 def write_outcomes(home: Path, found: Outcomes, brand: str) -> Path:
     """Write ``outcomes.json`` and ``outcomes.html`` into the home folder, and return the page's path."""
     home.mkdir(parents=True, exist_ok=True)
-    write_atomically(home / "outcomes.json", json.dumps(found.as_dict(), indent=2, sort_keys=True) + "\n")
+    text = json.dumps({**found.as_dict(), "told": tell(found)}, indent=2, sort_keys=True)
+    write_atomically(home / "outcomes.json", text + "\n")
     page = home / "outcomes.html"
     write_atomically(page, render_outcomes(found, brand))
     return page
@@ -95,6 +100,44 @@ def sentences(found: Outcomes) -> list[str]:
         if log.not_entered:
             said.append(f"{log.not_entered:,} went to contacts that had not entered by then.")
     return said
+
+
+def tell(found: Outcomes) -> dict[str, Any]:
+    """Return the readout in words and tables of words, for pages that only show it.
+
+    Returns
+    -------
+    dict
+        ``lead``: sentences. ``parts``: ``title``, ``sentences``, and ``tables`` of ``title, heads, rows``.
+    """
+    return {"lead": sentences(found), "parts": [_part(*part, found.currency) for part in _parts(found).items()]}
+
+
+def _part(title: str, found: Readout, currency: str) -> dict[str, Any]:
+    w, running = outcomes_words, found.plan.running
+    effects = [
+        [
+            w.metric(c.metric),
+            w.arm(c.arm),
+            w.difference(c, currency),
+            w.bounds(c, running=running),
+            w.bounds(c, running=False),
+            w.VERDICTS[c.verdict],
+        ]
+        for c in found.effects
+    ]
+    arms = [
+        [w.metric(m.metric), w.arm(m.arm), wording.number(m.contacts), w.measured(m, currency)] for m in found.arms
+    ]
+    months = [[m.month, w.arm(m.arm), wording.number(m.contacts), w.share(m.share)] for m in found.months]
+    heads = ["Measured", "Arm", "Difference", "Holds at every reading", "For one reading", "Verdict"]
+    tables = [
+        {"title": "The effect", "heads": heads, "rows": effects},
+        {"title": "The arms", "heads": ["Measured", "Arm", "Contacts", "Value"], "rows": arms},
+        {"title": "By month of entry", "heads": ["Month", "Arm", "Contacts", "Bought again"], "rows": months},
+    ]
+    said = [*w.headline(found, currency), *w.balance(found), *w.sent(found)]
+    return {"title": title, "sentences": said, "tables": [t for t in tables if t["rows"]]}
 
 
 def pictures(found: Readout, prefix: str) -> list[Figure]:

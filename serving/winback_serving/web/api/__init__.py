@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from winback_serving.web.api import changes, export, lists, runs, score, system, twins
+from winback_serving.web.api import changes, export, lists, outcomes, runs, score, system, twins
 
 ROUTERS = (
     runs.router,
@@ -12,5 +12,6 @@ ROUTERS = (
     export.router,
     system.router,
     twins.router,
+    outcomes.router,
 )
 """In the order of the documentation."""

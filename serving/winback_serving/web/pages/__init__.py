@@ -12,6 +12,7 @@ from winback_serving.web.pages import (
     contact,
     hygiene,
     model,
+    outcomes,
     retention,
     rfm,
     risk_list,
@@ -29,6 +30,7 @@ PAGES: tuple[APIRouter, ...] = (
     model.router,
     hygiene.router,
     sandbox.router,
+    outcomes.router,
 )
 
 __all__ = ["PAGES", "render_error", "render_login"]

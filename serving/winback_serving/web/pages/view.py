@@ -97,7 +97,7 @@ class View:
         """Return the page ``<name>.html`` with its values."""
         told = notices(self.run.record, self.t, self.f, self.today())
         menu = NAVIGATION
-        if (self.runs.store.root.parent / "outcomes").is_dir():
+        if (self.runs.store.root.parent / "outcomes.json").is_file():
             menu = (*NAVIGATION, OUTCOMES)
         return HTMLResponse(
             template(f"{name}.html").render(
