@@ -110,7 +110,10 @@ def tell(found: Outcomes) -> dict[str, Any]:
     dict
         ``lead``: sentences. ``parts``: ``title``, ``sentences``, and ``tables`` of ``title, heads, rows``.
     """
-    return {"lead": sentences(found), "parts": [_part(*part, found.currency) for part in _parts(found).items()]}
+    return {
+        "lead": sentences(found),
+        "parts": [_part(*part, found.currency) for part in _parts(found).items()],
+    }
 
 
 def _part(title: str, found: Readout, currency: str) -> dict[str, Any]:
@@ -127,7 +130,8 @@ def _part(title: str, found: Readout, currency: str) -> dict[str, Any]:
         for c in found.effects
     ]
     arms = [
-        [w.metric(m.metric), w.arm(m.arm), wording.number(m.contacts), w.measured(m, currency)] for m in found.arms
+        [w.metric(m.metric), w.arm(m.arm), wording.number(m.contacts), w.measured(m, currency)]
+        for m in found.arms
     ]
     months = [[m.month, w.arm(m.arm), wording.number(m.contacts), w.share(m.share)] for m in found.months]
     heads = ["Measured", "Arm", "Difference", "Holds at every reading", "For one reading", "Verdict"]
