@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from datetime import date
 from typing import Any
 
@@ -256,6 +257,46 @@ def test_admission_takes_the_best_candidates_only(backend: Any) -> None:
         9: {"a", "b", "c", "d"},
         None: {"a", "b", "c", "d"},
     }
+
+
+def base_of(contacts: int) -> dict[str, dict[str, Any]]:
+    """Draw a base with ties in everything that is ranked."""
+    rng = random.Random(11)
+    return {
+        f"c{n:04}": {
+            "p_lapse": rng.choice([0.2, 0.5, 0.6, 0.9]),
+            "days_overdue": rng.choice([-10, 0, 4, 12, 30]),
+            "days_since_purchase": rng.randrange(1, 60),
+            "value_at_risk": rng.choice([None, 10.0, 10.0, 99.5]),
+            "order_value_mean": rng.choice([10.0, 10.1, 33.3]),
+            "spend_total": rng.choice([0.1, 0.2, 0.3, 20.0]),
+            "tenure_days": float(rng.randrange(1, 900)),
+            "email_ignored_in_a_row": float(rng.randrange(8)),
+        }
+        for n in range(contacts)
+    }
+
+
+@pytest.mark.slow
+def test_threads_and_the_order_of_the_rows_change_nothing(world: Any) -> None:
+    """Enough contacts that several threads have work; sums, medians, ranks and ties must not notice."""
+    rows = base_of(5000)
+    found = []
+    for threads in (1, 2, 4):
+        shuffled = list(rows.items())
+        random.Random(threads).shuffle(shuffled)
+        day = type(world)(ibis.duckdb.connect(threads=threads)).day(0, dict(shuffled), None, capacity=40)
+        found.append(frames(day))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][2]) == 40, "entries at capacity"
+
+
+@pytest.mark.slow
+def test_one_more_place_adds_the_next_best_and_changes_nobody_else(world: Any) -> None:
+    rows = base_of(60)
+    entered = [set(world.day(0, rows, None, capacity=n).entries) for n in (3, 4, 5)]
+    assert [len(e) for e in entered] == [3, 4, 5]
+    assert entered[0] < entered[1] < entered[2]
 
 
 @pytest.mark.slow
