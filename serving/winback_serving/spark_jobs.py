@@ -115,8 +115,11 @@ class _Writer:
         )
         # A task that is tried again begins anew.
         part = self.path.with_name(f".{self.path.name}.{gen_name('task')}")
-        rows = write_batches(cast, self.schema, part)
-        part.replace(self.path)
+        try:
+            rows = write_batches(cast, self.schema, part)
+            part.replace(self.path)
+        finally:
+            part.unlink(missing_ok=True)
         yield pa.record_batch({"rows": pa.array([rows], pa.int64())})
 
 
