@@ -77,9 +77,9 @@ class Formatter:
         pattern = "0" + ("." + "0" * digits if digits else "")
         pattern += Locale.parse(self.locale).percent_formats[None].pattern.lstrip("#,0.")
         smallest = 10 ** -(digits + 2)
-        if 0 < share < smallest / 2:
+        if 0 < share <= smallest / 2:
             return f"<{self._percent(smallest, pattern)}"
-        if 1 - smallest / 2 < share < 1:
+        if 1 - smallest / 2 <= share < 1:
             return f">{self._percent(1 - smallest, pattern)}"
         return self._percent(share, pattern)
 
