@@ -62,9 +62,9 @@ class _Clock:
         yield
         self.seconds[name] = round(time.perf_counter() - begun, 3)
 
-    def tell(self, name: str, rows: int) -> None:
-        """Note that a step is done."""
-        self.note(step=name, seconds=self.seconds[name], rows=rows)
+    def tell(self, name: str, rows: int, **known: str) -> None:
+        """Note that a step is done, and what is known since."""
+        self.note(**known, step=name, seconds=self.seconds[name], rows=rows)
 
 
 def score_day(
@@ -142,8 +142,7 @@ def score_day(
             }
             keys = {"suppressed": sorted(erased)} if erased else {}
             run_id = run_identity({**record, **keys, "inputs": inputs_identity(tables.report)})
-            note(run_id=run_id)
-            clock.tell("ingest", sum(table.rows_in for table in tables.report.tables))
+            clock.tell("ingest", sum(table.rows_in for table in tables.report.tables), run_id=run_id)
             there = store.find(as_of, run_id)
             if there is not None:
                 say(f"Nothing has changed: run {run_id} of {as_of} is published already")

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from winback_features.errors import InputError
 from winback_serving.parquet import ROWS_PER_GROUP, file_digest, write_batches
-from winback_serving.store import RUN_FILE, RunStore, write_atomically
+from winback_serving.store import RUN_FILE, RunStore, fsync, write_atomically
 from winback_serving.suppression import key_of, suppress
 
 FOLDER = "erasures"
@@ -155,6 +155,7 @@ def _rewrite(path: Path, words: Collection[str], home: Path) -> ErasedFile | Non
         write_batches(rows(), schema, part)
         if not touched:
             return None
+        fsync(part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -2,12 +2,14 @@
 
 import io
 import json
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 import click
+import duckdb
 import pytest
 from rich.console import Console
 
@@ -114,6 +116,27 @@ def test_exit_codes(
         assert "--debug" in shown.err
         assert cli.run(["score", "--debug"]) == 1
         assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_signal_that_ends_a_service_is_an_interruption(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli.winback, "main", lambda *args, **kwargs: signal.raise_signal(signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as left:
+            cli.main(["score"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert left.value.code == 130
+    assert "Interrupted" in capsys.readouterr().err
+
+
+def test_a_file_that_the_engine_cannot_write_is_no_bug_of_ours() -> None:
+    said = cli.explain(duckdb.IOException("IO Error: Could not write file: No space left on device"))
+    assert said["exit_code"] == 2
+    assert "No space left on device" in str(said["message"])
+    assert "free space" in str(said["how"])
 
 
 def test_main_leaves_with_the_code() -> None:

@@ -57,7 +57,7 @@ def prune(
     if dry_run:
         gone, held = choose(stored_runs(store), keep, forget_outcomes=forget_outcomes)
     else:
-        with store.lock("runs prune", most_hours=settings.operations.lock_hours):
+        with store.lock("runs prune", say=out.warn, most_hours=settings.operations.lock_hours):
             gone, held = choose(stored_runs(store), keep, forget_outcomes=forget_outcomes)
             remove(store, [stored.run for stored in gone])
     if held:
@@ -85,7 +85,7 @@ def prune(
 def withdraw(settings: Settings, day: date, out: Output) -> None:
     """Take the newest published day back, such as one that a wrong clock made."""
     store = RunStore(settings.home)
-    with store.lock("runs withdraw", most_hours=settings.operations.lock_hours):
+    with store.lock("runs withdraw", say=out.warn, most_hours=settings.operations.lock_hours):
         gone = take_back(store, day)
     left = store.list_runs()
     newest = left[-1].as_of if left else None
