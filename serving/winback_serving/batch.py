@@ -24,6 +24,7 @@ from winback_features.errors import ConfigError
 from winback_features.ingest import ingest
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
+from winback_models.uplift_bundle import UpliftBundle, load_uplift
 from winback_policy.decide import decide
 from winback_policy.drivers import worth_explaining
 from winback_serving.inputs import input_files, refuse_shrunken, standing_still
@@ -39,6 +40,8 @@ from winback_serving.run_record import (
 )
 from winback_serving.run_retention import RETENTION_FILE, write_retention
 from winback_serving.run_segments import THRESHOLDS_KEY, measure_thresholds
+from winback_serving.run_uplift import FOLDER as UPLIFT_FOLDER
+from winback_serving.run_uplift import write_uplift
 from winback_serving.scorer import BATCH_ROWS, Predictor, score_drivers, score_features
 from winback_serving.settings import Settings
 from winback_serving.spark_jobs import explain_on_spark, score_on_spark
@@ -111,7 +114,7 @@ def score_day(
     ConfigError
         When the model looks another number of days ahead than the settings ask.
     """
-    score = _score_config(settings, model)
+    score, uplift = _score_config(settings, model), load_uplift(settings.home / UPLIFT_FOLDER)
     store, clock, hours = RunStore(settings.home), _Clock(note), settings.operations.lock_hours
     with store.lock("score", say=say, most_hours=hours), store.staging() as folder:
         previous = store.previous_run(as_of)
@@ -140,7 +143,9 @@ def score_day(
                 if previous
                 else None,
             }
-            keys = {"suppressed": sorted(erased)} if erased else {}
+            keys: dict[str, Any] = {"suppressed": sorted(erased)} if erased else {}
+            if uplift is not None:
+                record["uplift"] = uplift.digest
             run_id = run_identity({**record, **keys, "inputs": inputs_identity(tables.report)})
             clock.tell("ingest", sum(table.rows_in for table in tables.report.tables), run_id=run_id)
             there = store.find(as_of, run_id)
@@ -148,7 +153,9 @@ def score_day(
                 say(f"Nothing has changed: run {run_id} of {as_of} is published already")
                 store.point_at(as_of, run_id)
                 return there
-            files = _write_tables(tables, folder, as_of, model, score, previous, settings, say, tick, clock)
+            files = _write_tables(
+                tables, folder, as_of, model, score, uplift, previous, settings, say, tick, clock
+            )
             cuts = settings.policy.rfm or measure_thresholds(backend, folder)
         counts = count_run(folder)
         inputs = tables.report.as_dict()
@@ -174,6 +181,7 @@ def _write_tables(
     as_of: date,
     model: Predictor,
     score: ScoreConfig,
+    uplift: UpliftBundle | None,
     previous: PublishedRun | None,
     settings: Settings,
     say: Callable[[str], None],
@@ -204,6 +212,8 @@ def _write_tables(
     clock.tell("scores", contacts)
     scores, features = (backend.read_parquet(path(name)) for name in ("scores", "features"))
     states = backend.read_parquet(previous.file("states")) if previous else None
+    if uplift is not None:
+        write_uplift(features, scores, uplift, score.margin_share, path("uplift"))
     say("Asking what raises their risk")
     with clock.step("drivers"):
         asked = features.semi_join(worth_explaining(scores, states, settings.policy), "contact_id")
@@ -225,6 +235,7 @@ def _write_tables(
             currency=currency,
             has_contacts=tables.has_contacts,
             drivers=backend.read_parquet(path("drivers")),
+            uplift=backend.read_parquet(path("uplift")) if uplift else None,
             cache=lambda table: backend.create_table(gen_name("decision"), table, temp=True),
         )
         for name in ("winback", "states", "entries", "exits"):
