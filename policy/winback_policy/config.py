@@ -130,7 +130,7 @@ class PolicyConfig:
     enter_p_lapse: float = 0.5
     leave_p_lapse: float = 0.35
     lead_days: int = 3
-    early_share: float = 0.25
+    early_share: float = 0.2
     quiet_days: int = 2
     service_days: int = 7
     cart_days: int = 3
