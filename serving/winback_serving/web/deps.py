@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from winback_serving.web.config import Role, WebConfig
+from winback_serving.web.days import Day
 from winback_serving.web.errors import ForbiddenError, NotFoundError
 from winback_serving.web.identity import Doorkeeper, Identity
 from winback_serving.web.reader import Run, Runs
@@ -35,7 +36,7 @@ PublishedRuns = Annotated[Runs, Depends(get_runs)]
 Config = Annotated[WebConfig, Depends(get_config)]
 Door = Annotated[Doorkeeper, Depends(get_door)]
 AsOf = Annotated[
-    date | None, Query(description="Day of the run; the newest when absent.", examples=["2026-03-01"])
+    Day | None, Query(description="Day of the run; the newest when absent.", examples=["2026-03-01"])
 ]
 
 

@@ -19,13 +19,14 @@ import binascii
 import json
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from winback_serving.web.columns import COLUMNS, COUNTS, DATES, SORTABLE, WORDS
-from winback_serving.web.errors import WebError
+from winback_serving.web.days import Day
+from winback_serving.web.errors import NotFoundError, WebError
 from winback_serving.web.index import ROW
 from winback_serving.web.reader import Run
 
@@ -74,7 +75,7 @@ _Words = Field(default=(), max_length=20)
 _Share = Field(default=None, ge=0, le=1)
 
 
-class ListQuery(BaseModel):
+class StrictListQuery(BaseModel):
     """The filters, the order and the place in a list, as they stand in the query string."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -103,24 +104,15 @@ class ListQuery(BaseModel):
     max_days_silent: int | None = Field(default=None, ge=0, le=36_500)
     min_days_overdue: int | None = Field(default=None, ge=-36_500, le=36_500)
     max_days_overdue: int | None = Field(default=None, ge=-36_500, le=36_500)
-    entered_from: date | None = None
-    entered_to: date | None = None
+    entered_from: Day | None = None
+    entered_to: Day | None = None
     sort: str = Field(
         default="", pattern=f"^(-?({'|'.join(SORTABLE)}))?$", description="Column; - turns it round."
     )
     limit: int = Field(default=50, ge=1, le=1000, description="Rows of a page.")
     cursor: str = Field(default="", max_length=1000, description="next_cursor of the page before.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _without_blanks(cls, given: Any) -> Any:
-        """Take a field of a form that was left empty for a filter that is not set."""
-        if not isinstance(given, dict):
-            return given
-        lists = {n: [one for one in v if one != ""] if isinstance(v, list) else v for n, v in given.items()}
-        return {name: value for name, value in lists.items() if value not in ("", [])}
-
-    def of(self, kind: Kind) -> ListQuery:
+    def of(self, kind: Kind) -> Self:
         """Return the same query about another list."""
         return self.model_copy(update={"kind": kind})
 
@@ -151,6 +143,19 @@ class ListQuery(BaseModel):
         return name.removeprefix("-"), name.startswith("-")
 
 
+class ListQuery(StrictListQuery):
+    """The same from a form of a page, where an empty field is no filter."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, given: Any) -> Any:
+        """Take a field of a form that was left empty for a filter that is not set."""
+        if not isinstance(given, dict):
+            return given
+        lists = {n: [one for one in v if one != ""] if isinstance(v, list) else v for n, v in given.items()}
+        return {name: value for name, value in lists.items() if value not in ("", [])}
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list.
@@ -170,7 +175,7 @@ class Page:
     next_cursor: str | None
 
 
-def list_page(run: Run, query: ListQuery) -> Page:
+def list_page(run: Run, query: StrictListQuery) -> Page:
     """Return one page of a list.
 
     Parameters
@@ -202,7 +207,7 @@ def list_page(run: Run, query: ListQuery) -> Page:
     return Page(rows, total, _cursor(run, query.sort, rows[-1], column) if following else None)
 
 
-def conditions(query: ListQuery) -> tuple[str, list[Any]]:
+def conditions(query: StrictListQuery) -> tuple[str, list[Any]]:
     """Return the filters of a query as an SQL condition and its parameters."""
     parts, values = [KINDS[query.kind]], []
     if query.q:
@@ -222,14 +227,14 @@ def conditions(query: ListQuery) -> tuple[str, list[Any]]:
     return " AND ".join(parts), values
 
 
-def count(run: Run, query: ListQuery) -> int:
+def count(run: Run, query: StrictListQuery) -> int:
     """Return how many contacts are on a list."""
     where, values = conditions(query)
     (row,) = run.query(f"SELECT count(*) AS n FROM keys WHERE {where}", values)  # noqa: S608
     return int(row["n"])
 
 
-def order_of(query: ListQuery) -> str:
+def order_of(query: StrictListQuery) -> str:
     """Return the order of a query as SQL, which leaves no ties; what is unknown comes last.
 
     Examples
@@ -263,7 +268,9 @@ def read_cursor(text: str) -> dict[str, Any]:
 
 
 def _bad_cursor() -> WebError:
-    return WebError("This is no cursor.", where="cursor", how="Take next_cursor of the page before as it is.")
+    return NotFoundError(
+        "There is no such cursor.", where="cursor", how="Take next_cursor of the page before as it is."
+    )
 
 
 def _cursor(run: Run, sort: str, row: dict[str, Any], column: str) -> str:
@@ -278,7 +285,7 @@ def _cursor(run: Run, sort: str, row: dict[str, Any], column: str) -> str:
     return base64.urlsafe_b64encode(json.dumps(found).encode()).decode().rstrip("=")
 
 
-def _after(query: ListQuery, column: str, downwards: bool) -> tuple[str, list[Any]]:
+def _after(query: StrictListQuery, column: str, downwards: bool) -> tuple[str, list[Any]]:
     """Return the condition that a row comes after the cursor's."""
     if not query.cursor:
         return "TRUE", []

@@ -10,13 +10,15 @@ from fastapi.responses import StreamingResponse
 from winback_serving.exports.cells import csv_line, safe_cell
 from winback_serving.web.columns import COLUMNS
 from winback_serving.web.index import ROW
-from winback_serving.web.lists import ListQuery, conditions, order_of
+from winback_serving.web.lists import StrictListQuery, conditions, order_of
 from winback_serving.web.reader import Run
 
 ROWS_AT_A_TIME = 2000
 
 
-def list_rows(run: Run, query: ListQuery, columns: Sequence[str] = COLUMNS) -> Iterator[list[dict[str, Any]]]:
+def list_rows(
+    run: Run, query: StrictListQuery, columns: Sequence[str] = COLUMNS
+) -> Iterator[list[dict[str, Any]]]:
     """Yield every row of a list, in its order and in portions."""
     where, values = conditions(query)
     found = run.arrow(f"SELECT {ROW} FROM keys WHERE {where} ORDER BY {order_of(query)}", values)  # noqa: S608

@@ -126,8 +126,8 @@ ERRORS = {
     "/api/v1/list?as_of=1900-01-01": (404, "not_found"),
     "/api/v1/list?limit=0": (422, "invalid"),
     "/api/v1/list?sort=email": (422, "invalid"),
-    "/api/v1/list?cursor=abc": (400, "bad_request"),
-    "/api/v1/changes?cursor=abc": (400, "bad_request"),
+    "/api/v1/list?cursor=abc": (404, "not_found"),
+    "/api/v1/changes?cursor=abc": (404, "not_found"),
     "/api/v1/export?list=scores&to=klaviyo": (422, "invalid"),
     "/api/v1/export?list=../../etc/passwd&to=csv": (422, "invalid"),
 }

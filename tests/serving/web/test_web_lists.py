@@ -135,7 +135,7 @@ def test_no_word_in_a_filter_can_break_the_query(run: Run, text: str) -> None:
 @given(st.one_of(st.text(max_size=60), st.sampled_from(["e30", "bnVsbA", "W10", "eyJkYXkiOjF9"])))
 def test_a_cursor_of_anybody_else_is_refused_in_words(run: Run, cursor: str) -> None:
     if cursor:
-        with pytest.raises(WebError, match="no cursor"):
+        with pytest.raises(WebError, match="no such cursor"):
             list_page(run, ListQuery(cursor=cursor))
 
 

@@ -18,8 +18,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from winback_serving.store import PublishedRun
+from winback_serving.web.days import Day
 from winback_serving.web.deps import PublishedRuns, Viewer
-from winback_serving.web.errors import WebError
+from winback_serving.web.errors import NotFoundError
 
 router = APIRouter(prefix="/api/v1", tags=["lists"])
 
@@ -76,7 +77,7 @@ def list_changes(
     runs: PublishedRuns,
     who: Viewer,
     since: Annotated[
-        date | None, Query(description="Changes of runs after this day.", examples=["2026-03-01"])
+        Day | None, Query(description="Changes of runs after this day.", examples=["2026-03-01"])
     ] = None,
     cursor: Annotated[str, Query(max_length=1000, description="next_cursor of the last answer.")] = "",
     holdout: Annotated[bool, Query(description="Also who is held out, and must not be written to.")] = False,
@@ -128,4 +129,4 @@ def _read_cursor(text: str) -> Place:
         return date.fromisoformat(day), int(kind), str(contact)
     except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
         how = "Take next_cursor of the last answer as it is."
-        raise WebError("This is no cursor.", where="cursor", how=how) from None
+        raise NotFoundError("There is no such cursor.", where="cursor", how=how) from None

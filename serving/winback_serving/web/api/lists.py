@@ -9,14 +9,14 @@ from fastapi import APIRouter, Path, Query
 from winback_serving.web.api.schema import Contact, ListPage, Row
 from winback_serving.web.deps import AsOf, CurrentRun, PublishedRuns, Viewer, run_of
 from winback_serving.web.errors import NotFoundError
-from winback_serving.web.lists import Kind, ListQuery, list_page, read_cursor
+from winback_serving.web.lists import Kind, StrictListQuery, list_page, read_cursor
 from winback_serving.web.reader import Run, Runs
 
 router = APIRouter(prefix="/api/v1")
-Asked = Annotated[ListQuery, Query()]
+Asked = Annotated[StrictListQuery, Query()]
 
 
-def run_of_page(runs: Runs, query: ListQuery, as_of: Any) -> Run:
+def run_of_page(runs: Runs, query: StrictListQuery, as_of: Any) -> Run:
     """Return the run that a page of a list is of: the cursor's own, whatever has been published since."""
     if not query.cursor:
         return run_of(runs, as_of)
@@ -29,7 +29,7 @@ def run_of_page(runs: Runs, query: ListQuery, as_of: Any) -> Run:
     return found
 
 
-def answer(runs: Runs, query: ListQuery, as_of: Any, kind: Kind) -> ListPage:
+def answer(runs: Runs, query: StrictListQuery, as_of: Any, kind: Kind) -> ListPage:
     """Return one page of a list with the run it is of."""
     run = run_of_page(runs, query, as_of)
     page = list_page(run, query.of(kind))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -10,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from winback_serving.store import PublishedRun
 from winback_serving.web.api.schema import OfRun, RunDetail, RunList, RunSummary
+from winback_serving.web.days import Day
 from winback_serving.web.deps import CurrentRun, PublishedRuns, Viewer
 from winback_serving.web.errors import NotFoundError
 
@@ -50,7 +50,7 @@ def list_runs(runs: PublishedRuns, who: Viewer) -> RunList:
 
 @router.get("/runs/{as_of}")
 def show_run(
-    runs: PublishedRuns, who: Viewer, as_of: Annotated[date, Path(examples=["2026-03-01"])]
+    runs: PublishedRuns, who: Viewer, as_of: Annotated[Day, Path(examples=["2026-03-01"])]
 ) -> RunDetail:
     """Show the run of one day."""
     run = runs.store.current(as_of)

@@ -45,10 +45,10 @@ class ErrorAnswer(BaseModel):
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorAnswer, "description": "A cursor or body that is none of ours."},
+    400: {"model": ErrorAnswer, "description": "A cursor of another order, or a body that cannot be read."},
     401: {"model": ErrorAnswer, "description": "No token, or a wrong one."},
     403: {"model": ErrorAnswer, "description": "The role does not allow it, or another site asks."},
-    404: {"model": ErrorAnswer, "description": "No such run, contact or list."},
+    404: {"model": ErrorAnswer, "description": "No such run, contact, cursor or address."},
     409: {"model": ErrorAnswer, "description": "It does not fit what there is, or a gate refuses."},
     413: {"model": ErrorAnswer, "description": "The body is too large."},
     421: {"model": ErrorAnswer, "description": "Addressed to a name that is not this server's."},

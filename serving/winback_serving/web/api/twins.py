@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from winback_serving.web.api.lists import Asked, answer
+from winback_serving.web.api.lists import answer
 from winback_serving.web.api.schema import ListPage
 from winback_serving.web.audit import write_audit
 from winback_serving.web.columns import COLUMNS
@@ -16,6 +18,7 @@ from winback_serving.web.reader import Run
 from winback_serving.web.tabular import csv_answer, list_rows
 
 router = APIRouter(include_in_schema=False)
+Asked = Annotated[ListQuery, Query()]
 
 
 @router.get("/list.json")

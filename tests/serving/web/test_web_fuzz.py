@@ -1,0 +1,34 @@
+"""Schemathesis against the API by its own documentation, every check: no answer but those that are documented, and no 5xx."""
+
+from __future__ import annotations
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+
+from winback_serving.settings import Settings
+from winback_serving.web.app import create_app
+from winback_serving.web.config import WebConfig
+
+HEADERS = {"host": "localhost"}
+EXAMPLES = 15
+"""Of each operation; a history takes seconds to score, so fewer of those."""
+
+
+@pytest.mark.slow
+def test_the_api_answers_as_documented(web_settings: Settings) -> None:
+    app = create_app(web_settings.home, WebConfig(), web_settings)
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers=HEADERS)
+    tried = []
+    for found in schema.get_all_operations():
+        operation = found.ok()
+
+        @given(operation.as_strategy())
+        @settings(max_examples=3 if operation.method == "post" else EXAMPLES, deadline=None, database=None)
+        @settings(suppress_health_check=list(HealthCheck))
+        def check(case: schemathesis.Case) -> None:
+            case.call_and_validate(headers=HEADERS)
+
+        check()
+        tried.append(operation.label)
+    assert len(tried) >= 13
