@@ -170,8 +170,8 @@ def _dates_as(fields: tuple[Field, ...], convert: Convert) -> tuple[Field, ...]:
 
 
 def _tags(in_journey: bool, segment: str | None) -> str:
-    """Return Mautic's tags; one with a minus in front is taken off."""
-    return "|".join(("winback" if in_journey else "-winback", *([f"rfm_{segment}"] if segment else ())))
+    """Return Mautic's tags; one with a minus in front is taken off, and stands last, where no spreadsheet minds it."""
+    return "|".join((*([f"rfm_{segment}"] if segment else ()), "winback" if in_journey else "-winback"))
 
 
 def _as_json(*given: Any) -> str:
@@ -233,7 +233,7 @@ FORMATS: dict[str, ExportFormat] = {
             column("lastname", "last_name"),
             column("phone", "phone", phone_e164, typed=True),
             *_dates_as(JOURNEY, midnight),
-            Field("tags", ("winback_flag", "rfm_segment"), _tags),
+            Field("tags", ("winback_flag", "rfm_segment"), _tags, typed=True),
             column("doNotEmail", "email_allowed", lambda allowed: not allowed),
         ),
         key=("email",),

@@ -86,7 +86,7 @@ def test_values_are_written_as_the_tools_read_them(shop: Any, kinds: Any, read: 
     assert klaviyo["value_at_risk"] == "12.5"
     (mautic,) = read(shop.export(run, "current", "mautic").files[0].path, "mautic")
     assert mautic["next_purchase_date"] == "2025-04-09 00:00:00"
-    assert (mautic["tags"], mautic["doNotEmail"]) == ("winback|rfm_at_risk", "false")
+    assert (mautic["tags"], mautic["doNotEmail"]) == ("rfm_at_risk|winback", "false")
     (braze,) = read(shop.export(run, "current", "braze").files[0].path, "braze")
     assert braze["external_id"] == "jane"
     assert braze["_update_existing_only"] is True
