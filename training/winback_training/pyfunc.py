@@ -102,3 +102,17 @@ def output_columns(score: ScoreConfig) -> dict[str, str]:
         dict.fromkeys(_STRINGS, "string") | dict.fromkeys(_DATES, "datetime") | {"horizon_days": "integer"}
     )
     return {name: special.get(name, "double") for name in names}
+
+
+def spark_result_type(score: ScoreConfig) -> str:
+    """Return the result of ``mlflow.pyfunc.spark_udf`` as Spark writes a struct, with days as text (``NaT`` where there is none).
+
+    MLflow takes no dates in a struct: without this it refuses the signature's own.
+
+    Examples
+    --------
+    >>> spark_result_type(default_score(28))[:54]
+    'contact_id string, as_of string, horizon_days integer,'
+    """
+    kinds = {name: "string" if kind == "datetime" else kind for name, kind in output_columns(score).items()}
+    return ", ".join(f"{name} {kind}" for name, kind in kinds.items())
