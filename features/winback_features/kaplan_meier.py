@@ -122,8 +122,8 @@ def kaplan_meier(closed: Mapping[int, int], opened: Mapping[int, int]) -> Kaplan
         raise ValueError("there cannot be fewer than 0 waits")
     last = max((*closed, *opened, 0))
     ended, watched = np.zeros(last + 2, np.int64), np.zeros(last + 2, np.int64)
-    for counts, days in ((ended, closed), (watched, opened)):
-        for day, count in days.items():
+    for counts, given in ((ended, closed), (watched, opened)):
+        for day, count in given.items():
             counts[day] += count
     waits = np.cumsum((ended + watched)[::-1])[::-1]
     days = np.flatnonzero(ended)
