@@ -128,7 +128,7 @@ ERRORS = {
     "/api/v1/list?sort=email": (422, "invalid"),
     "/api/v1/list?cursor=abc": (404, "not_found"),
     "/api/v1/changes?cursor=abc": (404, "not_found"),
-    "/api/v1/export?list=scores&to=klaviyo": (422, "invalid"),
+    "/api/v1/export?list=scores&to=klaviyo": (409, "conflict"),
     "/api/v1/export?list=../../etc/passwd&to=csv": (422, "invalid"),
 }
 

@@ -19,7 +19,7 @@ from winback_serving.exports.formats import FORMATS
 from winback_serving.lists import LISTS
 from winback_serving.web.audit import write_audit
 from winback_serving.web.deps import Config, CurrentRun, Exporter, PublishedRuns
-from winback_serving.web.errors import UnusableError
+from winback_serving.web.errors import ConflictError
 
 router = APIRouter(tags=["export"])
 
@@ -51,7 +51,7 @@ def export(
         try:
             asked = ExportRequest(name.value, to.value, out, before, delta, force=force)
         except ConfigError as error:
-            raise UnusableError(error.what, where="list", how=error.how) from error
+            raise ConflictError(error.what, where="list", how=error.how) from error
         exported = write_export(run.published, asked)
         file = _one_file(exported, folder / f"{stem}.zip")
     except BaseException:
