@@ -227,7 +227,9 @@ def test_score_publishes_the_run_and_survives_a_lost_database(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = write_shop(tmp_path)
-    champion = SimpleNamespace(model=rule_model(), digest="d")
+    model = rule_model()
+    model.info = {}
+    champion = SimpleNamespace(model=model, name="m", version="7", digest="d")
     monkeypatch.setattr("winback_serving.commands.score.load_champion", lambda uri, name: champion)
     monkeypatch.setenv("WINBACK_PUBLISH_POSTGRES", "postgresql://me:s3cr3t@127.0.0.1:1/shop")
     score = ["score", "-c", str(path), "--as-of", "1998-01-01", "--json"]
