@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +25,7 @@ def test_the_api_answers_as_documented(web_settings: Settings) -> None:
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers=HEADERS)
     tried = []
     for found in schema.get_all_operations():
-        operation = found.ok()
+        operation = found.ok()  # type: ignore[union-attr]
 
         @settings(
             max_examples=3 if operation.method == "post" else EXAMPLES,
@@ -32,9 +34,9 @@ def test_the_api_answers_as_documented(web_settings: Settings) -> None:
             suppress_health_check=list(HealthCheck),
         )
         @given(operation.as_strategy())
-        def check(case: schemathesis.Case) -> None:
+        def check(case: schemathesis.Case[Any]) -> None:
             # Whether a history makes sense is more than a schema can say, so a sound one may be refused.
-            beyond = [positive_data_acceptance] if case.method.lower() == "post" else []
+            beyond: list[Any] = [positive_data_acceptance] if case.method.lower() == "post" else []
             case.call_and_validate(headers=HEADERS, excluded_checks=beyond)
 
         check()
