@@ -1,0 +1,161 @@
+"""A marketer's walk through the pages in a real browser, and what axe says of each."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from winback_serving.store import RunStore
+
+pytestmark = [
+    pytest.mark.slow,
+    # Playwright's own event loop is closed late when the interpreter goes down.
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
+PAGES = ("/", "/list", "/excluded", "/rfm", "/retention", "/model", "/hygiene", "/sandbox")
+
+
+@pytest.fixture
+def page(browser: Any, server: str) -> Iterator[Any]:
+    """An open page on which any error, and any request to another place, fails the test."""
+    context = browser.new_context(base_url=server, viewport={"width": 1280, "height": 900})
+    opened, wrong = context.new_page(), []
+    opened.set_default_timeout(60_000)
+    opened.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("request", lambda asked: wrong.append(asked.url) if not asked.url.startswith(server) else None)
+    yield opened
+    context.close()
+    assert wrong == []
+
+
+def ask(home: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    run = RunStore(home).read_run()
+    with duckdb.connect() as connection:
+        for name in ("winback", "scores"):
+            connection.read_parquet(str(run.file(name))).create_view(name)
+        return connection.execute(sql, list(values)).fetchall()
+
+
+def test_a_marketer_walks_from_the_list_to_an_export(page: Any, demo_home: Path) -> None:
+    page.goto("/")
+    (listed,) = ask(demo_home, "SELECT count(*) FROM winback WHERE rank IS NOT NULL")[0]
+    assert page.locator("h1").inner_text() == f"{listed} contacts worth winning back"
+
+    page.get_by_role("link", name="Risk list", exact=True).click()
+    head = ask(demo_home, "SELECT contact_id, p_purchase FROM winback WHERE rank <= 50 ORDER BY rank")
+    assert page.locator("tbody th a").all_inner_texts() == [row[0] for row in head]
+    assert page.locator("tbody tr").first.locator("td").nth(1).inner_text() == f"{100 * head[0][1]:.0f}%"
+
+    (segment, label, n) = ask(
+        demo_home,
+        "SELECT rfm_segment, replace(rfm_segment, '_', ' '), count(*) FROM winback WHERE rank IS NOT NULL "
+        "GROUP BY ALL ORDER BY 3 DESC, 1 LIMIT 1",
+    )[0]
+    page.locator("details.filters summary").first.click()
+    page.locator("select[name=segment]").select_option(segment)
+    page.get_by_role("button", name="Apply filters").click()
+    assert f"segment={segment}" in page.url
+    assert page.locator("tbody tr").count() == min(n, 50)
+    assert label.split()[0] in page.locator(".chips").inner_text().replace("'", "")
+    page.get_by_role("columnheader", name="At risk a year").get_by_role("link").click()
+    best = ask(
+        demo_home,
+        "SELECT contact_id FROM winback WHERE rank IS NOT NULL AND rfm_segment = ? ORDER BY value_at_risk DESC, contact_id",
+        segment,
+    )
+    assert page.locator("tbody th a").first.inner_text() == best[0][0]
+
+    page.locator("tbody th a").first.click()
+    assert page.locator("h1").inner_text().startswith(best[0][0])
+    assert page.locator("figure svg[role=img]").count() == 1
+    page.get_by_text("The numbers behind it").click()
+    assert page.locator("figure tbody tr").count() == len(RunStore(demo_home).days())
+
+    page.go_back()
+    page.locator("#export summary").click()
+    page.locator("#export select[name=to]").select_option("csv")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    (written,) = ask(demo_home, "SELECT count(*) FROM winback WHERE rank IS NOT NULL AND arm = 'treatment'")[
+        0
+    ]
+    assert len(lines) == written + 1
+
+
+def test_the_sandbox_answers_while_one_types(page: Any, demo_home: Path) -> None:
+    page.goto("/sandbox")
+    asked = "SELECT count(*) FROM scores WHERE base = 'active' AND p_lapse >= ? AND days_overdue >= -3"
+    cell = page.locator("tr[data-segment=enter] [data-cell=contacts]")
+    for threshold in (0.5, 0.2, 0.9):
+        (n,) = ask(demo_home, asked, threshold)[0]
+        page.get_by_label("Enter at a risk of").fill(str(threshold))
+        page.wait_for_function(
+            "n => document.querySelector('tr[data-segment=enter] [data-cell=contacts]').textContent === n",
+            arg=f"{n:,}",
+        )
+        assert cell.inner_text() == f"{n:,}"
+    config = tomllib.loads(page.locator("#config").inner_text())
+    assert config["policy"]["enter_p_lapse"] == 0.9
+    assert "enter_p_lapse=0.9" in page.url
+
+
+def test_another_day_is_chosen_and_kept(page: Any) -> None:
+    page.goto("/rfm")
+    page.get_by_label("Run of", exact=True).select_option("2017-12-31")
+    page.wait_for_url(re.compile("as_of=2017-12-31"))
+    page.get_by_role("link", name="Hygiene").click()
+    assert "as_of=2017-12-31" in page.url
+    assert "Dec 31, 2017" in page.locator("footer").inner_text()
+
+
+def test_the_keyboard_reaches_the_content_first(page: Any) -> None:
+    page.goto("/list")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_pages_work_without_script(browser: Any, server: str) -> None:
+    context = browser.new_context(base_url=server, java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto("/sandbox")
+    plain.get_by_label("Enter at a risk of").fill("0.75")
+    plain.get_by_role("button", name="Measure").click()
+    assert "enter_p_lapse = 0.75" in plain.locator("#config").inner_text()
+    plain.get_by_label("Run of", exact=True).select_option("2017-12-30")
+    plain.get_by_role("button", name="Show").click()
+    assert "as_of=2017-12-30" in plain.url
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_serious(
+    browser: Any, server: str, demo_home: Path, width: int, scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = browser.new_context(
+        base_url=server, viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+    )
+    opened, found = context.new_page(), []
+    opened.set_default_timeout(60_000)
+    contact = ask(demo_home, "SELECT contact_id FROM winback WHERE rank = 1")[0][0]
+    for path in (*PAGES, f"/contacts/{contact}", "/contacts/nobody"):
+        opened.goto(path)
+        opened.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        assert opened.evaluate("document.documentElement.scrollWidth") <= width, path
+        found += [
+            (path, violation["id"], [node["html"] for node in violation["nodes"]][:3])
+            for violation in Axe().run(opened).response["violations"]
+            if violation["impact"] in ("serious", "critical")
+        ]
+    context.close()
+    assert found == []
