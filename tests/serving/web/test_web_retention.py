@@ -28,7 +28,7 @@ def test_a_run_without_figures_says_how_to_get_them(web_home: Path, tmp_path: Pa
     shutil.copytree(web_home / "runs", tmp_path / "runs")
     run = RunStore(tmp_path).read_run()
     (run.folder / "retention.json").unlink()
-    with TestClient(create_app(tmp_path, WebConfig())) as client:
+    with TestClient(create_app(tmp_path, WebConfig()), base_url="http://localhost") as client:
         answer = client.get("/api/v1/retention")
     assert answer.status_code == 404
     assert "winback score" in answer.json()["error"]["how"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from winback_serving.web.api import changes, export, lists, outcomes, runs, score, system, twins
+from winback_serving.web.api import changes, export, lists, outcomes, retention, runs, score, system, twins
 
 ROUTERS = (
     runs.router,
@@ -13,5 +13,6 @@ ROUTERS = (
     system.router,
     twins.router,
     outcomes.router,
+    retention.router,
 )
 """In the order of the documentation."""
