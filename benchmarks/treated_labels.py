@@ -51,7 +51,12 @@ def live(rng: np.random.Generator, treat: float) -> dict[str, Array]:
         silence = np.where(bought, 0, silence + 1)
         sent_ago = np.where(bought, np.inf, sent_ago + 1)
     sent = np.where(already, 0, sent)
-    return {"known": known, "wait": wait, "sent": np.where(sent <= wait, sent, np.inf), "group": group.astype(float)}
+    return {
+        "known": known,
+        "wait": wait,
+        "sent": np.where(sent <= wait, sent, np.inf),
+        "group": group.astype(float),
+    }
 
 
 def learn(base: dict[str, Array], way: str) -> HistGradientBoostingClassifier:
@@ -89,7 +94,9 @@ def main() -> None:
         for way in WAYS:
             p = chance(learn(base, way), truth["known"])
             error = p - y
-            found[way].append([error.mean(), error[late].mean(), (error**2).mean(), (error[late] ** 2).mean()])
+            found[way].append(
+                [error.mean(), error[late].mean(), (error**2).mean(), (error[late] ** 2).mean()]
+            )
     for way, rows in found.items():
         b, bl, s, sl = np.mean(rows, axis=0)
         print(f"| {way} | {b:+.4f} | {bl:+.4f} | {s:.4f} | {sl:.4f} |")

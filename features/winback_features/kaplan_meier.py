@@ -130,4 +130,4 @@ def kaplan_meier(closed: Mapping[int, int], opened: Mapping[int, int]) -> Kaplan
     n, d = waits[days], ended[days]
     with np.errstate(divide="ignore"):
         spread = np.cumsum(np.where(n > d, d / (n * np.maximum(n - d, 1.0)), np.inf))
-    return KaplanMeier(days, n, np.cumprod(1.0 - d / n), spread, last, waits)
+    return KaplanMeier(days, n, np.asarray(np.cumprod(1.0 - d / n), np.float64), spread, last, waits)

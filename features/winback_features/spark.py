@@ -80,7 +80,7 @@ class SparkEngine(ibis.backends.pyspark.Backend):  # type: ignore[misc]
             Replace one of the same name.
         """
         if not temp:
-            raise NotImplementedError("winback writes nothing to Spark's catalog")
+            raise ValueError("winback writes nothing to Spark's catalog")
         if overwrite:
             self.drop_table(name, force=True)
         frame = self._frame(obj, schema)

@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-FILES = ("run", "test", "dev", "web", "spark", "postgres")
+FILES = ("run", "test", "dev", "spark", "postgres")
 PIN = re.compile(
     r"^(?P<name>[A-Za-z0-9._-]+)(\[[\w,-]+\])?==(?P<version>\S+)( ; (?P<marker>[^\\]+?))?( \\)?$"
 )
