@@ -51,23 +51,24 @@ def test_a_marketer_walks_from_the_list_to_an_export(page: Any, demo_home: Path)
     assert page.locator("tbody th a").all_inner_texts() == [row[0] for row in head]
     assert page.locator("tbody tr").first.locator("td").nth(1).inner_text() == f"{100 * head[0][1]:.0f}%"
 
-    (segment, label, n) = ask(
+    (late, n) = ask(
         demo_home,
-        "SELECT rfm_segment, replace(rfm_segment, '_', ' '), count(*) FROM winback WHERE rank IS NOT NULL "
-        "GROUP BY ALL ORDER BY 3 DESC, 1 LIMIT 1",
+        "SELECT days_overdue, row_number() OVER (ORDER BY days_overdue DESC) FROM winback WHERE rank IS NOT NULL "
+        "QUALIFY count(*) OVER (PARTITION BY days_overdue) = 1 ORDER BY abs(rank - 5) LIMIT 1",
     )[0]
     page.locator("details.filters summary").first.click()
-    page.locator("select[name=segment]").select_option(segment)
+    page.get_by_label("Days late, at least").fill(str(late))
     page.get_by_role("button", name="Apply filters").click()
-    assert f"segment={segment}" in page.url
+    assert f"min_days_overdue={late}" in page.url
     assert page.locator("tbody tr").count() == min(n, 50)
-    assert label.split()[0] in page.locator(".chips").inner_text().replace("'", "")
+    assert f"Days late, at least: {late}" in page.locator(".chips").inner_text()
     page.get_by_role("columnheader", name="At risk a year").get_by_role("link").click()
     best = ask(
         demo_home,
-        "SELECT contact_id FROM winback WHERE rank IS NOT NULL AND rfm_segment = ? ORDER BY value_at_risk DESC, contact_id",
-        segment,
+        "SELECT contact_id FROM winback WHERE rank IS NOT NULL AND days_overdue >= ? ORDER BY value_at_risk DESC, contact_id",
+        late,
     )
+    page.wait_for_url(re.compile("sort=-value_at_risk"))
     assert page.locator("tbody th a").first.inner_text() == best[0][0]
 
     page.locator("tbody th a").first.click()
