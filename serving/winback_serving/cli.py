@@ -31,6 +31,7 @@ COMMANDS = {
     "backtest": "Replay model and policy over past dates, and judge the flags.",
     "serve": "Serve pages and an API over the published runs.",
     "outcomes": "Read what was sent and what came of it, treated against held out.",
+    "uplift": "Learn from the holdout whom a message moves, and rank by it once it is proven.",
     "export": "Write a list of a published run to a file.",
     "simulate": "Make up a shop of any size whose truth is known.",
     "publish": "Copy published runs into PostgreSQL, each in one transaction.",
