@@ -168,6 +168,7 @@ def score_day(
             "experiment": describe_experiment(folder),
             THRESHOLDS_KEY: cuts.as_dict() if cuts else None,
         }
+        info["model_status"] = getattr(model, "info", {}).get("status")
         info |= {"notices": notices, "files": {name: file_digest(folder / name) for name in files}}
         _write_json(folder / RUN_FILE, info)
         _write_json(folder / TIMINGS_FILE, clock.seconds)

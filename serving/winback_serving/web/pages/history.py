@@ -44,7 +44,7 @@ def days_to_read(days: Sequence[date], as_of: date) -> list[date]:
     >>> end = date(2026, 3, 31)
     >>> found = days_to_read([end - timedelta(days=back) for back in range(100)], end)
     >>> len(found), found[0], found[-1] == end
-    (27, datetime.date(2025, 12, 24), True)
+    (27, datetime.date(2025, 12, 23), True)
     """
     recent = as_of - timedelta(days=EVERY_DAY)
     oldest = recent - timedelta(weeks=EVERY_WEEK)
