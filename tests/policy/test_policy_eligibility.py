@@ -29,7 +29,7 @@ ALONE: dict[str, dict[str, Any]] = {
     "occasion_buyer": {"gap_mean": 365.0, "gap_max": 371.0},
     "lapsed_already": {"base": "lapsed"},
     "low_risk": {"p_lapse": 0.49},
-    "on_time": {"days_overdue": -13},
+    "on_time": {"usual_gap_days": 100.0, "days_overdue": -90},
 }
 
 NEARLY: dict[str, dict[str, Any]] = {
@@ -55,7 +55,7 @@ MORE: dict[str, tuple[dict[str, Any], str]] = {
     "bought": ({"days_since_purchase": 1}, "recently_active"),
     "no score": ({"base": None, "p_lapse": None, "days_overdue": None}, "never_bought"),
     "no risk known": ({"p_lapse": None}, "low_risk"),
-    "no rhythm known": ({"days_overdue": None}, "on_time"),
+    "no rhythm known": ({"days_overdue": None, "usual_gap_days": None}, "on_time"),
     "no address": ({"has_email": False, "email": None}, "no_consent"),
     "eight soft bounces": ({"soft_bounces_in_a_row": 8}, "soft_bounced"),
     "sms without a number": ({"consent_email": False, "consent_sms": True}, "no_consent"),

@@ -87,10 +87,17 @@ ENTERS: dict[str, Scenario] = {
     "Igor": Scenario(
         "neither clicks nor buys: inactive by both definitions",
         ("003.1", "000.1"),
-        {**DEAF, "days_since_activity": 95.0},
+        {**DEAF, "days_since_activity": 95.0, "active_days_90d": 0.0},
         "flagged",
-        does="win_back",
+        does="preference_form",
         more={"purchase_inactive": True, "engagement_inactive": True},
+    ),
+    "Quinta": Scenario(
+        "visits the shop, but leaves every mail unopened, and no other channel is open: other content",
+        ("000.4",),
+        {**DEAF},
+        "flagged",
+        does="refresh_content",
     ),
 }
 """Definitions: who is late by the own rhythm, and who is not."""
