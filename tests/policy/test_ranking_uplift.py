@@ -1,13 +1,14 @@
 """An accepted uplift model ranks by incremental value and leaves sleeping dogs asleep; without one nothing changes."""
 
+from datetime import date
 from typing import Any
 
 import pytest
-from conftest import AS_OF
 
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import decide
 
+AS_OF = date(2025, 3, 10)
 PEOPLE = {
     name: {"value_at_risk": value} for name, value in (("a", 90.0), ("b", 60.0), ("c", 30.0), ("d", 10.0))
 }

@@ -16,6 +16,8 @@ from winback_serving import cli
 from winback_serving.erase import erase
 from winback_serving.outcomes import FOLDER
 
+pytestmark = pytest.mark.slow  # reads published runs and the inputs, each time
+
 FIRST = date(2024, 1, 10)
 CONFIG = """
 [source]

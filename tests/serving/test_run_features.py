@@ -20,6 +20,8 @@ from winback_serving.run_features import write_features
 from winback_serving.settings import load_settings
 from winback_serving.simulated import write_shop
 
+pytestmark = pytest.mark.slow  # whole runs, in parts and at once
+
 
 def test_a_run_in_parts_is_the_run_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(contacts=400, days=150, seed=6)

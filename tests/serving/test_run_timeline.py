@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
 from winback_serving.batch import score_day
 from winback_serving.run_timeline import TIMELINE_DAYS
 from winback_serving.settings import load_settings
+
+pytestmark = pytest.mark.slow  # whole runs
 
 AS_OF = date(1998, 6, 1)
 EVENTS = """contact_id,occurred_at,kind,machine

@@ -138,6 +138,7 @@ def test_doubtful_calibration_passes_with_a_note() -> None:
     assert "off by 5.0% on average" in verdict.notes[0]
 
 
+@pytest.mark.slow
 def test_right_probabilities_stay_below_the_calibration_error_of_chance() -> None:
     rng = np.random.default_rng(8)
     p = np.full(300, 0.4) + rng.uniform(-0.05, 0.05, 300)
@@ -149,6 +150,7 @@ def test_right_probabilities_stay_below_the_calibration_error_of_chance() -> Non
     assert not check_gate(summary(ece=limit + 0.001, **sizes), GateConfig(max_ece=0.05)).passed
 
 
+@pytest.mark.slow
 def test_the_auc_of_a_coin_needs_more_contacts_than_luck_does() -> None:
     """Of 1,000 shops whose score is a coin, some 5 % pass by luck; by the margin alone, a third would."""
     rng = np.random.default_rng(5)

@@ -80,6 +80,7 @@ def test_label_windows_close_before_training(result):
     assert min(times) + timedelta(days=60) <= DAY, "and some windows have closed"
 
 
+@pytest.mark.slow
 def test_facts_at_or_after_the_day_change_nothing(result, tmp_path):
     frame = orders()
     late = pd.to_datetime(frame["ordered_at"]) >= pd.Timestamp(DAY)

@@ -23,6 +23,8 @@ from winback_serving.exports.files import staged, write_parquet_parts, write_par
 from winback_serving.exports.formats import FORMATS, JOURNEY, ExportFormat, column
 from winback_serving.exports.rows import PROFILE
 
+pytestmark = pytest.mark.slow  # each test writes exports
+
 CUSTOM = [field.name for field in JOURNEY]
 HEADERS = {
     "klaviyo": ["Email", "First Name", "Last Name", "Phone Number", *CUSTOM],

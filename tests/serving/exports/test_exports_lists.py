@@ -98,6 +98,7 @@ def test_a_list_in_a_format(name: str, to: str, export_once: Any, read: Any, kin
 CHANGING = ("winback", "current", "exclude_from_regular", "retargeting_add", "retargeting_remove")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "to", "delta"),
     [

@@ -19,6 +19,8 @@ from winback_serving.store import RunStore
 from winback_serving.web.app import create_app
 from winback_serving.web.config import WebConfig
 
+pytestmark = pytest.mark.slow  # the server over a scored home
+
 PAGES = ("/", "/list", "/excluded", "/rfm", "/retention", "/model", "/hygiene", "/sandbox")
 LOOPBACK = "http://127.0.0.1:8600"
 BROWSER = {"accept": "text/html"}

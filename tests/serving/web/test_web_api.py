@@ -22,6 +22,8 @@ from winback_serving.web.config import WebConfig
 from winback_serving.web.reader import Run, Runs
 from winback_serving.web.scoring import Histories, score_histories
 
+pytestmark = pytest.mark.slow  # the server over a scored home
+
 NEWEST = "1998-06-02"
 
 

@@ -19,6 +19,8 @@ from winback_serving.outcomes_report import write_outcomes
 from winback_serving.web.app import create_app
 from winback_serving.web.config import WebConfig
 
+pytestmark = pytest.mark.slow  # the server over a scored home
+
 HOSTILE = "<script>alert(1)</script>"
 
 

@@ -5,11 +5,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from winback_serving.store import RunStore
 from winback_serving.web.app import create_app
 from winback_serving.web.config import WebConfig
+
+pytestmark = pytest.mark.slow  # the server over a scored home
 
 
 def test_the_figures_are_those_of_the_run(client: Any, web_home: Path) -> None:

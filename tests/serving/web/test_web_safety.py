@@ -20,6 +20,8 @@ from winback_serving.web.limits import RateLimit
 from winback_serving.web.login import TRIES_PER_MINUTE
 from winback_serving.web.tokens import TokenFile
 
+pytestmark = pytest.mark.slow  # the server over a scored home
+
 PERSONAL = ("secret-mail", "Secretfirst", "Secretlast", "+49555")
 EXPORT = "/api/v1/export?list=current&to=csv"
 
