@@ -22,7 +22,10 @@ from winback_serving.batch import score_day
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import PublishedRun
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # py4j leaves its sockets to the collector
+]
 
 DAYS = (date(2017, 10, 1), date(2017, 10, 2))
 CONFIG = """

@@ -16,7 +16,10 @@ from winback_features.engine import open_engine
 from winback_training.pyfunc import default_score, spark_result_type
 from winback_training.tracking import log_training
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # py4j leaves its sockets to the collector
+]
 
 NAME = "winback-lapse"
 
