@@ -24,7 +24,7 @@ help:  ## what can be made
 demo: $(VENV)/.installed-run  ## train on real purchases, score five days, show the list and write the report
 	$(BIN)/winback demo $(ARGS)
 
-test: $(VENV)/.installed-test  ## the quick tests and the doctests, under five minutes
+test: $(VENV)/.installed-test  ## the quick tests and the doctests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
 
 test-all: $(VENV)/.installed-test $(VENV)/.installed-spark  ## every test, with coverage

@@ -7,6 +7,7 @@ too, and a *threshold* move when it would not.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import ibis
@@ -76,3 +77,15 @@ def _graded(values: Any, thresholds: RfmThresholds, suffix: str) -> Any:
     return t.select(
         **{f"of_{suffix}": t.rfm_of, f"segment_{suffix}": t.rfm_segment, f"code_{suffix}": t.rfm_code}
     )
+
+
+def totals(moved: list[dict[str, Any]]) -> dict[str, int]:
+    """Return the contacts of each kind of move, from the rows of `moves_matrix`.
+
+    >>> totals([{"move": "real", "contacts": 2}, {"move": "real", "contacts": 1}])
+    {'stayed': 0, 'real': 3, 'threshold': 0, 'new': 0, 'gone': 0}
+    """
+    found: Counter[str] = Counter()
+    for row in moved:
+        found[row["move"]] += row["contacts"]
+    return {move: found[move] for move in MOVES}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import date
 from typing import Any
 
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from winback_features.config import EngineConfig
 from winback_features.engine import open_engine
-from winback_policy.moves import MOVES, moves_matrix
+from winback_policy.moves import moves_matrix, totals
 from winback_policy.strategies import STRATEGIES
 from winback_serving.commands.common import Day, as_of_option, config_option, output_options
 from winback_serving.output import Output
@@ -63,18 +62,6 @@ def segments(settings: Settings, as_of: date | None, since: date | None, out: Ou
         **counts,
     }
     out.result(fields, lambda console: _show(console, run, settings, fields))
-
-
-def totals(moved: list[dict[str, Any]]) -> dict[str, int]:
-    """Return the contacts of each kind of move.
-
-    >>> totals([{"move": "real", "contacts": 2}, {"move": "real", "contacts": 1}])
-    {'stayed': 0, 'real': 3, 'threshold': 0, 'new': 0, 'gone': 0}
-    """
-    found: Counter[str] = Counter()
-    for row in moved:
-        found[row["move"]] += row["contacts"]
-    return {move: found[move] for move in MOVES}
 
 
 def _show(console: Console, run: PublishedRun, settings: Settings, fields: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import date
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from winback_features.config import EngineConfig
 from winback_features.engine import open_engine
 from winback_features.errors import InputError
-from winback_policy.moves import MOVES, moves_matrix
+from winback_policy.moves import moves_matrix, totals
 from winback_policy.rfm import SEGMENT_GRID, SEGMENTS
 from winback_policy.strategies import STRATEGIES
 from winback_serving.run_segments import THRESHOLDS_KEY, moves_between
@@ -92,15 +91,3 @@ def moves_of(run: Run, before: Run) -> list[dict[str, Any]] | None:
             return None
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
-
-
-def totals(moved: list[dict[str, Any]]) -> dict[str, int]:
-    """Return the contacts of each kind of move.
-
-    >>> totals([{"move": "real", "contacts": 2}, {"move": "real", "contacts": 1}])
-    {'stayed': 0, 'real': 3, 'threshold': 0, 'new': 0, 'gone': 0}
-    """
-    found: Counter[str] = Counter()
-    for row in moved:
-        found[row["move"]] += row["contacts"]
-    return {move: found[move] for move in MOVES}
