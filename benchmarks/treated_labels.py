@@ -4,7 +4,9 @@
 
 Contacts buy by their own rhythm. Once silent for twice their usual gap they are flagged; nine of ten flagged are written to, and
 then buy more often for four weeks. A hazard classifier learns from windows in which that happened, and is asked what contacts do
-when nobody writes. Four ways to learn are held against the truth; the result stands in docs/adr/0014-treated-labels.md.
+when nobody writes. Four ways to learn are held against the truth. Then each of the models is judged as a forward test judges it,
+on windows in which messages were sent: on everybody, and on the held out alone. Both results stand in
+docs/adr/0014-treated-labels.md.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ Array = npt.NDArray[np.float64]
 CONTACTS, STEPS, HISTORY = 30_000, 12, 60
 FLAG_GAPS, TREATED, LIFT, LASTS = 2.0, 0.9, 2.5, 4
 SEEDS = (1, 2, 3)
+TESTS = 20
+"""Bases on which each model is judged as a forward test does: a tenth of one is few."""
+
 WAYS = ("keep", "drop", "until_sent", "holdout_only")
 
 
@@ -28,8 +33,12 @@ def buys(rate: Array, silence: Array, boost: Array) -> Array:
     return np.asarray(1 - np.exp(-hazard * boost))
 
 
-def live(rng: np.random.Generator, treat: float) -> dict[str, Array]:
-    """Simulate a base: what is known at the label time, the step of the next purchase, and the step of the first message."""
+def live(rng: np.random.Generator, treat: float, *, stop: bool = False) -> dict[str, Array]:
+    """Simulate a base: what is known at the label time, the step of the next purchase, and the step of the first message.
+
+    With ``stop`` nobody is written to from the label time on, and messages sent before have no effect any more: what the
+    contacts of the same draw would have done.
+    """
     rate = np.clip(rng.gamma(1.5, 0.12, CONTACTS), 0.02, 1.0)
     silence = rng.integers(0, 10, CONTACTS).astype(float)
     sent_ago = np.full(CONTACTS, np.inf)
@@ -41,11 +50,12 @@ def live(rng: np.random.Generator, treat: float) -> dict[str, Array]:
             known = np.column_stack([np.log(1 / rate), np.log1p(silence)])
             already = sent_ago < LASTS
         flagged = (silence * rate >= FLAG_GAPS) & (sent_ago == np.inf)
-        now = flagged & group
+        now = flagged & group & (step < 0 or not stop)
         sent_ago = np.where(now, 0, sent_ago)
         if step >= 0:
             sent = np.where(now & (wait == np.inf), step, sent)
-        bought = rng.random(CONTACTS) < buys(rate, silence, np.where(sent_ago < LASTS, LIFT, 1.0))
+        works = (sent_ago < LASTS) & (step < 0 or not stop)
+        bought = rng.random(CONTACTS) < buys(rate, silence, np.where(works, LIFT, 1.0))
         if step >= 0:
             wait = np.where(bought & (wait == np.inf), step, wait)
         silence = np.where(bought, 0, silence + 1)
@@ -83,6 +93,12 @@ def chance(model: HistGradientBoostingClassifier, known: Array) -> Array:
 
 
 def main() -> None:
+    """Print how good each way to learn is, and what a forward test says of it."""
+    learned()
+    judged()
+
+
+def learned() -> None:
     """Print bias and Brier score of each way, overall and for those that were silent for more than a usual gap."""
     print("| way | bias, all | bias, late | Brier, all | Brier, late |\n|---|---|---|---|---|")
     found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
@@ -100,6 +116,28 @@ def main() -> None:
     for way, rows in found.items():
         b, bl, s, sl = np.mean(rows, axis=0)
         print(f"| {way} | {b:+.4f} | {bl:+.4f} | {s:.4f} | {sl:.4f} |")
+
+
+def judged() -> None:
+    """Print the bias of each way by the truth without messages, and as forward tests on everybody and on the held out say it."""
+    print(
+        "\n| way | without messages | forward test, everybody | forward test, held out |\n|---|---|---|---|"
+    )
+    found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
+    for seed in SEEDS:
+        past = live(np.random.default_rng(seed), TREATED)
+        models = {way: learn(past, way) for way in WAYS}
+        for test in range(TESTS):
+            now, without = (
+                live(np.random.default_rng([seed, 200, test]), TREATED, stop=stop) for stop in (False, True)
+            )
+            truth, seen = (np.isfinite(base["wait"]).astype(float) for base in (without, now))
+            held = now["group"] == 0
+            for way, model in models.items():
+                p = chance(model, now["known"])
+                found[way].append([(p - truth).mean(), (p - seen).mean(), (p - seen)[held].mean()])
+    for way, rows in found.items():
+        print(f"| {way} | {' | '.join(f'{bias:+.4f}' for bias in np.mean(rows, axis=0))} |", flush=True)
 
 
 if __name__ == "__main__":

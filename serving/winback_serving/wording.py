@@ -12,6 +12,8 @@ NOT_FLAGGED: Mapping[str, str] = {
     "staff": "own staff",
     "hard_bounced": "address bounced for good",
     "past_retention": "silent for longer than their data may be used",
+    "consent_undated": "agreed, but nobody knows when, and a consent holds for a time only",
+    "consent_expired": "the consent, or the right to write to a buyer, has run out",
     "soft_bounced": "mailbox bounced too often in a row",
     "no_consent": "no channel they agreed to",
     "complained": "complained about our mail",
@@ -41,6 +43,8 @@ EXITS: Mapping[str, str] = {
     "journey_ended": "journey ended without a purchase",
     "unsubscribed": "unsubscribed",
     "past_retention": "silent for longer than their data may be used",
+    "consent_undated": "agreed, but nobody knows when, and a consent holds for a time only",
+    "consent_expired": "the consent, or the right to write to a buyer, has run out",
     "soft_bounced": "mailbox bounced too often in a row",
     "no_consent": "no channel left",
     "hard_bounced": "address bounced",
@@ -58,6 +62,7 @@ POPULATIONS: Mapping[str, str] = {
     "one_time": "of these, bought once",
     "lapsed": "Lapsed: silent for more than two horizons",
     "never_bought": "Never bought",
+    "held_out": "Held out of the active base: nobody wrote to them",
 }
 """Who is reported apart, in the order of the report; ``active`` is ``repeat`` and ``one_time`` together."""
 
@@ -67,6 +72,7 @@ AMONG: Mapping[str, str] = {
     "one_time": "Among active one-time buyers",
     "lapsed": "Among the lapsed",
     "never_bought": "Among contacts that never bought",
+    "held_out": "Among the held out of the active base",
 }
 """The same at the head of a sentence."""
 

@@ -1,5 +1,6 @@
 """Training from real purchases: what a model may know, and what small data give."""
 
+import hashlib
 from datetime import date, timedelta
 
 import pandas as pd
@@ -11,6 +12,7 @@ from winback_features.errors import InputError
 from winback_features.ingest import ingest
 from winback_models.config import ScoreConfig
 from winback_models.design import step_days
+from winback_policy.config import PolicyConfig
 from winback_training.config import TrainingConfig
 from winback_training.train import train
 
@@ -41,17 +43,18 @@ def orders(n=250, days=420, seed=4):
     return pd.DataFrame(rows, columns=["contact_id", "order_id", "ordered_at", "amount"])
 
 
-def trained(tmp_path, frame, day=DAY, config=FAST):
+def trained(tmp_path, frame, day=DAY, config=FAST, policy=None, log=None):
     frame.to_parquet(tmp_path / "orders.parquet")
     with open_engine(EngineConfig()) as backend:
         tables = ingest(
             backend,
-            SourceConfig(orders="orders.parquet"),
+            SourceConfig(orders="orders.parquet", campaign_log=log),
             BrandConfig(),
             today=date(2026, 1, 1),
             base_dir=tmp_path,
+            with_log=log is not None,
         )
-        return train(tables, day, SCORE, config)
+        return train(tables, day, SCORE, config, policy=policy)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,32 @@ def test_label_windows_close_before_training(result):
     assert times
     assert max(times) + timedelta(days=step_days(60)) <= DAY, "a step at least has been seen to its end"
     assert min(times) + timedelta(days=60) <= DAY, "and some windows have closed"
+
+
+@pytest.mark.slow
+def test_messages_set_the_held_out_apart_and_a_policy_alone_nothing(result, tmp_path):
+    frame, policy = orders(), PolicyConfig(holdout_share=0.4)
+    again = trained(tmp_path, frame, policy=policy)
+    pd.testing.assert_frame_equal(again.evaluation.metrics, result.evaluation.metrics, check_exact=True)
+    ids = sorted(set(frame["contact_id"]))
+    held = {
+        c
+        for c in ids
+        if int(hashlib.sha256(f"{policy.holdout_salt}:{c}".encode()).hexdigest()[:8], 16) < 0.4 * 16**8
+    }
+    sent = pd.DataFrame(
+        {"contact_id": [c for c in ids if c not in held], "sent_at": DAY - timedelta(days=20)}
+    )
+    sent.to_parquet(tmp_path / "log.parquet")
+    found = trained(tmp_path, frame, policy=policy, log="log.parquet")
+    newest = found.evaluation.tests[0]
+    mask = newest.populations["held_out"]
+    assert {*newest.contact_ids[mask]} == {*newest.contact_ids[newest.populations["active"]]} & held
+    rows = found.evaluation.metrics.query("population == 'held_out'")
+    assert set(rows["model"]) == set(result.evaluation.metrics["model"])
+    assert set(found.evaluation.money["population"]) >= {"held_out"}
+    assert not any("held-out contacts" in notice for notice in found.notices)
+    assert found.summary()["champion_held_out"]["note"] == "There is no champion yet to compare it with."
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ from winback_models.charts import (
 from winback_models.lapse_model import LIBRARIES
 from winback_training.decay import decay_sentence
 from winback_training.evaluate import Evaluation
+from winback_training.forward_test import ACTIVE
 from winback_training.gate import GateVerdict
 from winback_training.limits import POPULATIONS, limitations
 
@@ -70,7 +71,7 @@ def model_card(
     model, evaluation, info = result.model, result.evaluation, result.model.info
     means = _means(evaluation)
     overall = evaluation.differences
-    overall = overall[overall["origin"].astype(str) == "all"]
+    overall = overall[(overall["origin"].astype(str) == "all") & (overall["population"] == ACTIVE)]
     overall = overall.assign(baseline=overall["baseline"].map(lambda name: _label(str(name))))
     differences = _records(overall)
     money = _records(evaluation.money)

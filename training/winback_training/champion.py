@@ -27,7 +27,7 @@ class ChampionReport:
     origins : tuple of str
         Forward tests, newest first, that lie on or after the day for which the champion was trained.
     ours, champion : float
-        Brier scores on the active base, over those tests together; nan where there are none.
+        Brier scores on the population, over those tests together; nan where there are none.
     difference, low, high : float
         Ours minus the champion's, with its 95 % paired bootstrap interval over contacts.
     note : str
@@ -55,6 +55,7 @@ def compare_champion(
     label_time: Callable[[date], LabelTime],
     horizon_days: int,
     seed: int = 0,
+    population: str = ACTIVE,
 ) -> ChampionReport:
     """Judge the champion, as it is, in those forward tests whose day it had not seen, beside ours.
 
@@ -67,6 +68,8 @@ def compare_champion(
         Gives the label time of a test's day.
     horizon_days : int
     seed : int
+    population : {"active", "held_out"}
+        On whom.
     """
     if champion is None:
         return ChampionReport(note="There is no champion yet to compare it with.")
@@ -78,18 +81,18 @@ def compare_champion(
         return _not_compared(report, name, why)
     if known_until is None:
         return _not_compared(report, name, "does not say for which day it was trained")
-    unseen = [t for t in tests if t.origin.isoformat() >= known_until and t.populations[ACTIVE].any()]
+    unseen = [t for t in tests if t.origin.isoformat() >= known_until and t.has(population)]
     if not unseen:
         why = f"was trained for {known_until}, after every forward test"
-        return _not_compared(report, name, why, _recorded(champion, tests))
+        return _not_compared(report, name, why, _recorded(champion, tests, population))
     asked = [ask(test, label_time(test.origin), {CHAMPION: champion}) for test in unseen]
-    found = compare(asked, ACTIVE, seed)
+    found = compare(asked, population, seed)
     if found.empty:
         return _not_compared(report, name, "gives no probability for some of the contacts")
     row = found[(found["origin"].astype(str) == "all") & (found["metric"] == "brier")].iloc[0]
-    contacts = sum(int(t.populations[ACTIVE].sum()) for t in asked)
+    contacts = sum(int(t.populations[population].sum()) for t in asked)
     ours, theirs = (
-        sum(float(t.losses(model, ACTIVE)[:, 0].sum()) for t in asked) / contacts
+        sum(float(t.losses(model, population)[:, 0].sum()) for t in asked) / contacts
         for model in (OURS, CHAMPION)
     )
     return ChampionReport(
@@ -108,13 +111,13 @@ def _not_compared(report: ChampionReport, name: str, why: str, more: str = "") -
     return ChampionReport(version=report.version, note=note)
 
 
-def _recorded(champion: LapseModel, tests: Sequence[ForwardTest]) -> str:
+def _recorded(champion: LapseModel, tests: Sequence[ForwardTest], population: str) -> str:
     """Return the means that both have on record, where their forward tests were on the same days."""
     record = champion.info.get("evaluation") or {}
     days = [t.origin.isoformat() for t in tests]
-    theirs = ((record.get("populations") or {}).get(ACTIVE) or {}).get(OURS, {}).get("brier")
-    heard = [t for t in tests if t.populations[ACTIVE].any()]
+    theirs = ((record.get("populations") or {}).get(population) or {}).get(OURS, {}).get("brier")
+    heard = [t for t in tests if t.has(population)]
     if theirs is None or not heard or record.get("origins") != days:
         return " No forward test is shared."
-    ours = sum(t.metrics(OURS, ACTIVE)["brier"] for t in heard) / len(heard)
+    ours = sum(t.metrics(OURS, population)["brier"] for t in heard) / len(heard)
     return f" In its own forward tests on the same days its Brier score was {theirs:.4f}, ours is {ours:.4f}."

@@ -19,7 +19,7 @@ from winback_training import decay, drift
 from winback_training.champion import ChampionReport, compare_champion
 from winback_training.dataset import bought_within
 from winback_training.evaluate import Evaluation
-from winback_training.forward_test import ACTIVE, OURS
+from winback_training.forward_test import ACTIVE, HELD_OUT, OURS
 from winback_training.leakage import LeakageReport, check_leakage
 
 
@@ -31,6 +31,9 @@ class Checks:
     ----------
     leakage : LeakageReport
     champion : ChampionReport
+        On the active base.
+    champion_held_out : ChampionReport or None
+        Among the held out; None where there are none in the forward tests.
     decay : DataFrame
         See ``decay.decay_table``.
     drift : DataFrame
@@ -41,10 +44,14 @@ class Checks:
     champion: ChampionReport = field(default_factory=ChampionReport)
     decay: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(decay.COLUMNS)))
     drift: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(drift.COLUMNS)))
+    champion_held_out: ChampionReport | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return what the gate reads, JSON-ready."""
-        return {"leakage": self.leakage.as_dict(), "champion": self.champion.as_dict()}
+        found = {"leakage": self.leakage.as_dict(), "champion": self.champion.as_dict()}
+        if self.champion_held_out is not None:
+            found["champion_held_out"] = self.champion_held_out.as_dict()
+        return found
 
 
 def run_checks(
@@ -81,9 +88,12 @@ def run_checks(
     """
     horizon = model.horizon_days
     versus = compare_champion(champion, evaluation.tests, label_time, horizon, seed)
+    among_held_out = None
+    if any(test.has(HELD_OUT) for test in evaluation.tests):
+        among_held_out = compare_champion(champion, evaluation.tests, label_time, horizon, seed, HELD_OUT)
     if not closed:
         note = "Not checked for leaks: no label window has closed yet."
-        return Checks(LeakageReport(note=note), versus)
+        return Checks(LeakageReport(note=note), versus, champion_held_out=among_held_out)
     then, bought = _active(label_time(closed[0]), horizon)
     now, _ = _active(label_time(as_of), horizon)
     read = [name for name in numeric_features if name in model.feature_names]
@@ -96,6 +106,7 @@ def run_checks(
         versus,
         decay.decay_table(evaluation.tests, models.__getitem__, label_time),
         pd.concat(parts, ignore_index=True),
+        among_held_out,
     )
 
 

@@ -18,8 +18,10 @@ from winback_training.forward_test import (
     ACTIVE,
     BUYERS,
     DIFFERENCE_COLUMNS,
+    HELD_OUT,
     OURS,
     ForwardTest,
+    Mask,
     compare,
     forward_test,
 )
@@ -53,7 +55,8 @@ class Evaluation:
     metrics : DataFrame
         ``origin, population, model`` and one column for each of ``METRICS``; nan where a model gives no such number.
         Populations: ``whole`` (every buyer), ``active`` (last purchase at most two horizons ago), of those ``one_time`` and
-        ``repeat``, ``lapsed`` (the other buyers), and ``never_bought`` where there are any.
+        ``repeat``, ``lapsed`` (the other buyers), and ``never_bought`` where there are any. ``held_out``: those of the active
+        base whom nobody writes to, in tests on whose outcome messages of win-back could tell.
     calibration : DataFrame
         ``model, bin, n, predicted, observed`` on the active base of the newest test.
     lift : DataFrame
@@ -61,8 +64,8 @@ class Evaluation:
     timing : DataFrame
         ``model, bin, low, high, n, share``: D-calibration on the active base of the newest test.
     differences : DataFrame
-        ``origin, population, baseline, metric, difference, low, high``: our loss minus each baseline's on the active base, with
-        a 95 % interval (see ``compare``).
+        ``origin, population, baseline, metric, difference, low, high``: our loss minus each baseline's on the active base, and
+        among the held out where there are any, with a 95 % interval (see ``compare``).
     money : DataFrame
         ``origin, population`` and what ``winback_training.money.money_metrics`` gives: money expected within the horizon
         against money spent, in the brand's currency; empty where nobody gave what was spent.
@@ -119,6 +122,7 @@ def evaluate(
     numeric_features: Sequence[str],
     seed: int = 0,
     spend: Callable[[date], pd.DataFrame] | None = None,
+    held_out: Callable[[LabelTime], Mask | None] = lambda _: None,
 ) -> Evaluation:
     """Repeat the training at each of ``origins`` and judge it, and the baselines, on the horizon that followed.
 
@@ -133,12 +137,16 @@ def evaluate(
     spend : callable, optional
         Gives ``contact_id`` and ``spend`` of those who bought within the horizon from a day on (see
         ``winback_training.money.spend_within``); money is judged where it is given.
+    held_out : callable, optional
+        Gives which buyers of a label time nobody writes to, or None (see ``winback_training.held_out``).
     """
     tests, spent = [], []
     for origin in origins:
         today = label_time(origin)
         model = fit(today)
-        tests.append(forward_test(today, closed(origin), model, horizon_days, numeric_features, seed))
+        tests.append(
+            forward_test(today, closed(origin), model, horizon_days, numeric_features, seed, held_out(today))
+        )
         if spend is not None:
             spent.append(_spent(today, model, horizon_days, spend(origin)))
     rows = [
@@ -148,6 +156,7 @@ def evaluate(
         for population in test.populations
         if test.speaks_of(model, population)
     ]
+    judged = [ACTIVE, *([HELD_OUT] if any(test.has(HELD_OUT) for test in tests) else [])]
     calibration, lift, timing = _newest_tables(tests[0]) if tests else ([], [], [])
     return Evaluation(
         tuple(origins),
@@ -156,7 +165,7 @@ def evaluate(
         _table(calibration, CALIBRATION),
         _table(lift, LIFT),
         _table(timing, TIMING),
-        compare(tests, ACTIVE, seed),
+        _table([gaps for p in judged if len(gaps := compare(tests, p, seed))], DIFFERENCE_COLUMNS),
         _table([_money(test, both, seed) for test, both in zip(tests, spent, strict=False)], MONEY),
         _table([_tenths(tests[0], both) for both in spent[:1]], MONEY_TABLE),
         tuple(tests),

@@ -36,7 +36,7 @@ Mask = npt.NDArray[np.bool_]
 
 OURS = "winback"
 CONSTANT = "constant_rate"
-BUYERS, ACTIVE, NEVER = "whole", "active", "never_bought"
+BUYERS, ACTIVE, NEVER, HELD_OUT = "whole", "active", "never_bought", "held_out"
 DIFFERENCE_COLUMNS = ("origin", "population", "baseline", "metric", "difference", "low", "high")
 
 
@@ -70,10 +70,15 @@ class ForwardTest:
     curves: Mapping[str, Array]
     intervals: Mapping[str, Array]
 
+    def has(self, population: str) -> bool:
+        """Say whether there are such contacts."""
+        return population in self.populations and bool(self.populations[population].any())
+
     def speaks_of(self, model: str, population: str) -> bool:
         """Say whether there are such contacts and the model gives all of them a number."""
-        mask = self.populations[population]
-        return bool(mask.any()) and bool(np.isfinite(self.curves[model][mask]).all())
+        return self.has(population) and bool(
+            np.isfinite(self.curves[model][self.populations[population]]).all()
+        )
 
     def bought(self, population: str) -> Array:
         """Return 1.0 where a purchase came within the horizon, shape (members,)."""
@@ -112,6 +117,7 @@ def forward_test(
     horizon_days: int,
     numeric_features: Sequence[str],
     seed: int,
+    held_out: Mask | None = None,
 ) -> ForwardTest:
     """Let ``model`` and every baseline speak at one label time.
 
@@ -121,6 +127,8 @@ def forward_test(
         Its waits are the truth; no model has seen them.
     closed : sequence of LabelTime
         Label times whose windows had closed by then: what the baselines learn from.
+    held_out : ndarray of bool, optional
+        Which of the buyers nobody writes to; None where no message could have changed what came.
     """
     waits = np.concatenate([today.waits, today.never_waits])
     before, after = len(today.waits), len(today.never_waits)
@@ -138,18 +146,19 @@ def forward_test(
         origin=today.as_of,
         contact_ids=np.concatenate(ids) if ids else np.zeros(0, object),
         waits=waits,
-        populations=populations(today, horizon_days),
+        populations=populations(today, horizon_days, held_out),
         days=steps,
         curves={name: p[:, : len(steps)] for name, p in said.items()} | rankings,
         intervals={name: survival_intervals(waits, 1.0 - p[:, len(steps) :]) for name, p in said.items()},
     )
 
 
-def populations(time: LabelTime, horizon_days: int) -> dict[str, Mask]:
+def populations(time: LabelTime, horizon_days: int, held_out: Mask | None = None) -> dict[str, Mask]:
     """Return the mask of each population that is reported apart, over the buyers and then those who never bought.
 
     ``whole``: every buyer. ``active``: last purchase at most two horizons ago; of those ``one_time`` and ``repeat``.
-    ``lapsed``: the other buyers. ``never_bought``: only where there are any.
+    ``lapsed``: the other buyers. ``never_bought``: only where there are any. ``held_out``: of the active base, those nobody
+    writes to; only where that is given.
     """
     after = len(time.never_waits)
     buyer = np.repeat([True, False], [len(time.waits), after])
@@ -163,6 +172,8 @@ def populations(time: LabelTime, horizon_days: int) -> dict[str, Mask]:
         "repeat": active & ~once,
         "lapsed": buyer & ~active,
     }
+    if held_out is not None:
+        named[HELD_OUT] = active & np.pad(held_out, (0, after))
     return named | ({NEVER: ~buyer} if after else {})
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from winback_features.errors import ConfigError
+
 MODEL = "winback"
 BASELINES = {
     "bg_nbd": "BG/NBD",
@@ -21,7 +23,16 @@ BASELINES = {
 }
 """Who is beaten or equalled, and what a reader calls it."""
 
-POPULATION = "active"
+POPULATIONS = {"active": "on the active base", "held_out": "among the held out"}
+"""On whom a model may be judged, and how a sentence says it."""
+
+CHAMPIONS = {"active": "champion", "held_out": "champion_held_out"}
+"""Under which name the summary holds the comparison with the champion."""
+
+NOBODY_HELD_OUT = (
+    "Nobody to judge it on: gate.population is held_out, and no forward test holds contacts that were held out while messages "
+    "were sent. It takes a campaign log and a holdout; until then write active."
+)
 BINS = 10
 """Of the calibration error, as ``winback_training.metrics`` counts them."""
 
@@ -31,10 +42,13 @@ ONE_SIDED = 1.645
 
 @dataclass(frozen=True, slots=True)
 class GateConfig:
-    """What a model must reach on the active base, in the mean over the forward tests.
+    """What a model must reach, in the mean over the forward tests.
 
     Attributes
     ----------
+    population : {"active", "held_out"}
+        On whom: the active base, or those of it whom nobody writes to. Messages change what the others do, so a shop with much
+        win-back judges on its holdout; this needs a campaign log.
     min_auc_margin : float
         AUC above 0.5, or what chance alone gives on so few contacts if that is more; memoryless data stay below it, and then
         no score is worth acting on. 0 or less leaves chance aside.
@@ -50,9 +64,10 @@ class GateConfig:
     warn_ece : float
         Above this the verdict carries a note.
     min_contacts : int
-        Contacts on the active base per forward test; fewer prove nothing.
+        Such contacts per forward test; fewer prove nothing.
     """
 
+    population: str = "active"
     min_auc_margin: float = 0.02
     max_brier_ratio: float = 1.005
     min_brier_skill: float = 0.0
@@ -60,6 +75,11 @@ class GateConfig:
     max_ece: float = 0.10
     warn_ece: float = 0.03
     min_contacts: int = 30
+
+    def __post_init__(self) -> None:
+        if self.population not in POPULATIONS:
+            how = f"Write one of {', '.join(POPULATIONS)}."
+            raise ConfigError(f"It is {self.population!r}.", where="gate.population", how=how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +119,20 @@ def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
     It ranks no better than chance: AUC 0.503 on the active base, 0.520 needed.
     It predicts no better than chance: Brier skill over the base rate -0.010, above 0.000 needed.
     """
-    active = (summary.get("populations") or {}).get(POPULATION) or {}
-    model = active.get(MODEL) or {}
+    models = (summary.get("populations") or {}).get(config.population) or {}
+    model, who = models.get(MODEL) or {}, POPULATIONS[config.population]
+    found = (summary.get("leakage") or {}).get("findings") or ()
+    if config.population != "active" and not models:
+        return GateVerdict(False, (NOBODY_HELD_OUT, *found), tuple(_notes(summary, model, config)))
     checks = (
-        _contacts(_number(model, "n"), config.min_contacts),
-        _auc(_number(model, "auc"), auc_needed(model, config.min_auc_margin)),
-        *_baselines(active, summary.get("differences") or (), config.max_brier_ratio),
-        _champion(summary.get("champion") or {}, config.max_brier_ratio),
-        _skill(_number(model, "brier_skill"), config.min_brier_skill),
-        _bias(_number(model, "bias"), config.max_bias),
-        _calibration(model, config.max_ece),
-        *((summary.get("leakage") or {}).get("findings") or ()),
+        _contacts(_number(model, "n"), config.min_contacts, who),
+        _auc(_number(model, "auc"), auc_needed(model, config.min_auc_margin), who),
+        *_baselines(models, summary.get("differences") or (), config),
+        _champion(summary.get(CHAMPIONS[config.population]) or {}, config.max_brier_ratio),
+        _skill(_number(model, "brier_skill"), config.min_brier_skill, who),
+        _bias(_number(model, "bias"), config.max_bias, who),
+        _calibration(model, config.max_ece, who),
+        *found,
     )
     reasons = tuple(reason for reason in checks if reason)
     return GateVerdict(not reasons, reasons, tuple(_notes(summary, model, config)))
@@ -126,7 +149,7 @@ def auc_needed(model: Mapping[str, Any], wanted: float) -> float:
     Parameters
     ----------
     model : mapping
-        With ``n`` and ``prevalence`` of the active base.
+        With ``n`` and ``prevalence``.
     wanted : float
 
     Examples
@@ -142,43 +165,44 @@ def auc_needed(model: Mapping[str, Any], wanted: float) -> float:
     return 0.5 + max(wanted, ONE_SIDED * math.sqrt((n + 1.0) / (12.0 * buyers * (n - buyers))))
 
 
-def _contacts(n: float, needed: int) -> str:
+def _contacts(n: float, needed: int, who: str) -> str:
     if n >= needed:
         return ""
     found = 0 if math.isnan(n) else math.floor(n)
-    return f"Too few to judge: {found} contacts on the active base per forward test, {needed} needed."
+    return f"Too few to judge: {found} contacts {who} per forward test, {needed} needed."
 
 
-def _auc(auc: float, needed: float) -> str:
+def _auc(auc: float, needed: float, who: str) -> str:
     if math.isnan(auc):
-        return "Its ranking could not be measured: everybody on the active base did the same."
+        return f"Its ranking could not be measured: everybody {who} did the same."
     if auc >= needed:
         return ""
-    return f"It ranks no better than chance: AUC {auc:.3f} on the active base, {needed:.3f} needed."
+    return f"It ranks no better than chance: AUC {auc:.3f} {who}, {needed:.3f} needed."
 
 
-def _baselines(active: Mapping[str, Any], differences: Any, ratio: float) -> Iterator[str]:
+def _baselines(models: Mapping[str, Any], differences: Any, config: GateConfig) -> Iterator[str]:
     """Yield a sentence for each baseline that is better, or one where nothing can be compared."""
-    ours = _number(active.get(MODEL) or {}, "brier")
-    theirs = {name: _number(active.get(name) or {}, "brier") for name in BASELINES}
+    who = POPULATIONS[config.population]
+    ours = _number(models.get(MODEL) or {}, "brier")
+    theirs = {name: _number(models.get(name) or {}, "brier") for name in BASELINES}
     theirs = {name: brier for name, brier in theirs.items() if not math.isnan(brier)}
     if math.isnan(ours):
-        yield "Its Brier score on the active base could not be measured."
+        yield f"Its Brier score {who} could not be measured."
     elif not theirs:
-        yield "There is no baseline on the active base to compare it with."
+        yield f"There is no baseline {who} to compare it with."
     else:
-        surely = {d["baseline"]: d for d in differences if _over_all_tests(d)}
+        surely = {d["baseline"]: d for d in differences if _over_all_tests(d, config.population)}
         for name, brier in theirs.items():
             noise = surely.get(name, {})
-            if ours > ratio * brier and _beyond_noise(noise):
+            if ours > config.max_brier_ratio * brier and _beyond_noise(noise):
                 yield (
-                    f"{_capital(BASELINES[name])} is better: Brier {brier:.4f} on the active base, "
+                    f"{_capital(BASELINES[name])} is better: Brier {brier:.4f} {who}, "
                     f"ours {ours:.4f}{_interval(noise)}."
                 )
 
 
-def _over_all_tests(difference: Mapping[str, Any]) -> bool:
-    wanted = {"origin": "all", "population": POPULATION, "metric": "brier"}
+def _over_all_tests(difference: Mapping[str, Any], population: str) -> bool:
+    wanted = {"origin": "all", "population": population, "metric": "brier"}
     return all(difference.get(key) == value for key, value in wanted.items())
 
 
@@ -203,21 +227,22 @@ def _champion(found: Mapping[str, Any], ratio: float) -> str:
     )
 
 
-def _skill(skill: float, needed: float) -> str:
+def _skill(skill: float, needed: float, who: str) -> str:
     if math.isnan(skill):
-        return "Its Brier skill on the active base could not be measured."
+        return f"Its Brier skill {who} could not be measured."
     if skill > needed:
         return ""
     return f"It predicts no better than chance: Brier skill over the base rate {skill:.3f}, above {needed:.3f} needed."
 
 
-def _bias(bias: float, allowed: float) -> str:
+def _bias(bias: float, allowed: float, who: str) -> str:
     if math.isnan(bias):
-        return "Its bias on the active base could not be measured."
+        return f"Its bias {who} could not be measured."
     if abs(bias) <= allowed:
         return ""
     way = "too many" if bias > 0 else "too few"
-    return f"It expects {abs(bias):.1%} of the active base {way} to buy; {allowed:.1%} allowed."
+    base = who.partition(" ")[2]
+    return f"It expects {abs(bias):.1%} of {base} {way} to buy; {allowed:.1%} allowed."
 
 
 def chance_ece(n: float, prevalence: float) -> float:
@@ -240,19 +265,19 @@ def _off(model: Mapping[str, Any], limit: float) -> bool:
     return _number(model, "ece") > max(limit, chance_ece(_number(model, "n"), _number(model, "prevalence")))
 
 
-def _calibration(model: Mapping[str, Any], allowed: float) -> str:
+def _calibration(model: Mapping[str, Any], allowed: float, who: str) -> str:
     if not _off(model, allowed):
         return ""
     ece = _number(model, "ece")
-    return f"Its probabilities are off by {ece:.1%} on average on the active base; {allowed:.1%} allowed."
+    return f"Its probabilities are off by {ece:.1%} on average {who}; {allowed:.1%} allowed."
 
 
 def _notes(summary: Mapping[str, Any], model: Mapping[str, Any], config: GateConfig) -> Iterator[str]:
     """Yield what does not refuse and should be known."""
     ece = _number(model, "ece")
     if _off(model, config.warn_ece) and not _off(model, config.max_ece):
-        yield f"Its probabilities are off by {ece:.1%} on average on the active base: read them with that margin."
-    for check in ("champion", "leakage"):
+        yield f"Its probabilities are off by {ece:.1%} on average {POPULATIONS[config.population]}: read them with that margin."
+    for check in (CHAMPIONS[config.population], "leakage"):
         if note := (summary.get(check) or {}).get("note"):
             yield note
 

@@ -15,8 +15,12 @@ POPULATIONS = {
     "repeat": "active contacts that bought more than once",
     "lapsed": "lapsed contacts",
     "never_bought": "contacts that never bought",
+    "held_out": "the held out of the active base",
 }
 """In the order in which they are reported."""
+
+MAY_LACK = ("held_out",)
+"""Those that are there only where messages were sent."""
 
 WEAK_AUC = 0.55
 DOUBTFUL_ECE = 0.03
@@ -138,7 +142,7 @@ def _unknown(populations: Mapping[str, Any], tests: int) -> Iterator[str]:
     if tests < FEW_TESTS:
         yield f"It was tested forward at {tests} past day{'s' if tests > 1 else ''} only: another season may differ."
     for name, who in POPULATIONS.items():
-        if not populations.get(name, {}).get("winback"):
+        if name not in MAY_LACK and not populations.get(name, {}).get("winback"):
             yield f"How good it is for {who} is not known: none were in the forward tests."
 
 

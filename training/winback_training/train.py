@@ -19,12 +19,14 @@ from winback_models.config import ScoreConfig
 from winback_models.label_time import LabelTime
 from winback_models.lapse_fit import fit_lapse_model
 from winback_models.lapse_model import LapseModel
+from winback_policy.config import PolicyConfig
 from winback_training.checks import Checks, run_checks
 from winback_training.config import TrainingConfig
 from winback_training.dataset import LabelTimes
 from winback_training.drift import drift_notices
 from winback_training.evaluate import OURS, Evaluation, evaluate
 from winback_training.gate import GateConfig, auc_needed
+from winback_training.held_out import HeldOut
 from winback_training.label_times import all_label_times, closed_label_times, label_times, origins
 from winback_training.money import spend_within
 
@@ -69,6 +71,7 @@ def train(
     config: TrainingConfig,
     say: Callable[[str], None] = lambda _: None,
     champion: LapseModel | None = None,
+    policy: PolicyConfig | None = None,
 ) -> TrainingResult:
     """Train for ``as_of`` and test forward on the horizons before it.
 
@@ -82,6 +85,8 @@ def train(
         Told what begins.
     champion : LapseModel, optional
         The model that scores now, to be judged beside the new one.
+    policy : PolicyConfig, optional
+        Says whom nobody writes to; with a campaign log the forward tests report them apart.
 
     Raises
     ------
@@ -115,8 +120,9 @@ def train(
         spent: pd.DataFrame = spend_within(tables, day, horizon).to_pyarrow().to_pandas()
         return spent
 
+    held_out = HeldOut(tables, horizon, policy or PolicyConfig(holdout_share=0.0))
     with threadpool_limits(1):  # many small problems: more threads only wait for each other
-        evaluation = evaluate(days, horizon, built.at, closed, fit, names, config.seed, spend)
+        evaluation = evaluate(days, horizon, built.at, closed, fit, names, config.seed, spend, held_out.at)
         model = fit(built.at(as_of))
         say("checks: leakage, champion, ageing, drift")
         known = closed_label_times(as_of, first_day, horizon, config.cuts)
@@ -127,7 +133,7 @@ def train(
     fingerprints = {t.name: t.fingerprint for t in tables.report.tables}
     rows = {t.name: t.rows_used for t in tables.report.tables}
     data = {"first_day": first_day.isoformat(), "buyers": buyers, "rows": rows}
-    notices = (*_notices(model, evaluation), *drift_notices(checks.drift))
+    notices = (*_notices(model, evaluation), *held_out.notices(), *drift_notices(checks.drift))
     return TrainingResult(model, evaluation, as_of, notices, fingerprints, data, checks)
 
 

@@ -26,7 +26,7 @@ from winback_serving.loader import load_champion
 from winback_serving.output import Output
 from winback_serving.settings import Settings
 from winback_serving.suppression import suppressed_keys, without_suppressed
-from winback_training.gate import GateVerdict, check_gate
+from winback_training.gate import POPULATIONS, GateVerdict, check_gate
 from winback_training.tracking import log_training
 from winback_training.train import TrainingResult
 from winback_training.train import train as fit_and_test
@@ -59,7 +59,7 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
         cadence, notices = (horizon.cadence_days, horizon.notices) if horizon else base_rhythm(tables, day)
         work.say(f"Training for {day}, {score.horizon_days} days ahead")
         champion, unread = present_champion(settings)
-        result = fit_and_test(tables, day, score, settings.training, work.say, champion)
+        result = fit_and_test(tables, day, score, settings.training, work.say, champion, settings.policy)
         result = replace(result, notices=(*notices, *unread, *result.notices))
         work.say("Logging and registering the candidate")
         registered = log_training(
@@ -121,14 +121,16 @@ def flat_settings(settings: Settings, score: ScoreConfig) -> Iterator[tuple[str,
 def show_training(
     console: Console, result: TrainingResult, registered: RegisteredVersion, verdict: GateVerdict
 ) -> None:
-    """Print the forward test on the active base, and what the gate will say."""
-    active = result.evaluation.summary().get("populations", {}).get("active", {})
-    if active:
-        days = ", ".join(str(day) for day in result.evaluation.origins)
-        console.print(f"Forward tests on the active base, mean over {days}:\n", soft_wrap=True)
-        console.print(_metrics_table(active))
+    """Print the forward test on the active base and the held out, and what the gate will say."""
+    populations = result.evaluation.summary().get("populations", {})
+    days = ", ".join(str(day) for day in result.evaluation.origins)
+    for name, who in POPULATIONS.items():
+        if name in populations:
+            console.print(f"Forward tests {who}, mean over {days}:\n", soft_wrap=True)
+            console.print(_metrics_table(populations[name]))
+            console.print()
     version = registered.version
-    console.print(f"\nRegistered as version {version}, the candidate.")
+    console.print(f"Registered as version {version}, the candidate.")
     if verdict.passed:
         console.print(f"[green]The gate lets it pass.[/] Next: winback models promote {version}")
     else:
@@ -137,12 +139,12 @@ def show_training(
         console.print(f"  {escape(sentence)}", soft_wrap=True)
 
 
-def _metrics_table(active: Mapping[str, Mapping[str, float | None]]) -> Table:
+def _metrics_table(models: Mapping[str, Mapping[str, float | None]]) -> Table:
     table = Table("model", box=None, pad_edge=False)
     for title in METRICS.values():
         table.add_column(title, justify="right")
-    for model in [*(m for m in MODEL_LABELS if m in active), *sorted(set(active) - set(MODEL_LABELS))]:
-        values = (active[model].get(key) for key in METRICS)
+    for model in [*(m for m in MODEL_LABELS if m in models), *sorted(set(models) - set(MODEL_LABELS))]:
+        values = (models[model].get(key) for key in METRICS)
         cells = ("–" if v is None or math.isnan(v) else f"{v:.4f}" for v in values)
         table.add_row(MODEL_LABELS.get(model, model), *cells, style="bold" if model == "winback" else "")
     return table

@@ -33,6 +33,8 @@ NUMBERS = {
 """Of each picture, the columns of the table behind it."""
 
 DRIFT_SHOWN = 12
+PARTS = ("active", "repeat", "one_time", "held_out", "lapsed", "never_bought")
+"""Parts of the base in the order of their table; the first three and the held out are the active base and parts of it."""
 
 
 @router.get("/model", response_class=HTMLResponse)
@@ -49,13 +51,14 @@ def show_model(v: CurrentView) -> HTMLResponse:
         found = read_evidence(settings.tracking_uri, model["name"], str(model["version"]))
     if found is None:
         return v.page("model", model=model, found=None)
-    drift = found.tables.get("drift", [])
+    drift, by_part = found.tables.get("drift", []), ours(found.card)
     return v.page(
         "model",
         model=model,
         found=found,
         card=found.card,
-        ours=ours(found.card),
+        ours=by_part,
+        parts_of_base={name: by_part[name] for name in PARTS if name in by_part},
         pictures=[
             draw_evidence(v.run, name, rows, v.t, v.f)
             for name in DRAWN
