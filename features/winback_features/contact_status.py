@@ -1,7 +1,7 @@
 """What the policy must know of a contact besides its score: how to reach it, whether one may, what is open.
 
-Consent and addresses carry no time in the contract, so the contact row stands as it is; whatever has a time
-counts only before the cut.
+Addresses carry no time in the contract, so the contact row stands as it is; whatever has a time counts only before the cut.
+A consent may have a date: before it, it is not known yet. A refusal always counts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ibis
 
 from winback_features.contact_features import contacts_before, known_contacts, withdrawn_contacts
 from winback_features.engagement_features import VISIT_ROLES, personal_events
-from winback_features.expressions import facts_before, join_contacts, mode, mode_key
+from winback_features.expressions import cut, facts_before, join_contacts, mode, mode_key
 from winback_features.facts import purchase_orders
 from winback_features.tastes import TASTES, tastes
 
@@ -30,9 +30,15 @@ CONSENTS = {
 }
 """Consent column -> the channel whose ``unsubscribe`` event withdraws it."""
 
+CONSENT_DATES = {consent: f"{consent}_at" for consent in CONSENTS}
+"""Consent column -> the column that says when it was given."""
+
+CONSENT_DAYS = {consent: f"{consent}_days" for consent in CONSENTS}
+"""Consent column -> the days since it was given, among the columns of the status."""
+
 FLAGS = ("hard_bounced", "complained", "objected_profiling", "erased", "is_staff", "in_contacts")
 COLUMNS = (
-    *("contact_id", "in_contacts", *PROFILE, *CONSENTS),
+    *("contact_id", "in_contacts", *PROFILE, *CONSENTS, *CONSENT_DAYS.values()),
     *("hard_bounced", "soft_bounces_in_a_row", "complained", "objected_profiling", "erased", "is_staff"),
     *("has_email", "days_since_service_contact", "cart_open_days", "days_since_click", "days_since_visit"),
     *("send_weekday", "send_hour", "send_time_n", *TASTES),
@@ -49,7 +55,7 @@ def delivery_status(tables: Tables, as_of: date) -> ibis.Table:
     Returns
     -------
     ibis.Table
-        ``contact_id``, ``bounced``, ``complained``, ``soft_bounces_in_a_row``, ``left_<channel>``.
+        ``contact_id``, ``bounced``, ``complained``, ``soft_bounces_in_a_row``, ``left_<channel>`` (when last; null where never).
     """
     events = facts_before(tables.events, as_of)
     delivered = events.filter((events.channel == "email") & events.role.isin(("open", "click")))
@@ -58,7 +64,9 @@ def delivery_status(tables: Tables, as_of: date) -> ibis.Table:
     events = join_contacts(events, delivered)
     in_a_row = events.delivered_at.isnull() | (events.occurred_at > events.delivered_at)
     left = {
-        f"left_{channel}": ((events.role == "optout") & (events.channel == channel)).any()
+        f"left_{channel}": events.occurred_at.max(
+            where=(events.role == "optout") & (events.channel == channel)
+        )
         for channel in CONSENTS.values()
     }
     return events.group_by("contact_id").aggregate(
@@ -131,6 +139,17 @@ def send_time(tables: Tables, as_of: date) -> ibis.Table:
     return join_contacts(weekdays, hours)
 
 
+def _consent(t: ibis.Table, consent: str, left: Any, as_of: date) -> dict[str, Any]:
+    """Return a consent as it stood before the cut, and the days since it was given."""
+    given = t[CONSENT_DATES[consent]]
+    agreed = t[consent].fill_null(False)
+    ahead = agreed & (given.date() >= cut(as_of)).fill_null(False)
+    withdrawn = left.notnull() & ~(agreed & ~ahead & (given > left).fill_null(False))
+    stands = ibis.cases((withdrawn, ibis.literal(value=False)), (ahead, None), else_=t[consent])
+    days = ibis.ifelse(stands.fill_null(False), cut(as_of).delta(given.date(), unit="day"), None)
+    return {consent: stands, CONSENT_DAYS[consent]: days}
+
+
 def build_contact_status(tables: Tables, as_of: date) -> ibis.Table:
     """Build what the policy needs to know of every contact known before ``as_of``.
 
@@ -146,11 +165,13 @@ def build_contact_status(tables: Tables, as_of: date) -> ibis.Table:
         The columns of `COLUMNS`, one row per contact known before ``as_of``, the opposed included and
         the erased (without their profile), ordered by contact. Flags are never null. ``consent_*`` is null
         where unknown, and false after an unsubscribe or complaint on that channel whatever the contact row
-        says. ``has_email`` is null when the shop has no contacts table. What an objecting contact likes is left out.
+        says, unless it agreed at a later time; ``consent_*_days`` are the days since it agreed, null where it did not or nobody
+        knows when. ``has_email`` is null when the shop has no contacts table. What an objecting contact likes is left out.
     """
     contacts = contacts_before(tables, as_of)
     contacts = contacts.select(
-        "contact_id", *PROFILE, *CONSENTS, "email_status", "is_staff", in_contacts=ibis.literal(value=True)
+        *("contact_id", *PROFILE, *CONSENTS, *CONSENT_DATES.values(), "email_status", "is_staff"),
+        in_contacts=ibis.literal(value=True),
     )
     t = join_contacts(
         known_contacts(tables, as_of).select("contact_id"),
@@ -161,10 +182,9 @@ def build_contact_status(tables: Tables, as_of: date) -> ibis.Table:
         send_time(tables, as_of),
         tastes(tables, as_of),
     )
-    columns: dict[str, Any] = {name: t[name] for name in COLUMNS if name not in ("hard_bounced", "has_email")}
+    columns: dict[str, Any] = {name: t[name] for name in COLUMNS if name in t.columns}
     for consent, channel in CONSENTS.items():
-        left = t[f"left_{channel}"].fill_null(False)
-        columns[consent] = ibis.ifelse(left, ibis.literal(value=False), t[consent])
+        columns |= _consent(t, consent, t[f"left_{channel}"], as_of)
     undeliverable = (t.email_status == "hard_bounced").fill_null(False)
     columns["hard_bounced"] = t.bounced.fill_null(False) | undeliverable
     columns["has_email"] = t.email.notnull() if tables.has_contacts else ibis.null("boolean")

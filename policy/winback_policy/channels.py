@@ -85,34 +85,86 @@ def too_old(t: Any, channel: Channel, config: PolicyConfig) -> Any:
     return (silence > legal.max_age_days(t, channel.name, config.legal)).fill_null(False)
 
 
-def permitted(t: Any, channel: Channel, config: PolicyConfig, *, has_contacts: bool) -> Any:
+def agreed_in_time(t: Any, channel: Channel, config: PolicyConfig) -> Any:
+    """Say of who agreed whether that holds today: ``None`` where nobody knows since when, and it does not hold for ever."""
+    limit = legal.consent_days(t, channel.name, config.legal)
+    return limit.isnull() | (t[f"consent_{channel.name}_days"] <= limit)
+
+
+def lawful(t: Any, channel: Channel, config: PolicyConfig) -> tuple[Any, Any]:
+    """Say whether the law lets one write without consent, whenever the contact bought; and whether it does so today.
+
+    Only where ``config.unknown_consent`` is ``"flag"``, and for a contact that has declined no channel: who unsubscribes from
+    e-mail is not chased by text message. What the law says stands in `winback_policy.legal`.
+    """
+    if config.unknown_consent != "flag":
+        return ibis.literal(False), ibis.literal(False)
+    basis = legal.basis(t, channel.name, config.legal)
+    unknown = t[f"consent_{channel.name}"].isnull() & ~refused_any(t)
+    interest = unknown & (basis == legal.LEGITIMATE_INTEREST)
+    buyer = unknown & (basis == legal.SOFT_OPT_IN) & (t.base != "never_bought")
+    limit = legal.soft_opt_in_days(t, channel.name, config.legal)
+    in_time = limit.isnull() | (t.days_since_purchase <= limit).fill_null(False)
+    return interest | buyer, interest | (buyer & in_time)
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Whether a channel is permitted, age apart and all in all; four bool columns without nulls.
+
+    Attributes
+    ----------
+    once : ibis column
+        The contact agreed, or the law let one write, at any time; and there is an address.
+    undated : ibis column
+        Of these: it agreed nobody knows when, where a consent is to be renewed.
+    fresh : ibis column
+        Of ``once``: the person is not silent for longer than the law lets one write.
+    today : ibis column
+        Of ``fresh``: the consent, or the right to write to a buyer, has not run out.
+    """
+
+    once: Any
+    undated: Any
+    fresh: Any
+    today: Any
+
+
+def permission(t: Any, channel: Channel, config: PolicyConfig, *, has_contacts: bool) -> Permission:
     """Say whether the contact agreed, or the law lets one write, and there is an address.
 
-    Consent permits. Where none is recorded and ``config.unknown_consent`` is ``"flag"``, the legal basis of the country
-    and channel counts (`winback_policy.legal`), for a contact that has declined no channel: who unsubscribes from e-mail
-    is not chased by text message.
+    A consent that has run out is not replaced by the law: the contact was asked once, and is to be asked again.
     """
-    consent = t[f"consent_{channel.name}"]
-    allowed = consent.fill_null(False)
-    if config.unknown_consent == "flag":
-        basis = legal.basis(t, channel.name, config.legal)
-        buyer = t.base != "never_bought"
-        by_law = (basis == legal.LEGITIMATE_INTEREST) | ((basis == legal.SOFT_OPT_IN) & buyer)
-        allowed = allowed | (consent.isnull() & ~refused_any(t) & by_law)
-    return allowed & has_address(t, channel, has_contacts=has_contacts)
+    agreed = t[f"consent_{channel.name}"].fill_null(False)
+    holds = agreed_in_time(t, channel, config)
+    by_law, by_law_today = lawful(t, channel, config)
+    address = has_address(t, channel, has_contacts=has_contacts)
+    once = (agreed | by_law) & address
+    fresh = once & ~too_old(t, channel, config)
+    today = fresh & ((agreed & holds.fill_null(False)) | by_law_today)
+    return Permission(once, once & agreed & holds.isnull(), fresh, today)
 
 
 def open_to(t: Any, channel: Channel, config: PolicyConfig, *, has_contacts: bool) -> Any:
     """Say whether the contact may be written to today: permitted, not too old, and not bouncing."""
-    fresh = permitted(t, channel, config, has_contacts=has_contacts) & ~too_old(t, channel, config)
-    return fresh & ~soft_bounced(t) if channel.name == "email" else fresh
+    today = permission(t, channel, config, has_contacts=has_contacts).today
+    return today & ~soft_bounced(t) if channel.name == "email" else today
 
 
 def closed_by(t: Any, config: PolicyConfig, *, has_contacts: bool) -> Any:
-    """Return what closes the last channel that would be permitted: ``soft_bounced``, ``past_retention``, or null."""
-    may = [permitted(t, c, config, has_contacts=has_contacts) for c in CHANNELS]
-    fresh = [m & ~too_old(t, c, config) for m, c in zip(may, CHANNELS, strict=True)]
-    return ibis.cases((ibis.or_(*fresh), "soft_bounced"), (ibis.or_(*may), "past_retention"), else_=None)
+    """Return what closes the last channel that would be permitted, or null.
+
+    ``soft_bounced``: the mailbox alone. ``consent_undated``: agreed, nobody knows when, and a consent is to be renewed.
+    ``consent_expired``: what was agreed, or the right to write to a buyer, has run out. ``past_retention``: silent for too long.
+    """
+    found = [permission(t, c, config, has_contacts=has_contacts) for c in CHANNELS]
+    return ibis.cases(
+        (ibis.or_(*(p.today for p in found)), "soft_bounced"),
+        (ibis.or_(*(p.fresh & p.undated for p in found)), "consent_undated"),
+        (ibis.or_(*(p.fresh for p in found)), "consent_expired"),
+        (ibis.or_(*(p.once for p in found)), "past_retention"),
+        else_=None,
+    )
 
 
 def _preference(t: Any, channel: Channel) -> Any:
@@ -147,6 +199,17 @@ def of_channel(number: Any, values: list[Any]) -> Any:
 
 def consent_basis(t: Any, number: Any, config: PolicyConfig) -> Any:
     """Return ``consent``, ``soft_opt_in_buyers`` or ``legitimate_interest``; ``none`` where no channel is open."""
-    consented = of_channel(number, [t[f"consent_{c.name}"].fill_null(False) for c in CHANNELS])
-    by_law = of_channel(number, [legal.basis(t, c.name, config.legal) for c in CHANNELS])
-    return ibis.cases((number.isnull(), "none"), (consented, "consent"), else_=by_law)
+    found = of_channel(number, [_basis(t, c, config) for c in CHANNELS])
+    return ibis.ifelse(number.isnull(), "none", found)
+
+
+def email_basis(t: Any, config: PolicyConfig, *, has_contacts: bool) -> Any:
+    """Return the same for e-mail, whichever channel is chosen; a full mailbox changes no basis."""
+    email = next(c for c in CHANNELS if c.name == "email")
+    today = permission(t, email, config, has_contacts=has_contacts).today
+    return ibis.ifelse(today, _basis(t, email, config), "none")
+
+
+def _basis(t: Any, channel: Channel, config: PolicyConfig) -> Any:
+    agreed = t[f"consent_{channel.name}"].fill_null(False)
+    return ibis.ifelse(agreed, "consent", legal.basis(t, channel.name, config.legal))

@@ -79,6 +79,7 @@ WINBACK_SCHEMA = {
     "language": "string",
     "country": "string",
     "consent_email": "boolean",
+    "email_basis": "string",
     "hard_bounced": "boolean",
     "soft_bounces_in_a_row": "int64",
     "email_days_since_send": "int64",
@@ -213,6 +214,7 @@ def _step(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: bool) 
     t = t.mutate(
         leaving=states.leaving_reason(t, as_of, config),
         consent_basis=channels.consent_basis(t, t.channel_number, config),
+        email_basis=channels.email_basis(t, config, has_contacts=has_contacts),
     )
     t = t.mutate(asleep_since=states.asleep_since(t, as_of, config))
     blocked = eligibility.blocking_reason(t, as_of, config)
@@ -267,7 +269,7 @@ def _winback(t: Any, flagged: Any, usual_value: Any, as_of: date, config: Policy
         "tone": steps.tone(step, config.steps),
         "incentive_tier": t.tier.fill_null("none"),
         "channel": ibis.ifelse(t.in_journey | onboard, channels.channel_name(t.channel_number), None),
-        "consent_basis": ibis.ifelse(opposed, "none", t.consent_basis),
+        **{name: ibis.ifelse(opposed, "none", t[name]) for name in ("consent_basis", "email_basis")},
     }
     columns |= {name: ibis.ifelse(opposed, None, value) for name, value in described.items()}
     columns |= {name: ibis.ifelse(t.erased, None, t[name]) for name in PROFILE}

@@ -19,6 +19,8 @@ NOT_FLAGGED_REASONS = (
     "staff",
     "hard_bounced",
     "past_retention",
+    "consent_undated",
+    "consent_expired",
     "soft_bounced",
     "no_consent",
     "complained",

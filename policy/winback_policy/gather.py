@@ -50,6 +50,7 @@ STATUS_COLUMNS = (
     "consent_sms",
     "consent_push",
     "consent_post",
+    *(f"consent_{channel.name}_days" for channel in CHANNELS),
     "has_email",
     "soft_bounces_in_a_row",
     "days_since_service_contact",

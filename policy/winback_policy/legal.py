@@ -1,4 +1,4 @@
-"""On what legal basis a contact may be written to, and for how long its data may be kept: country × channel, as data.
+"""On what legal basis a contact may be written to, how long that lasts, and how long its data may be kept: as data.
 
 Pointers, not advice: a shop that knows better overrides a row with ``[[policy.legal]]``. The most specific row counts: that
 of the country and the channel, then of the country, then of the channel, then of everybody.
@@ -22,10 +22,12 @@ CHANNEL_NAMES = ("email", "sms", "push", "post")
 ANY = "*"
 YEAR = 365
 
+AGES = ("max_age_days", "soft_opt_in_max_age_days", "consent_max_age_days")
+
 
 @dataclass(frozen=True, slots=True)
 class LegalRule:
-    """What holds in a country on a channel where no consent is recorded, and how old a contact may grow.
+    """What holds in a country on a channel where no consent is recorded, and how old each of these may grow.
 
     Attributes
     ----------
@@ -38,11 +40,16 @@ class LegalRule:
     max_age_days : int
         After so many days without a sign of the person (purchase, click, visit, answer; an open is none) the contact may
         not be approached, and its data are past their retention.
+    soft_opt_in_max_age_days : int, optional
+        Where buyers may be written to without consent: until so many days after their last purchase. No limit when absent.
+    consent_max_age_days : int, optional
+        A consent is to be renewed after so many days. No limit when absent.
 
     Raises
     ------
     ConfigError
-        If the country is no two capital letters, the channel or basis is no known word, or the age is not positive.
+        If the country is no two capital letters, the channel or basis is no known word, an age is not positive, or the soft
+        opt-in has an age and is not the basis.
 
     Examples
     --------
@@ -54,6 +61,8 @@ class LegalRule:
     channel: str
     basis: str
     max_age_days: int = 3 * YEAR
+    soft_opt_in_max_age_days: int | None = None
+    consent_max_age_days: int | None = None
 
     def __post_init__(self) -> None:
         where = "policy.legal"
@@ -68,9 +77,13 @@ class LegalRule:
             if value not in known:
                 how = f"Write one of {', '.join(known)}."
                 raise ConfigError(f"The {what} is {value!r}.", where=where, how=how)
-        if self.max_age_days < 1:
-            how = "Write a number of days above 0."
-            raise ConfigError(f"max_age_days is {self.max_age_days}.", where=where, how=how)
+        for name in AGES:
+            days = getattr(self, name)
+            if days is not None and days < 1:
+                raise ConfigError(f"{name} is {days}.", where=where, how="Write a number of days above 0.")
+        if self.soft_opt_in_max_age_days is not None and self.basis != SOFT_OPT_IN:
+            what = f"soft_opt_in_max_age_days is set, and the basis is {self.basis}."
+            raise ConfigError(what, where=where, how=f'Leave it out, or write basis = "{SOFT_OPT_IN}".')
 
 
 LEGAL = (
@@ -86,6 +99,9 @@ LEGAL = (
     # CNIL: three years from the last contact by the person
     LegalRule("FR", "email", SOFT_OPT_IN, 3 * YEAR),
     LegalRule("FR", "post", LEGITIMATE_INTEREST, 3 * YEAR),
+    # Canada's anti-spam law, s. 10(10): implied consent for two years from the purchase; express consent does not age
+    LegalRule("CA", "email", SOFT_OPT_IN, soft_opt_in_max_age_days=2 * YEAR),
+    LegalRule("CA", "sms", SOFT_OPT_IN, soft_opt_in_max_age_days=2 * YEAR),
 )
 """Where nothing else is said."""
 
@@ -111,6 +127,11 @@ def _by_country(t: Any, own: tuple[LegalRule, ...], value: Any) -> Any:
     return t.country.cast("string").upper().cases(*cases, else_=default) if cases else ibis.literal(default)
 
 
+def _limit(t: Any, channel: str, own: tuple[LegalRule, ...], name: str) -> Any:
+    """Pick an age by the contact's country, as days; null where there is none."""
+    return _by_country(t, own, lambda code: getattr(rule_for(code, channel, own), name) or 0).nullif(0)
+
+
 def basis(t: Any, channel: str, own: tuple[LegalRule, ...] = ()) -> Any:
     """Return the basis of each contact on a channel, by its country."""
     return _by_country(t, own, lambda code: rule_for(code, channel, own).basis)
@@ -119,6 +140,16 @@ def basis(t: Any, channel: str, own: tuple[LegalRule, ...] = ()) -> Any:
 def max_age_days(t: Any, channel: str, own: tuple[LegalRule, ...] = ()) -> Any:
     """Return after how many days without a sign of the person each contact may not be approached on a channel."""
     return _by_country(t, own, lambda code: rule_for(code, channel, own).max_age_days)
+
+
+def soft_opt_in_days(t: Any, channel: str, own: tuple[LegalRule, ...] = ()) -> Any:
+    """Return how long after its last purchase each contact may be written to as a buyer; null where without limit."""
+    return _limit(t, channel, own, "soft_opt_in_max_age_days")
+
+
+def consent_days(t: Any, channel: str, own: tuple[LegalRule, ...] = ()) -> Any:
+    """Return after how many days the consent of each contact is to be renewed; null where never."""
+    return _limit(t, channel, own, "consent_max_age_days")
 
 
 def retention_days(t: Any, own: tuple[LegalRule, ...] = ()) -> Any:

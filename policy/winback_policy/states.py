@@ -35,6 +35,8 @@ EXIT_REASONS = (
     "hard_bounced",
     "unsubscribed",
     "past_retention",
+    "consent_undated",
+    "consent_expired",
     "soft_bounced",
     "no_consent",
     "complained",

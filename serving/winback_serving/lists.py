@@ -147,7 +147,10 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
     )
     t = t.mutate(winback_flag=t.in_journey & known(t.arm == "treatment") & ~t.withdrawn)
     has_address = t.email.notnull() | ~_has_addresses(winback)
+    # A run of an older version names the basis of the chosen channel only.
     permitted = t.consent_email.fill_null(t.consent_basis.fill_null("none") != "none")
+    permitted = (t.email_basis != "none").fill_null(permitted)
+    opted_in = (t.email_basis == "consent").fill_null(known(t.consent_email))
     delivers = ~known(t.hard_bounced) & (t.soft_bounces_in_a_row.fill_null(0) <= SOFT_BOUNCES)
     t = t.mutate(
         held_out=(t.in_journey & ~t.winback_flag) | known(t.arm == "holdout"),
@@ -164,7 +167,7 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
     over = t.exited_at.notnull() & ~t.in_journey & ~t.was_held_out
     return t.mutate(
         preference_form=(asked | sleeper) & ~t.withdrawn,
-        retargeting=t.winback_flag & known(t.consent_email) & (third | ignored),
+        retargeting=t.winback_flag & opted_in & (third | ignored),
         left_audience=over | (t.winback_flag & t.refuses_email),
     ).drop("last_of", "last_arm", "exited_at", "in_journey", "asleep", "was_held_out")
 

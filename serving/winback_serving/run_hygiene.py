@@ -13,10 +13,14 @@ from winback_serving.store import PublishedRun
 
 
 def run_status(winback: Any) -> Any:
-    """Return what a run's list knows of consent: e-mail's own, and whichever channel was chosen by consent."""
+    """Return what a run's list knows of consent: e-mail's own, and whichever channel was chosen by consent.
+
+    A consent that has run out is none.
+    """
     by_consent = (winback.consent_basis == "consent").fill_null(False)
+    over = (winback.not_flagged_reason == "consent_expired").fill_null(False)
     known = {f"consent_{channel.name}": ibis.literal(False) for channel in CHANNELS}
-    known["consent_email"] = winback.consent_email.fill_null(False) | by_consent
+    known["consent_email"] = (winback.consent_email.fill_null(False) & ~over) | by_consent
     return winback.select("contact_id", **known)
 
 

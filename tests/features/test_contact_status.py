@@ -52,6 +52,43 @@ def test_leaving_a_channel_withdraws_its_consent(shop_engine, kind):
     assert rows["b"]["complained"] is False
 
 
+def test_a_consent_counts_from_its_day_and_a_refusal_at_once(shop_engine):
+    dates = {"past": ago(3), "cut": CUT, "refused later": CUT, "refused": ago(3), "undated": None}
+    contacts = [
+        {
+            "contact_id": name,
+            "consent_email": not name.startswith("refused"),
+            "consent_email_at": day and datetime.combine(day, time(12)),
+        }
+        for name, day in dates.items()
+    ]
+    rows = status(shop_engine, contacts=contacts)
+    assert {name: (row["consent_email"], row["consent_email_days"]) for name, row in rows.items()} == {
+        "past": (True, 3),
+        "cut": (None, None),
+        "refused later": (False, None),
+        "refused": (False, None),
+        "undated": (True, None),
+    }
+
+
+def test_who_agrees_anew_after_leaving_a_channel_has_agreed(shop_engine):
+    moments = {"before": (ago(5), time(9)), "after": (ago(5), time(11)), "not yet": (CUT, time(9))}
+    contacts = [
+        {"contact_id": name, "consent_sms": True, "consent_sms_at": datetime.combine(*at)}
+        for name, at in moments.items()
+    ]
+    contacts.append({"contact_id": "undated", "consent_sms": True})
+    events = [event(c["contact_id"], ago(5), "unsubscribe", time(10), channel="sms") for c in contacts]
+    rows = status(shop_engine, contacts=contacts, events=events)
+    assert {name: (row["consent_sms"], row["consent_sms_days"]) for name, row in rows.items()} == {
+        "before": (False, None),
+        "after": (True, 5),
+        "not yet": (False, None),
+        "undated": (False, None),
+    }
+
+
 def test_an_unsubscribe_may_name_another_channel(shop_engine):
     events = [event("a", ago(3), "unsubscribe", channel="direct_mail")]
     row = status(shop_engine, events=events)["a"]

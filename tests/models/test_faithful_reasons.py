@@ -11,6 +11,7 @@ import pytest
 from engaged import Classifier, contacts
 from shop import HORIZON
 
+from winback_features.contact_status import CONSENTS
 from winback_models.config import ScoreConfig
 from winback_models.drivers import DRIVERS, driver_effects
 from winback_policy.config import PolicyConfig
@@ -27,7 +28,7 @@ BY_NAME = {driver.name: driver for driver in DRIVERS}
 def typed(backend, frame, columns):
     """An engine table of those columns; null where the frame has none."""
     kinds = {
-        name: "string" if name in TEXTS else "boolean" if name in (*STATUS_FLAGS, "has_email") or "consent" in name
+        name: "string" if name in TEXTS else "boolean" if name in (*STATUS_FLAGS, "has_email") or name in CONSENTS
         else "date" if name.startswith("next_") else "float64"
         for name in columns
     }  # fmt: skip

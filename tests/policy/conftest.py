@@ -111,6 +111,7 @@ STATUS = {
             "cart_open_days",
             "days_since_click",
             "days_since_visit",
+            *(f"consent_{channel}_days" for channel in ("email", "sms", "push", "phone", "post")),
             "send_weekday",
             "send_hour",
             "send_time_n",

@@ -8,6 +8,9 @@ import pytest
 
 from winback_policy.decide import PROFILE
 from winback_policy.eligibility import NOT_FLAGGED_REASONS
+from winback_policy.legal import LegalRule
+
+RENEWED = (LegalRule("XX", "email", "opt_in", consent_max_age_days=730),)
 
 ALONE: dict[str, dict[str, Any]] = {
     "erased": {"erased": True},
@@ -15,6 +18,8 @@ ALONE: dict[str, dict[str, Any]] = {
     "staff": {"is_staff": True},
     "hard_bounced": {"hard_bounced": True},
     "past_retention": {"days_since_activity": 3 * 365.0 + 1},
+    "consent_undated": {"country": "XX"},
+    "consent_expired": {"country": "XX", "consent_email_days": 731},
     "soft_bounced": {"soft_bounces_in_a_row": 8},
     "no_consent": {"consent_email": False},
     "complained": {"complained": True},
@@ -47,6 +52,8 @@ NEARLY: dict[str, dict[str, Any]] = {
     "some gifts": {"gift_share": 0.79},
     "irregular years": {"gap_mean": 365.0, "gap_max": 500.0},
     "seven soft bounces": {"soft_bounces_in_a_row": 7},
+    "agreed two years ago": {"country": "XX", "consent_email_days": 730},
+    "agreed long ago, elsewhere": {"consent_email_days": 7300},
     "unknown flags": dict.fromkeys(("hard_bounced", "complained", "is_staff")),
 }
 
@@ -72,7 +79,7 @@ def listed(world: Any) -> dict[str, dict[str, Any]]:
     for first, second in zip(ALONE, list(ALONE)[1:], strict=False):
         rows[f"{first}+{second}"] = ALONE[second] | ALONE[first]
     rows["everything"] = {k: v for row in reversed(ALONE.values()) for k, v in row.items()}
-    return world.winback(rows)
+    return world.winback(rows, legal=RENEWED)
 
 
 @pytest.mark.parametrize("reason", ALONE)
@@ -93,7 +100,8 @@ def test_other_ways_to_a_reason(listed: Any, name: str) -> None:
 
 def test_the_first_reason_in_the_documented_order_is_given(listed: Any) -> None:
     assert [r for r in NOT_FLAGGED_REASONS if r in ALONE] == list(ALONE)
-    apart = {("soft_bounced", "no_consent")}  # a mailbox matters only where one may write to it
+    # a mailbox matters only where one may write to it; what has run out has a date
+    apart = {("soft_bounced", "no_consent"), ("consent_undated", "consent_expired")}
     for first, second in zip(ALONE, list(ALONE)[1:], strict=False):
         if (first, second) not in apart and not {"base"} <= (ALONE[first].keys() & ALONE[second].keys()):
             assert listed[f"{first}+{second}"]["not_flagged_reason"] == first

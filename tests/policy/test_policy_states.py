@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from winback_policy.legal import LegalRule
 from winback_policy.states import EXIT_REASONS
 
 AS_OF = date(2025, 3, 10)
@@ -20,6 +21,8 @@ LEAVES: dict[str, dict[str, Any]] = {
     "hard_bounced": {"hard_bounced": True},
     "unsubscribed": {"consent_email": False},
     "past_retention": {"days_since_activity": 1096.0},
+    "consent_undated": {"country": "XX"},
+    "consent_expired": {"country": "XX", "consent_email_days": 731},
     "soft_bounced": {"soft_bounces_in_a_row": 8},
     "no_consent": {"has_email": False},
     "complained": {"complained": True},
@@ -47,7 +50,8 @@ def first(world: Any) -> Any:
 @pytest.fixture(scope="module")
 def second(world: Any, first: Any) -> Any:
     """Five days later: four days were missed, and a contact is gone from the sources."""
-    return world.day(5, LEAVES | STAYS | {"new": QUIET}, first.states)
+    renewed = (LegalRule("XX", "email", "opt_in", consent_max_age_days=730),)
+    return world.day(5, LEAVES | STAYS | {"new": QUIET}, first.states, legal=renewed)
 
 
 def test_all_enter_on_the_first_day(first: Any) -> None:
@@ -97,7 +101,7 @@ def test_the_states_after_an_exit(second: Any) -> None:
         **dict.fromkeys(("objected_profiling", "staff"), "inactive"),
         "purchased": "reactivated",
         **dict.fromkeys(("hard_bounced", "unsubscribed", "soft_bounced", "past_retention"), "active"),
-        **dict.fromkeys(("no_consent", "complained"), "active"),
+        **dict.fromkeys(("no_consent", "consent_undated", "consent_expired", "complained"), "active"),
         "history_cancelled": "active",
         "risk_fell": "active",
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scenarios import CHAPTERS, TODAY, Scenario
+from scenarios import CHAPTERS, RENEWED, TODAY, Scenario
 
 from winback_policy.eligibility import NOT_FLAGGED_REASONS
 from winback_policy.states import EXIT_REASONS, STATES
@@ -46,7 +46,7 @@ ELSEWHERE = {
 def today(world: Any) -> Any:
     """Decide for everybody in the book, at once."""
     before = {name: who.yesterday for name, who in BOOK.items() if who.yesterday}
-    found = world.day(0, {name: who.today for name, who in BOOK.items()}, before)
+    found = world.day(0, {name: who.today for name, who in BOOK.items()}, before, legal=RENEWED)
     assert {row["exited_at"] for row in found.exits.values()} == {TODAY}
     return found
 
@@ -73,6 +73,7 @@ def test_the_book_is_whole() -> None:
     by_comparison = {"over_capacity", "not_inactive", "left_asleep"}
     assert {who.because for who in BOOK.values()} == {None, *NOT_FLAGGED_REASONS} - by_comparison
     same_as_reason = {"staff", "soft_bounced", "past_retention", "no_consent", "complained", "active_again"}
+    same_as_reason |= {"consent_undated"}
     assert {who.leaves for who in BOOK.values()} >= {None, *EXIT_REASONS} - same_as_reason
     assert {who.state for who in BOOK.values()} == set(STATES)
     assert {who.does for who in BOOK.values()} == set(ACTIONS)

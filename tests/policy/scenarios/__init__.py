@@ -1,7 +1,8 @@
 """The contacts of the scenario book: for each rule one by name, for each conflict of two rules one more.
 
 A scenario is a contact in one sentence, what differs from `Anna` (who buys every 12 days, has been silent for 31, agreed to
-e-mail and is likely to lapse), and what becomes of it today. The days refer to Monday 10 March 2025.
+e-mail and is likely to lapse), and what becomes of it today. The days refer to Monday 10 March 2025. The shop has a consent to
+e-mail renewed after two years in one country (`RENEWED`); the rest of the law is as built in.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from scenarios.conflicts import CONFLICTS
 from scenarios.entering import BASES, ENTERS, EXCLUDED
 from scenarios.journeys import JOURNEYS, SLEEPERS
 from scenarios.scenario import TODAY, Scenario
+from winback_policy.legal import LegalRule
 
-__all__ = ["CHAPTERS", "TODAY", "Scenario"]
+__all__ = ["CHAPTERS", "RENEWED", "TODAY", "Scenario"]
+
+RENEWED = (LegalRule("GB", "email", "soft_opt_in_buyers", consent_max_age_days=730),)
 
 CHAPTERS: Mapping[str, Mapping[str, Scenario]] = {
     "definitions": ENTERS,

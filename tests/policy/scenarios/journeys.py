@@ -78,6 +78,23 @@ JOURNEYS: dict[str, Scenario] = {
         yesterday=journey(5),
         more={"channel": "sms"},
     ),
+    "Winifred": Scenario(
+        "her consent ran out in the journey",
+        ("001.9",),
+        {"country": "GB", "consent_email_days": 731},
+        "active",
+        "consent_expired",
+        "consent_expired",
+        yesterday=journey(5),
+    ),
+    "Yvette": Scenario(
+        "her consent ran out, and she agreed anew: stays",
+        ("001.9",),
+        {"country": "GB", "consent_email_days": 2},
+        "in_winback",
+        does="win_back",
+        yesterday=journey(5),
+    ),
     "Maarten": Scenario(
         "his address died in the journey",
         ("001.4",),
