@@ -172,17 +172,38 @@ class Day(NamedTuple):
     exits: Rows
 
 
+TABLES = ("winback", "states", "entries", "exits")
+"""What a decision consists of, in the order of `Day`."""
+
+
+class Script(NamedTuple):
+    """A decision as SQL: the intermediate tables and what fills them, in order, and what gives the tables asked for so far."""
+
+    decision: Decision
+    kept: dict[str, str]
+    tables: dict[str, str]
+
+
+def by_contact(table: pa.Table) -> Rows:
+    """Return the rows by contact, checking that they are ordered by contact and hold no contact twice."""
+    fetched = table.to_pylist()
+    contacts = [row["contact_id"] for row in fetched]
+    assert contacts == sorted(set(contacts))
+    return dict(zip(contacts, fetched, strict=True))
+
+
 class World:
     """Contacts with yesterday's states: run a day, look at a contact, let time pass."""
 
     def __init__(self, backend: Any) -> None:
         self.backend = backend
+        self.scripts: dict[tuple[Any, ...], Script] = {}
 
-    def table(self, rows: Rows, schema: dict[str, str]) -> Any:
-        """Make an engine table of the columns in ``schema``."""
+    def table(self, rows: Rows, schema: dict[str, str], name: str | None = None) -> Any:
+        """Make an engine table of the columns in ``schema``, in the place of one of the same name."""
         typed = ibis.schema({"contact_id": "string", **schema}).to_pyarrow()
         records = [{**row, "contact_id": contact} for contact, row in rows.items()]
-        name = ibis.util.gen_name("given")
+        name = name or ibis.util.gen_name("given")
         self.backend.con.register(name, pa.Table.from_pylist(records, schema=typed))
         return self.backend.table(name)
 
@@ -190,20 +211,24 @@ class World:
         """Keep an intermediate table, as the daily job does."""
         return self.backend.create_table(ibis.util.gen_name("kept"), table, temp=True)
 
-    def given(self, rows: Rows, previous: Rows | None) -> tuple[Any, Any, Any, Any]:
+    def given(
+        self, rows: Rows, previous: Rows | None, names: tuple[str | None, ...] = (None,) * 4
+    ) -> tuple[Any, Any, Any, Any]:
         """Return scores, features, status and yesterday's states of contacts given as differences from `LATE`."""
         full = {contact: {**LATE, **row} for contact, row in rows.items()}
         scored = {c: r for c, r in full.items() if not (r["erased"] or r["objected_profiling"])}
         before = None
         if previous is not None:
-            before = self.table(previous, {n: t for n, t in STATE_SCHEMA.items() if n != "contact_id"})
-        return self.table(scored, SCORES), self.table(scored, FEATURES), self.table(full, STATUS), before
+            states = {n: t for n, t in STATE_SCHEMA.items() if n != "contact_id"}
+            before = self.table(previous, states, names[3])
+        tables = zip((scored, scored, full), (SCORES, FEATURES, STATUS), names, strict=False)
+        return *(self.table(*table) for table in tables), before
 
-    def drivers(self, rows: Rows) -> Any:
+    def drivers(self, rows: Rows, name: str | None = None) -> Any:
         """Return the drivers of the contacts that are scored."""
         full = {contact: {**LATE, **row} for contact, row in rows.items()}
         scored = {c: r for c, r in full.items() if not (r["erased"] or r["objected_profiling"])}
-        return self.table(scored, DRIVERS)
+        return self.table(scored, DRIVERS, name)
 
     def decide(
         self,
@@ -249,16 +274,52 @@ class World:
 
     def rows(self, table: Any) -> Rows:
         """Fetch a table by contact, checking that it is ordered by contact and has no contact twice."""
-        fetched = self.backend.to_pyarrow(table).to_pylist()
-        contacts = [row["contact_id"] for row in fetched]
-        assert contacts == sorted(set(contacts))
-        return dict(zip(contacts, fetched, strict=True))
+        return by_contact(self.backend.to_pyarrow(table))
+
+    def script(self, given: tuple[Any, ...], drivers: Any, **how: Any) -> Script:
+        """Write down the SQL of a decision over tables whose rows may change; the slow part of deciding."""
+        kept: dict[str, str] = {}
+
+        def keep(table: Any) -> Any:
+            name = ibis.util.gen_name("kept")
+            kept[name] = str(ibis.to_sql(table, dialect="duckdb"))
+            return self.backend.create_table(name, schema=table.schema(), temp=True)
+
+        decision = decide(*given, currency="EUR", drivers=drivers, cache=keep, **how)
+        assert list(decision.winback.columns) == list(WINBACK_SCHEMA)
+        return Script(decision, kept, {})
+
+    def told(
+        self,
+        rows: Rows,
+        *,
+        as_of: date = AS_OF,
+        previous: Rows | None = None,
+        has_contacts: bool = True,
+        with_drivers: bool = False,
+        only: tuple[str, ...] = TABLES,
+        **settings: Any,
+    ) -> list[Rows]:
+        """Decide as `decide` does, by a script that is written once for all contacts, and fetch the tables."""
+        given = self.given(rows, previous, ("the_scores", "the_features", "the_status", "the_states"))
+        drivers = self.drivers(rows, "the_drivers") if with_drivers else None
+        config = PolicyConfig(**{"holdout_share": 0.0, **settings})
+        key = (as_of, config, has_contacts, with_drivers, previous is None)
+        if key not in self.scripts:
+            self.scripts[key] = self.script(
+                given, drivers, as_of=as_of, config=config, has_contacts=has_contacts
+            )
+        script = self.scripts[key]
+        for name, filled in script.kept.items():
+            self.backend.con.execute(f"DELETE FROM {name}; INSERT INTO {name} {filled}")
+        for name in set(only) - set(script.tables):
+            script.tables[name] = str(ibis.to_sql(getattr(script.decision, name), dialect="duckdb"))
+        return [by_contact(self.backend.con.sql(script.tables[name]).to_arrow_table()) for name in only]
 
     def winback(self, rows: Rows, **kwargs: Any) -> Rows:
         """Decide, and fetch the list."""
-        decision = self.decide(rows, **kwargs)
-        assert list(decision.winback.columns) == list(WINBACK_SCHEMA)
-        return self.rows(decision.winback)
+        (winback,) = self.told(rows, only=("winback",), **kwargs)
+        return winback
 
     @staticmethod
     def day_of(offset: int) -> date:
@@ -267,10 +328,7 @@ class World:
 
     def day(self, offset: int, rows: Rows, previous: Rows | None, **settings: Any) -> Day:
         """Run the day ``offset`` days after `AS_OF`."""
-        decision = self.decide(rows, as_of=self.day_of(offset), previous=previous, **settings)
-        return Day(
-            *(self.rows(t) for t in (decision.winback, decision.states, decision.entries, decision.exits))
-        )
+        return Day(*self.told(rows, as_of=self.day_of(offset), previous=previous, **settings))
 
 
 @pytest.fixture(scope="session")
