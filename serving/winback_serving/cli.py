@@ -37,6 +37,7 @@ COMMANDS = {
     "publish": "Copy published runs into PostgreSQL, each in one transaction.",
     "runs": "List the published runs, let old ones go, take the newest back.",
     "segments": "Say how large the segments of a run are, what is at risk in them, and who moved.",
+    "retention": "Say who comes back, how fast, and when they fall silent.",
     "hygiene": "Say which records are held without need.",
     "erase": "Erase persons from every published run, and keep them from being imported again.",
 }
