@@ -26,7 +26,7 @@ from winback_features.labels import build_labels
 
 CUT = FIRST + timedelta(days=120)
 few = settings(
-    max_examples=10,
+    max_examples=settings.default.max_examples // 10,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -297,6 +297,7 @@ class World:
         previous: Rows | None = None,
         has_contacts: bool = True,
         with_drivers: bool = False,
+        uplift: Any | None = None,
         only: tuple[str, ...] = TABLES,
         **settings: Any,
     ) -> list[Rows]:
@@ -304,11 +305,10 @@ class World:
         given = self.given(rows, previous, ("the_scores", "the_features", "the_status", "the_states"))
         drivers = self.drivers(rows, "the_drivers") if with_drivers else None
         config = PolicyConfig(**{"holdout_share": 0.0, **settings})
-        key = (as_of, config, has_contacts, with_drivers, previous is None)
+        key = (as_of, config, has_contacts, with_drivers, uplift is None, previous is None)
         if key not in self.scripts:
-            self.scripts[key] = self.script(
-                given, drivers, as_of=as_of, config=config, has_contacts=has_contacts
-            )
+            how = {"as_of": as_of, "config": config, "has_contacts": has_contacts, "uplift": uplift}
+            self.scripts[key] = self.script(given, drivers, **how)
         script = self.scripts[key]
         for name, filled in script.kept.items():
             self.backend.con.execute(f"DELETE FROM {name}; INSERT INTO {name} {filled}")

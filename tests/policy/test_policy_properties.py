@@ -24,7 +24,7 @@ from winback_policy.states import EXIT_REASONS, IN_JOURNEY, STATES
 AS_OF = date(2025, 3, 10)
 
 few = settings(
-    max_examples=settings.default.max_examples // 10,
+    max_examples=settings.default.max_examples // 16,
     deadline=None,
     database=None,
     derandomize=True,

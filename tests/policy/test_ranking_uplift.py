@@ -1,14 +1,9 @@
 """An accepted uplift model ranks by incremental value and leaves sleeping dogs asleep; without one nothing changes."""
 
-from datetime import date
 from typing import Any
 
 import pytest
 
-from winback_policy.config import PolicyConfig
-from winback_policy.decide import decide
-
-AS_OF = date(2025, 3, 10)
 PEOPLE = {
     name: {"value_at_risk": value} for name, value in (("a", 90.0), ("b", 60.0), ("c", 30.0), ("d", 10.0))
 }
@@ -19,20 +14,9 @@ UPLIFT = {"incremental_value": "float64", "leave_asleep": "boolean"}
 @pytest.fixture
 def listed(world: Any) -> Any:
     def run(said: dict[str, Any] | None, **settings: Any) -> dict[str, Any]:
-        scores, features, status, before = world.given(PEOPLE | SAFE, None)
-        uplift = None if said is None else world.table(said, UPLIFT)
-        decision = decide(
-            scores,
-            features,
-            status,
-            before,
-            as_of=AS_OF,
-            config=PolicyConfig(**settings),
-            currency="EUR",
-            has_contacts=True,
-            uplift=uplift,
-        )
-        return {row["contact_id"]: row for row in decision.winback.to_pyarrow().to_pylist()}
+        uplift = None if said is None else world.table(said, UPLIFT, "the_uplift")
+        listed: dict[str, Any] = world.winback(PEOPLE | SAFE, uplift=uplift, **settings)
+        return listed
 
     return run
 
