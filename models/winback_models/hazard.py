@@ -17,7 +17,7 @@ from scipy.special import expit
 from winback_models.btyd import Array
 from winback_models.history import RhythmModels
 from winback_models.linear import LinearModel
-from winback_models.members import Member
+from winback_models.members import Member, ask_all
 
 LinearMember = LinearModel
 """Its name in bundles of format 1."""
@@ -52,7 +52,7 @@ class HazardModel:
 
     def hazards(self, features: pd.DataFrame, models: RhythmModels) -> Array:
         """Return calibrated hazards, shape (n, intervals)."""
-        said = {name: member.log_odds(features, models) for name, member in self.members.items()}
+        said = ask_all(self.members, features, models)
         return np.asarray(expit(self.intercept + self.slope * mix(said, self.weights)))
 
     def log_survival(self, features: pd.DataFrame, models: RhythmModels) -> Array:

@@ -15,7 +15,8 @@ from winback_models.combine import STEADY, failing, fit_weights, level_kept, pri
 from winback_models.design import Design, choose_columns, interval_edges, step_days
 from winback_models.hazard import HazardModel, mix
 from winback_models.label_time import Before, LabelTime
-from winback_models.members import BtydMember, Member, Slice, at_risk, fit_direct, fit_rolled
+from winback_models.member_fits import fit_direct, fit_rolled
+from winback_models.members import BtydMember, Member, Slice, ask_all, at_risk
 from winback_models.side_by_side import side_by_side
 from winback_models.silence import SILENCE, SilentPath, movable
 
@@ -196,7 +197,7 @@ def _outcomes(members: dict[str, Member], time: LabelTime, plan: Plan, watched: 
     part = _slice(time.only(plan.silence), LATER_ROWS, plan.seed)
     risk, bought = at_risk(plan.edges, part.waits, part.untreated)
     seen = risk & (np.asarray(plan.edges) <= watched)
-    said = {name: member.log_odds(part.features, part.models)[seen] for name, member in members.items()}
+    said = {name: odds[seen] for name, odds in ask_all(members, part.features, part.models).items()}
     return said, bought[seen]
 
 
@@ -222,7 +223,8 @@ def _level(today: LabelTime, members: dict[str, Member], weights: dict[str, floa
     if slope == 1.0 or not len(today.features):
         return 0.0
     part = _slice(today, LATER_ROWS, 0)
-    said = {n: members[n].log_odds(part.features, part.models) for n, w in weights.items() if w > 0}
+    voices = {name: members[name] for name, weight in weights.items() if weight > 0}
+    said = ask_all(voices, part.features, part.models)
     return level_kept(mix(said, weights), slope)
 
 

@@ -38,8 +38,12 @@ class LinearModel:
 
     def decision_function(self, x: Matrix) -> Array:
         """Return log-odds, shape (rows,)."""
-        known = np.clip(np.where(np.isnan(x), self.fill, x), self.low, self.high)
-        return np.asarray(((known - self.centre) / self.scale * self.weights).sum(axis=1) + self.intercept)
+        known = np.where(np.isnan(x), self.fill, x)
+        np.clip(known, self.low, self.high, out=known)
+        known -= self.centre
+        known /= self.scale
+        known *= self.weights
+        return np.asarray(known.sum(axis=1) + self.intercept)
 
 
 def fit_linear(x: Matrix, y: npt.NDArray[np.bool_], sample_weight: Array | None = None) -> LinearModel:

@@ -11,7 +11,7 @@ Singer & Willett (1993), "It's about time", J. of Educational Statistics 18(2).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -19,20 +19,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from winback_models.btyd import Array
 from winback_models.design import Design, Matrix, log_odds, signed_log
 from winback_models.history import RhythmModels, cadence_scores, history, log_silence
-from winback_models.linear import fit_linear
 from winback_models.silence import SILENCE, SilentPath
+from winback_models.trees import small_trees
 
 LIMIT = 14.0
 """No member is surer than so many log-odds."""
 
 
 BLOCK_ROWS = 2_048
-"""Rows that an estimator is asked at a time: few enough to stay in a processor's cache while tree after tree reads them."""
+"""Rows that an estimator is asked at a time: few enough to stay in a processor's cache while it goes over them."""
+
+TREES_BLOCK_ROWS = 16_384
+"""Rows that small trees are asked at a time: they read a column at a time, so more rows stay in the cache."""
 
 
 class Member(Protocol):
@@ -98,6 +100,24 @@ class BtydMember:
         return np.asarray(np.clip(log_odds(-np.expm1(step)), -LIMIT, LIMIT))
 
 
+class LearnedMember(Protocol):
+    """A member with an estimator, which reads matrices that other members may read as well."""
+
+    @property
+    def estimator(self) -> Any:
+        """Its ``decision_function`` gives log-odds of the rows of each matrix."""
+
+    @property
+    def reads(self) -> Hashable:
+        """Equal for members that read the same matrices."""
+
+    def matrices(self, features: pd.DataFrame, models: RhythmModels) -> Iterator[Matrix]:
+        """Yield what the estimator is asked about, one matrix after the other."""
+
+    def read(self, said: Sequence[Array], contacts: int) -> Array:
+        """Turn what the estimator said of each matrix into log-odds, shape (contacts, intervals)."""
+
+
 @dataclass(frozen=True)
 class DirectMember:
     """A classifier of person-periods in closed label windows.
@@ -117,10 +137,22 @@ class DirectMember:
         """Features it reads beside the purchase history."""
         return self.design.columns
 
+    @property
+    def reads(self) -> Hashable:
+        """Equal for members that read the same matrix."""
+        return self.design
+
+    def matrices(self, features: pd.DataFrame, models: RhythmModels) -> Iterator[Matrix]:
+        """Yield the person-periods of all contacts."""
+        yield person_periods(self.design, features, models)
+
+    def read(self, said: Sequence[Array], contacts: int) -> Array:
+        """Return the log-odds, shape (contacts, intervals)."""
+        return np.asarray(np.clip(said[0], -LIMIT, LIMIT).reshape(contacts, -1))
+
     def log_odds(self, features: pd.DataFrame, models: RhythmModels) -> Array:
         """Return log-odds, shape (n, intervals)."""
-        said = in_blocks(self.estimator, person_periods(self.design, features, models))
-        return np.asarray(np.clip(said, -LIMIT, LIMIT).reshape(len(features), -1))
+        return ask_together({"": self}, features, models)[""]
 
 
 @dataclass(frozen=True)
@@ -149,26 +181,68 @@ class RolledMember:
         """Features it reads beside the purchase history."""
         return self.path.names
 
-    def log_odds(self, features: pd.DataFrame, models: RhythmModels) -> Array:
-        """Return log-odds, shape (n, intervals): the step in the middle of an interval stands for all of it."""
+    @property
+    def reads(self) -> Hashable:
+        """Equal for members that read the same matrices."""
+        return self.path, self.step_days, self.edges
+
+    def matrices(self, features: pd.DataFrame, models: RhythmModels) -> Iterator[Matrix]:
+        """Yield a matrix for each interval: the step in the middle of it stands for all of it."""
         values = feature_values(features, self.path.names)
-        out, start = np.empty((len(features), len(self.edges))), 0
-        for k, end in enumerate(self.edges):
+        now, start = signed_log(values), 0
+        for end in self.edges:
             ahead = start + max(0.0, (end - start - self.step_days) / 2.0)
-            x = step_matrix(self.path, self.step_days, features, values, models, ahead)
-            hazard = expit(np.clip(in_blocks(self.estimator, x), -LIMIT, LIMIT))
+            yield step_matrix(self.path, self.step_days, features, values, models, ahead, now)
+            start = end
+
+    def read(self, said: Sequence[Array], contacts: int) -> Array:
+        """Return the log-odds, shape (contacts, intervals): each interval holds the hazard of its step as often as that fits."""
+        out, start = np.empty((contacts, len(self.edges))), 0
+        for k, end in enumerate(self.edges):
+            hazard = expit(np.clip(said[k], -LIMIT, LIMIT))
             out[:, k] = log_odds(-np.expm1(np.log1p(-hazard) * (end - start) / self.step_days))
             start = end
         return out
+
+    def log_odds(self, features: pd.DataFrame, models: RhythmModels) -> Array:
+        """Return log-odds, shape (n, intervals)."""
+        return ask_together({"": self}, features, models)[""]
+
+
+def ask_all(members: Mapping[str, Member], features: pd.DataFrame, models: RhythmModels) -> dict[str, Array]:
+    """Return what each member says, shape (n, intervals); a matrix that several read is built once."""
+    said: dict[str, Array] = {}
+    groups: dict[Hashable, dict[str, LearnedMember]] = {}
+    for name, member in members.items():
+        if isinstance(member, DirectMember | RolledMember):
+            groups.setdefault(member.reads, {})[name] = member
+        else:
+            said[name] = member.log_odds(features, models)
+    for group in groups.values():
+        said |= ask_together(group, features, models)
+    return {name: said[name] for name in members}
+
+
+def ask_together(
+    members: Mapping[str, LearnedMember], features: pd.DataFrame, models: RhythmModels
+) -> dict[str, Array]:
+    """Return what members say that read the same matrices; one matrix is held at a time."""
+    said: dict[str, list[Array]] = {name: [] for name in members}
+    first = next(iter(members.values()))
+    for x in first.matrices(features, models):
+        for name, member in members.items():
+            said[name].append(in_blocks(member.estimator, x))
+    return {name: member.read(said[name], len(features)) for name, member in members.items()}
 
 
 def in_blocks(estimator: Any, x: Matrix) -> Array:
     """Return ``estimator.decision_function(x)``, shape (rows,), asked block by block: each row counts by itself.
 
-    The same numbers to the last bit, in less than half the time: see `BLOCK_ROWS`.
+    The same numbers to the last bit, in a fraction of the time: see `BLOCK_ROWS` and `winback_models.trees`.
     """
-    starts = range(0, len(x), BLOCK_ROWS)
-    said = [estimator.decision_function(x[start : start + BLOCK_ROWS]) for start in starts]
+    trees = small_trees(estimator) if x.dtype == np.float32 else None
+    asked, block = (estimator, BLOCK_ROWS) if trees is None else (trees, TREES_BLOCK_ROWS)
+    said = [asked.decision_function(x[start : start + block]) for start in range(0, len(x), block)]
     return np.concatenate(said) if said else np.zeros(0)
 
 
@@ -184,20 +258,24 @@ def step_matrix(
     values: Array,
     models: RhythmModels,
     ahead: float,
+    now: Array,
 ) -> Matrix:
     """Return the matrix of a rolled member after ``ahead`` days of silence, shape (n, len(path.names) + 5).
 
     Beside the features: the BTYD model's log-odds of a purchase in the step and of being alive at its start, how late
-    the contact is by its own cadence, and its silence, in days and in own gaps.
+    the contact is by its own cadence, and its silence, in days and in own gaps. ``now`` is ``signed_log(values)``: most
+    features stay what they are.
     """
     x, t_x, age = history(features)
     log_s = log_silence(features, models, np.array([ahead, ahead + step_days]))
     late = cadence_scores(features, models, np.array([ahead]))
     usual, _ = models.rhythm.cadence(features["frequency"], features["gap_log_mean"], features["gap_log_sd"])
     silence = features[SILENCE].to_numpy(np.float64) + ahead
+    then = now.copy()
+    then[:, path.moving] = signed_log(path.moved(values, ahead))
     return np.column_stack(
         [
-            signed_log(path.at(values, ahead)),
+            then,
             log_odds(-np.expm1(log_s[:, 1] - log_s[:, 0])),
             log_odds(models.btyd.p_alive(x, t_x, age + ahead)),
             late,
@@ -212,7 +290,11 @@ def person_periods(design: Design, features: pd.DataFrame, models: RhythmModels)
     static = design.static(features)
     varying = design.by_interval(features, models)
     n, intervals, width = varying.shape
-    return np.hstack([np.repeat(static, intervals, axis=0), varying.reshape(n * intervals, width)])
+    known = static.shape[1]
+    periods = np.empty((n, intervals, known + width), np.float32)
+    periods[:, :, :known] = static[:, None, :]
+    periods[:, :, known:] = varying
+    return periods.reshape(n * intervals, known + width)
 
 
 def at_risk(
@@ -229,83 +311,3 @@ def at_risk(
     if untreated is not None:
         risk &= ends <= np.asarray(untreated, dtype=np.float64)[:, None]
     return risk, risk & (wait < ends)
-
-
-def fit_direct(design: Design, slices: Sequence[Slice], seed: int) -> dict[str, Member]:
-    """Fit the direct members on the person-periods of all slices together."""
-    parts, ys = [], []
-    for s in slices:
-        risk, bought = at_risk(design.edges, s.waits, s.untreated)
-        parts.append(person_periods(design, s.features, s.models)[risk.ravel()])
-        ys.append(bought[risk])
-    x, y = np.concatenate(parts), np.concatenate(ys)
-    boosting = HistGradientBoostingClassifier(
-        learning_rate=0.1,
-        max_iter=40,
-        max_leaf_nodes=8,
-        min_samples_leaf=max(20, min(400, len(y) // 100)),
-        l2_regularization=5.0,
-        max_features=0.5,
-        early_stopping=False,
-        random_state=seed,
-    )
-    return {
-        "direct_boosting": DirectMember(design, boosting.fit(without_voids(x), y)),
-        "direct_logistic": DirectMember(design, fit_linear(x, y)),
-    }
-
-
-def without_voids(x: Matrix) -> Matrix:
-    """Return the rows to fit trees on, columns without a single known value filled with 0: trees cannot bin those.
-
-    No split can fall on such a column, so what it holds when the trees are asked does not matter.
-    """
-    void = np.isnan(x).all(axis=0)
-    return np.where(void, np.float32(0.0), x) if void.any() else x
-
-
-def snapped(x: Matrix, values: int = 255) -> Matrix:
-    """Return the columns with each value moved to the nearest of its quantiles, at most ``values`` of them.
-
-    Trees bin their columns so in any case; of weighted rows scikit-learn seeks the bins one by one, which takes longer than
-    growing the trees. Fitted trees read the unmoved values.
-    """
-    out = x.copy()
-    for column in out.T:
-        known = column[~np.isnan(column)]
-        if len(known):
-            grid = np.unique(np.quantile(known, np.linspace(0.0, 1.0, values)).astype(x.dtype))
-            nearest = np.searchsorted((grid[1:] + grid[:-1]) / 2.0, known)
-            column[~np.isnan(column)] = grid[nearest]
-    return out
-
-
-def fit_rolled(
-    path: SilentPath, step_days: int, edges: tuple[int, ...], slices: Sequence[Slice], seed: int
-) -> dict[str, Member]:
-    """Fit the rolled members on one step of every slice; each must have been watched for a step."""
-    slices = [s.watched_for(step_days) for s in slices]
-    x = np.concatenate(
-        [
-            step_matrix(path, step_days, s.features, feature_values(s.features, path.names), s.models, 0.0)
-            for s in slices
-        ]
-    )
-    y = np.concatenate([s.waits < step_days for s in slices])
-    weight = np.concatenate([np.full(len(s.waits), s.weight) for s in slices])
-    boosting = HistGradientBoostingClassifier(
-        learning_rate=0.1,
-        max_iter=55,
-        max_leaf_nodes=8,
-        min_samples_leaf=max(20, min(400, len(y) // 100)),
-        l2_regularization=20.0,
-        max_features=0.5,
-        early_stopping=False,
-        random_state=seed,
-    )
-    return {
-        "rolled_boosting": RolledMember(
-            path, step_days, edges, boosting.fit(snapped(without_voids(x)), y, weight)
-        ),
-        "rolled_logistic": RolledMember(path, step_days, edges, fit_linear(x, y, weight)),
-    }

@@ -64,15 +64,29 @@ class SilentPath:
 
     def at(self, values: Array, days: float) -> Array:
         """Return the values after ``days`` more days of silence, shape (n, len(names)) as given."""
+        after = values.copy()
+        after[:, self.moving] = self.moved(values, days)
+        return after
+
+    def moved(self, values: Array, days: float) -> Array:
+        """Return the columns `moving` after ``days`` more days of silence, shape (n, len(moving))."""
         if days == 0.0:
-            return values
+            return values[:, self.moving]
         ages, scales, fading, factors = self._moves
         silence = values[:, [self.names.index(SILENCE)]]
-        moved = values.copy()
-        moved[:, ages] += days
-        moved[:, scales] *= (silence + days) / silence
-        moved[:, fading] *= np.exp(-days / factors)
-        return moved
+        return np.hstack(
+            [
+                values[:, ages] + days,
+                values[:, scales] * ((silence + days) / silence),
+                values[:, fading] * np.exp(-days / factors),
+            ]
+        )
+
+    @cached_property
+    def moving(self) -> list[int]:
+        """Places of the features that silence changes."""
+        ages, scales, fading, _ = self._moves
+        return [*ages, *scales, *fading]
 
     @cached_property
     def _moves(self) -> tuple[list[int], list[int], list[int], Array]:

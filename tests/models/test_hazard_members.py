@@ -22,7 +22,8 @@ from winback_models.combine import (
 from winback_models.design import interval_edges, step_days
 from winback_models.hazard import mix
 from winback_models.linear import fit_linear
-from winback_models.members import BLOCK_ROWS, BtydMember, at_risk, in_blocks, snapped
+from winback_models.member_fits import snapped
+from winback_models.members import BLOCK_ROWS, BtydMember, at_risk, in_blocks
 from winback_models.silence import SILENCE, SilentPath, movable
 
 
