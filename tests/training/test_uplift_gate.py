@@ -1,12 +1,16 @@
 """The gate of the uplift model: enough outcomes, an effect that differs, a proven lead; and sleeping dogs only by proof."""
 
 import json
+import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from winback_models.uplift import Experiment
-from winback_training.uplift import how_far, sleeping_dogs, train_uplift
+from winback_training.qini import Estimate
+from winback_training.uplift import how_far, sleeping_dogs, times_as_many, train_uplift
 
 NAMES = ("a", "b")
 
@@ -52,6 +56,8 @@ def test_an_effect_that_is_the_same_for_all_changes_nothing(effect):
     _, verdict = train_uplift(data, NAMES, value, usual)
     assert not verdict.accepted
     assert any("not proven better" in reason for reason in verdict.reasons)
+    assert verdict.times_lead == times_as_many(verdict.lead)
+    assert (verdict.times_qini is None) or f"{verdict.times_qini:,.1f} times as many" in verdict.reasons[0]
     assert verdict.sleeping.at_most is None
 
 
@@ -72,6 +78,16 @@ def test_with_too_few_outcomes_nothing_is_learned():
     assert verdict.reasons == (verdict.distance.sentence,)
     assert verdict.distance.more_contacts > 0
     assert verdict.uplift is None
+
+
+@given(st.floats(0.01, 10), st.floats(0.01, 10))
+def test_so_many_times_the_contacts_bring_the_lower_bound_to_zero(value, width):
+    times = times_as_many(Estimate(value, value - width, value + width))
+    if width < value:
+        assert times is None
+    else:
+        assert value - width / math.sqrt(times) == pytest.approx(0.0, abs=1e-9 * width)
+    assert times_as_many(Estimate(-value, -value - width, 0.0)) is None
 
 
 def test_how_far_counts_the_scarcest():

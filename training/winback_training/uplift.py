@@ -119,6 +119,9 @@ class Verdict:
         Qini of the first minus that of the second.
     curve, usual_curve : list of (share treated, value won back per contact)
     sleeping : Sleeping
+    times_qini, times_lead : float or None
+        How many times as many contacts it would take to prove the Qini and the lead, see `times_as_many`; None where they are
+        proven, or seem to be none.
     """
 
     accepted: bool
@@ -132,10 +135,32 @@ class Verdict:
     curve: tuple[tuple[float, float], ...] = ()
     usual_curve: tuple[tuple[float, float], ...] = ()
     sleeping: Sleeping = Sleeping(None, 0.0, None)
+    times_qini: float | None = None
+    times_lead: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the verdict as a JSON-ready object."""
         return asdict(self)
+
+
+def times_as_many(found: Estimate) -> float | None:
+    """Return how many times as many contacts would bring the lower bound above zero, were the estimate the truth.
+
+    The width of an interval falls with the root of the number of contacts.
+
+    Returns
+    -------
+    float or None
+        None where the bound is above zero already, or the estimate is not.
+
+    Examples
+    --------
+    >>> times_as_many(Estimate(1.0, -1.0, 3.0)), times_as_many(Estimate(1.0, 0.5, 1.5)), times_as_many(Estimate(-1.0, -2.0, 0.0))
+    (4.0, None, None)
+    """
+    if found.low > 0.0 or found.value <= 0.0:
+        return None
+    return ((found.value - found.low) / found.value) ** 2
 
 
 def sleeping_dogs(effects: Array, scores: Array) -> Sleeping:
@@ -204,9 +229,11 @@ def train_uplift(
     (uplift, before), (_, lead) = compare_rankings([ours, usual], worth, seed=seed)
     reasons = []
     if uplift.qini.low <= 0.0:
-        reasons.append("The effect does not differ between contacts beyond chance, so it cannot rank them.")
+        reason = "The effect does not differ between contacts beyond chance, so it cannot rank them."
+        reasons.append(reason + _if_real(times_as_many(uplift.qini)))
     if lead.low <= 0.0:
-        reasons.append("Ranking by incremental value is not proven better than the ranking in use.")
+        reason = "Ranking by incremental value is not proven better than the ranking in use."
+        reasons.append(reason + _if_real(times_as_many(lead)))
     sleeping = sleeping_dogs(effects, scores) if not reasons else Sleeping(None, 0.0, None)
     verdict = Verdict(
         not reasons,
@@ -219,5 +246,14 @@ def train_uplift(
         tuple(uplift_curve(ours, worth)),
         tuple(uplift_curve(usual, worth)),
         sleeping,
+        times_as_many(uplift.qini),
+        times_as_many(lead),
     )
     return fit_uplift(data, names, seed), verdict
+
+
+def _if_real(times: float | None) -> str:
+    """Say how far away the proof is; nothing where it is not to be said."""
+    if times is None:
+        return ""
+    return f" If it is as large as it seems, {times:,.1f} times as many contacts would show it."

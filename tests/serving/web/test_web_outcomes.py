@@ -65,11 +65,28 @@ def test_what_was_read_is_shown_and_escaped(home: Path) -> None:
         page, answer = client.get("/outcomes"), client.get("/api/v1/outcomes")
         assert 'href="/outcomes"' in client.get("/").text
     assert page.status_code == 200
-    assert "20.0 % of 900 treated: +10.00 points" in page.text
+    assert "20.0% of 900 treated: +10.00 points" in page.text
     assert "Simulated" in page.text
     assert HOSTILE not in page.text
     assert HOSTILE not in (home / "outcomes.html").read_text(encoding="utf-8")
     assert answer.json() == json.loads((home / "outcomes.json").read_text(encoding="utf-8"))
+
+
+def test_a_dutch_page_is_dutch_and_tells_of_the_uplift(home: Path) -> None:
+    write_outcomes(home, reading(), "Shop")
+    with TestClient(create_app(home, WebConfig(language="nl")), base_url="http://localhost") as client:
+        page = client.get("/outcomes").text
+        assert "20,0% van 900 behandeld: +10,00 punten" in page.replace("\u00a0", "")
+        assert "<code>winback uplift</code>" in page
+        assert page.count('lang="en"') == 1, "only what was made up is told in English"
+        (home / "uplift").mkdir()
+        distance = {"outcomes": 75, "needed": 300, "more_contacts": 2250}
+        verdict = {"accepted": False, "distance": distance, "contacts": 1000, "held_out": 100, "uplift": None}
+        verdict |= {"usual": None, "lead": None, "sleeping": {"at_most": None}}
+        (home / "uplift" / "verdict.json").write_text(json.dumps(verdict), encoding="utf-8")
+        page = client.get("/outcomes").text
+    assert "nog 2.250 contacten" in page
+    assert "Niet bewezen" in page
 
 
 def test_half_a_file_is_as_none(home: Path) -> None:
