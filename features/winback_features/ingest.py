@@ -25,7 +25,7 @@ from winback_features.config import BrandConfig, SourceConfig
 from winback_features.contracts import CAMPAIGN_LOG, CONTACTS, EVENTS, ORDERS, TableSpec
 from winback_features.errors import ConfigError
 from winback_features.mapping import map_columns
-from winback_features.netting import net_cancellations
+from winback_features.netting import cancellations, with_cancellations
 from winback_features.notices import matching_notices, order_notices, table_notices
 from winback_features.quarantine import quarantined
 from winback_features.reports import IngestReport, TableReport
@@ -61,6 +61,7 @@ def ingest(
     base_dir: Path = Path(),
     with_log: bool = False,
     work_dir: Path | None = None,
+    hold: bool = True,
 ) -> Tables:
     """Read, check and clean every configured table.
 
@@ -78,6 +79,9 @@ def ingest(
         Whether the campaign log is read as well, where there is one. The daily job leaves it out: what was sent changes no score.
     work_dir : pathlib.Path, optional
         Where a copy of a file may lie while it is read; the system's temporary folder when absent.
+    hold : bool
+        Whether the clean tables are written out, for work that reads them many times. Otherwise they are expressions over the
+        rows as read, which cost less where each is read a few times.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def ingest(
     """
     clock = _clock(source, brand)
     with tempfile.TemporaryDirectory(prefix="winback-", dir=work_dir) as work:
-        intake = _Intake(backend, source, brand, clock, today, base_dir, Path(work), with_log)
+        intake = _Intake(backend, source, brand, clock, today, base_dir, Path(work), with_log, hold)
         return intake.run()
 
 
@@ -128,6 +132,7 @@ class _Intake:
     base_dir: Path
     work_dir: Path
     with_log: bool
+    hold: bool
 
     def run(self) -> Tables:
         taken = {"orders": self._take(ORDERS, self.source.orders_columns)}
@@ -140,9 +145,10 @@ class _Intake:
 
         lines = clean.order_lines(taken["orders"].rows, self.brand)
         summed = self._keep("summed", clean.orders_of(lines))
-        netted = net_cancellations(summed, self.brand.cancellation_days)
-        orders = self._keep("orders", netted, ORDERS_SCHEMA)
-        events = clean.clean_events(taken["events"].rows) if "events" in taken else None
+        cancelled = self._keep("cancelled", cancellations(summed, self.brand.cancellation_days))
+        orders = self._clean("orders", with_cancellations(summed, cancelled), ORDERS_SCHEMA)
+        vocabulary = self.backend.create_table(gen_name("winback_vocabulary"), clean.VOCABULARY, temp=True)
+        events = clean.clean_events(taken["events"].rows, vocabulary) if "events" in taken else None
         contacts = clean.clean_contacts(taken["contacts"].rows) if "contacts" in taken else None
         log = taken["campaign_log"].rows if "campaign_log" in taken else None
         reports = tuple(
@@ -159,9 +165,9 @@ class _Intake:
         tables = Tables(
             backend=self.backend,
             orders=orders,
-            lines=self._keep("lines", clean.used_lines(lines), LINES_SCHEMA),
-            events=self._keep("events", events, EVENTS_SCHEMA),
-            contacts=self._keep("contacts", contacts, CONTACTS_SCHEMA),
+            lines=self._clean("lines", clean.used_lines(lines), LINES_SCHEMA),
+            events=self._clean("events", events, EVENTS_SCHEMA),
+            contacts=self._clean("contacts", contacts, CONTACTS_SCHEMA),
             quarantine=self._keep(
                 "quarantine", quarantine.order_by("table", "row_number"), QUARANTINE_SCHEMA
             ),
@@ -171,8 +177,10 @@ class _Intake:
             closed=self.brand.closed,
             campaign_log=None if log is None else self._keep("campaign_log", log, CAMPAIGN_LOG_SCHEMA),
         )
-        for name in (name_of(summed), *(n for t in taken.values() for n in t.scratch)):
-            self.backend.drop_table(name)
+        if self.hold:
+            scratch = (n for t in taken.values() for n in t.scratch)
+            for name in (*map(name_of, (summed, cancelled, vocabulary)), *scratch):
+                self.backend.drop_table(name)
         return tables
 
     def _take(self, spec: TableSpec, mapping: Mapping[str, str]) -> _Taken:
@@ -228,6 +236,12 @@ class _Intake:
             older = superseded_contacts(staged.sound().anti_join(dropped, ROW))
             dropped = dropped.union(older.select(ROW, reason=ibis.literal(DUPLICATE_CONTACT)))
         return self._keep("dropped", dropped), kept
+
+    def _clean(self, name: str, table: ibis.Table | None, schema: ibis.Schema) -> ibis.Table:
+        """Hold one of the clean tables, or leave it an expression over what was read."""
+        if self.hold or table is None:
+            return self._keep(name, table, schema)
+        return table.select(*schema.names).cast(schema)
 
     def _keep(self, name: str, table: ibis.Table | None, schema: ibis.Schema | None = None) -> ibis.Table:
         """Write an expression to a temporary table, in the given schema; an empty one for None."""

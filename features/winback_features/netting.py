@@ -20,8 +20,8 @@ GROUP = ("contact_id", "size")
 TIME = ("ordered_at", "negative", "order_id")
 
 
-def net_cancellations(orders: ibis.Table, cancellation_days: int) -> ibis.Table:
-    """Add ``cancelled_on`` to orders.
+def cancellations(orders: ibis.Table, cancellation_days: int) -> ibis.Table:
+    """Find the orders that were cancelled.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def net_cancellations(orders: ibis.Table, cancellation_days: int) -> ibis.Table:
     Returns
     -------
     ibis.Table
-        The same rows and columns, and ``cancelled_on`` (date, null where the order stands).
+        `KEYS` of each cancelled order, and ``cancelled_on`` (date).
     """
     money = orders.filter(orders.amount != 0).mutate(size=orders.amount.abs(), negative=orders.amount < 0)
     # Most groups hold no negative order: leave them out of the sorting.
@@ -51,10 +51,22 @@ def net_cancellations(orders: ibis.Table, cancellation_days: int) -> ibis.Table:
     rows = rows.mutate(
         next_day=rows.day.lead().over(partners), next_negative=rows.negative.lead().over(partners)
     )
-    matched = rows.filter(
+    return rows.filter(
         ~rows.negative
         & rows.next_negative.fill_null(False)
         & (rows.next_day.delta(rows.day, unit="day") <= cancellation_days)
     ).select(*KEYS, cancelled_on="next_day")
-    joined = orders.left_join(matched, list(KEYS))
+
+
+def with_cancellations(orders: ibis.Table, cancelled: ibis.Table) -> ibis.Table:
+    """Add ``cancelled_on`` to orders (date, null where the order stands).
+
+    Parameters
+    ----------
+    orders : ibis.Table
+        As in `cancellations`.
+    cancelled : ibis.Table
+        What that returned.
+    """
+    joined = orders.left_join(cancelled, list(KEYS))
     return joined.select(*orders.columns, "cancelled_on")

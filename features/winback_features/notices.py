@@ -13,6 +13,9 @@ from winback_features.staging import ZONED, StagedTable
 FLOAT_ID = r"^-?\d+\.0$"
 SHOWN = 5
 
+SAMPLED = 10_000
+"""Rows of a table that are looked at first: if one of them matches, the rest need not be asked."""
+
 
 def table_notices(
     staged: StagedTable, used: ibis.Table, brand: BrandConfig, duplicates_kept: int
@@ -50,10 +53,11 @@ def table_notices(
 
 def order_notices(orders: ibis.Table) -> list[Notice]:
     """Return the notices on orders as summed from their lines: contacts with returns only, orders of zero."""
-    bought = (orders.amount.isnull() | (orders.amount >= 0)).any()
-    contacts = orders.group_by("contact_id").aggregate(bought=bought)
+    negative = (orders.amount < 0).fill_null(False)
+    returned = orders.filter(negative).select("contact_id").distinct()
+    buyers = orders.filter(~negative).semi_join(returned, "contact_id").select("contact_id").distinct()
     counts = {
-        "returns_only": count(contacts.filter(~contacts.bought)),
+        "returns_only": count(returned) - count(buyers),
         "zero_orders": count(orders.filter(orders.amount == 0)),
     }
     messages = {
@@ -65,6 +69,9 @@ def order_notices(orders: ibis.Table) -> list[Notice]:
 
 def matching_notices(orders: ibis.Table, others: ibis.Table, name: str) -> list[Notice]:
     """Return a notice if no contact of another table ever ordered: identifiers may differ in form."""
+    some = others.select("contact_id").limit(SAMPLED)
+    if count(some.semi_join(orders, "contact_id").limit(1)):
+        return []
     contacts = others.select("contact_id").distinct()
     n = count(contacts)
     if not n or count(contacts.semi_join(orders, "contact_id")):
@@ -122,8 +129,9 @@ def _currency_assumed(staged: StagedTable, rows: ibis.Table, brand: BrandConfig)
 def _unknown_words(
     rows: ibis.Table, column: str, known: tuple[str, ...], code: str, fate: str
 ) -> list[Notice]:
-    word = rows[column].lower()
-    unknown = rows.filter(word.notnull() & word.notin(known)).group_by(word=word).aggregate(n=ibis._.count())
+    words = rows.group_by(word=rows[column]).aggregate(n=ibis._.count())
+    word = words.word.lower()
+    unknown = words.filter(word.notnull() & word.notin(known)).group_by(word=word).aggregate(n=words.n.sum())
     found = {r["word"]: r["n"] for r in records(unknown)}
     if not found:
         return []

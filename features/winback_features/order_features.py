@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from winback_features.expressions import cut, facts_before, ratio
-from winback_features.facts import purchase_orders
+from winback_features.facts import purchase_lines
 
 if TYPE_CHECKING:
     from winback_features.tables import Tables
@@ -74,12 +74,9 @@ def assortment_features(tables: Tables, as_of: date) -> ibis.Table:
     ibis.Table
         ``contact_id``, ``category_breadth``, ``last_category``: contacts with at least one known category.
     """
-    bought = purchase_orders(tables, as_of).select("contact_id", "order_id", "day")
-    last = bought.group_by("contact_id").aggregate(last_day=bought.day.max())
-    bought = bought.inner_join(last, "contact_id")
-    lines = tables.lines.filter(tables.lines.category.notnull())
-    lines = lines.inner_join(bought, ["contact_id", "order_id", "day"])
-    on_last = lines.day == lines.last_day
+    lines = purchase_lines(tables, as_of)
+    lines = lines.filter(lines.category.notnull())
+    on_last = lines.on_last_day
     each = lines.group_by("contact_id", "category").aggregate(
         on_last=on_last.any(), money=lines.amount.sum(where=on_last).fill_null(0)
     )

@@ -13,7 +13,7 @@ from typing import Any
 import ibis
 from ibis.util import gen_name
 
-from winback_features.answers import count, name_of
+from winback_features.answers import count
 from winback_features.tables import Tables
 
 ROWS_PER_PART = 6_000_000
@@ -33,21 +33,23 @@ def parts_of(tables: Tables) -> Iterator[Tables]:
     Yields
     ------
     Tables
-        To be used before the next one is asked for: its tables are dropped then.
+        To be used before the next one is asked for: its tables then hold the next part, under the same names, so that a view
+        over them is a view of that part.
     """
     bounds = contact_bounds(tables)
     if not bounds:
         yield tables
         return
+    places = {name: gen_name(f"winback_part_{name}") for name in ("orders", "lines", "events", "contacts")}
     for low, high in pairwise([None, *bounds, None]):
         held: dict[str, Any] = {}
-        for name in ("orders", "lines", "events", "contacts"):
+        for name, place in places.items():
             rows = _between(getattr(tables, name), low, high)
-            held[name] = tables.backend.create_table(gen_name(f"winback_part_{name}"), rows, temp=True)
+            held[name] = tables.backend.create_table(place, rows, temp=True, overwrite=low is not None)
         log = None if tables.campaign_log is None else _between(tables.campaign_log, low, high)
         yield replace(tables, campaign_log=log, **held)
-        for table in held.values():
-            tables.backend.drop_table(name_of(table))
+    for place in places.values():
+        tables.backend.drop_table(place)
 
 
 def contact_bounds(tables: Tables) -> Sequence[str]:
@@ -55,7 +57,7 @@ def contact_bounds(tables: Tables) -> Sequence[str]:
 
     They are read off a sample: where exactly they lie makes the parts more or less even, and nothing else.
     """
-    rows = count(tables.orders) + count(tables.events)
+    rows = sum(table.rows_used for table in tables.report.tables if table.name in ("orders", "events"))
     wanted = -(-rows // ROWS_PER_PART)
     if wanted < 2 or tables.backend.name != "duckdb":
         return ()

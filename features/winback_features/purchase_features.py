@@ -41,16 +41,17 @@ def purchase_gaps(tables: Tables, as_of: date) -> ibis.Table:
         gap before and this one, times 1e9; see `purchase_features`).
     """
     days = facts_before(purchase_days(tables, as_of), as_of)
-    in_order = ibis.window(group_by=days.contact_id, order_by=ibis.desc(days.age))
+    # One order for all: a window that runs the other way would sort everything again.
+    newest_first = ibis.window(group_by=days.contact_id, order_by=days.age)
     days = days.select(
         "contact_id",
         "age",
         spend=days.amount,
-        previous=days.age.lag().over(in_order),
-        before_previous=days.age.lag(2).over(in_order),
-        back=ibis.row_number().over(ibis.window(group_by=days.contact_id, order_by=days.age)) + 1,
-        is_last=days.age.lead().over(in_order).isnull(),
+        previous=days.age.lead().over(newest_first),
+        before_previous=days.age.lead(2).over(newest_first),
+        back=ibis.row_number().over(newest_first) + 1,
     )
+    days = days.mutate(is_last=days.back == 1)
     gap, gap_before = days.previous - days.age, days.before_previous - days.previous
     off_centre = (gap_before - gap).cast("float64") / (gap_before + gap).cast("float64") / 2.0
     return days.select(

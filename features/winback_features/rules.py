@@ -10,6 +10,7 @@ import ibis
 
 from winback_features.contracts import TableSpec
 from winback_features.mapping import DIGEST
+from winback_features.repeats import repeated_digests
 from winback_features.sources import ROW
 from winback_features.values import EARLIEST
 
@@ -84,9 +85,7 @@ def repeated_rows(rows: ibis.Table, time_column: str | None) -> ibis.Table:
         ``ROW`` and ``timed`` (bool): whether the row has a time of day. Two equal lines at the same second
         are one line twice; two equal lines of the same day may be two orders.
     """
-    often = rows.group_by(DIGEST).aggregate(n=ibis._.count())
-    often = often.filter(often.n > 1)
-    again = rows.semi_join(often, DIGEST)
+    again = rows.semi_join(repeated_digests(rows), DIGEST)
     # The digest is 64 bits long; contact and time beside it leave no room for an accident.
     same = [again[DIGEST], again.contact_id] + ([again[time_column]] if time_column else [])
     place = ibis.row_number().over(ibis.window(group_by=same, order_by=again[ROW]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from winback_features.facts import purchase_orders
+from winback_features.facts import purchase_lines
 
 if TYPE_CHECKING:
     from winback_features.tables import Tables
@@ -27,18 +27,17 @@ def tastes(tables: Tables, as_of: date) -> ibis.Table:
     ibis.Table
         ``contact_id``, ``last_product``, ``top_interest``; null where no product, or no category, is known.
     """
-    bought = purchase_orders(tables, as_of).select("contact_id", "order_id", "day")
-    last = bought.group_by("contact_id").aggregate(last_day=bought.day.max())
-    lines = tables.lines.inner_join(bought.inner_join(last, "contact_id"), ["contact_id", "order_id", "day"])
+    lines = purchase_lines(tables, as_of)
 
-    on_last = lines.filter((lines.day == lines.last_day) & lines.product_id.notnull())
+    on_last = lines.filter(lines.on_last_day & lines.product_id.notnull())
     products = on_last.group_by("contact_id", "product_id").aggregate(money=_money(on_last))
     products = _first(products, [products.money.desc(), products.product_id.asc()])
     products = products.select("contact_id", last_product="product_id")
 
     known = lines.filter(lines.category.notnull())
-    categories = known.group_by("contact_id", "category").aggregate(
-        days=known.day.nunique(), money=_money(known)
+    by_day = known.group_by("contact_id", "category", "day").aggregate(money=_money(known))
+    categories = by_day.group_by("contact_id", "category").aggregate(
+        days=by_day.count(), money=by_day.money.sum()
     )
     keys = [categories.days.desc(), categories.money.desc(), categories.category.asc()]
     interests = _first(categories, keys).select(liker="contact_id", top_interest="category")

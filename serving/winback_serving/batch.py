@@ -273,6 +273,7 @@ def _read(backend: Any, settings: Settings, as_of: date, work_dir: Path) -> Tabl
             today=_today(settings, as_of),
             base_dir=settings.base_dir,
             work_dir=work_dir,
+            hold=False,
         )
 
 

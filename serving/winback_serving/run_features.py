@@ -10,6 +10,7 @@ from typing import Any
 import ibis
 from ibis.util import gen_name
 
+from winback_features.answers import name_of
 from winback_features.build import build_features
 from winback_features.contact_status import build_contact_status
 from winback_features.parts import parts_of
@@ -41,12 +42,19 @@ def write_features(tables: Tables, as_of: date, folder: Path) -> tuple[int, Any]
         return contacts, backend.create_table(
             "winback_status", build_contact_status(tables, as_of), temp=True
         )
-    statuses = []
+    statuses: list[Any] = []
+    views: list[Any] = []
     with ExitStack() as stack:
         features, ticks = (stack.enter_context(OrderedFile(path)) for path in paths)
         for part in parts_of(tables):
-            features.append(build_features(part, as_of), ["contact_id"])
-            ticks.append(timeline(part, as_of), TIMELINE_ORDER)
-            status = build_contact_status(part, as_of)
-            statuses.append(backend.create_table(gen_name("winback_status"), status, temp=True))
+            # To write the SQL takes as long as to run it on a small shop: it is the same for every part.
+            views = views or [
+                backend.create_view(gen_name("winback_view"), build(part, as_of))
+                for build in (build_features, timeline, build_contact_status)
+            ]
+            features.append(views[0], ["contact_id"])
+            ticks.append(views[1], TIMELINE_ORDER)
+            statuses.append(backend.create_table(gen_name("winback_status"), views[2], temp=True))
+    for view in views:
+        backend.drop_view(name_of(view))
     return features.rows, statuses[0] if len(statuses) == 1 else ibis.union(*statuses)

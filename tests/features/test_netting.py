@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from winback_features.netting import net_cancellations
+from winback_features.netting import cancellations, with_cancellations
 
 START = datetime(2024, 1, 1, 10)
 WINDOW = 5
@@ -35,7 +35,8 @@ def net(backend, orders: list[tuple[str, str, datetime, int]], window: int = WIN
             "amount": pa.array([Decimal(a) for a in amounts], pa.decimal128(18, 4)),
         }
     )
-    rows = net_cancellations(ibis.memtable(table), window)
+    placed = ibis.memtable(table)
+    rows = with_cancellations(placed, cancellations(placed, window))
     found = backend.to_pyarrow(rows).to_pylist()
     assert len(found) == len(orders)
     return {(r["contact_id"], r["order_id"]): r["cancelled_on"] for r in found}

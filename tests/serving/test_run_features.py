@@ -28,7 +28,9 @@ def test_a_run_in_parts_is_the_run_as_a_whole(tmp_path: Path, monkeypatch: pytes
     write_shop(world, tmp_path / "shop")
     settings = load_settings(tmp_path / "shop" / "winback.toml", {})
     with open_engine(settings.engine) as backend:
-        tables = ingest(backend, settings.source, settings.brand, today=world.end, base_dir=settings.base_dir)
+        tables = ingest(
+            backend, settings.source, settings.brand, today=world.end, base_dir=settings.base_dir, hold=False
+        )
         assert contact_bounds(tables) == ()
         files: dict[int, list[bytes]] = {}
         for rows in (parts.ROWS_PER_PART, 1_500):
