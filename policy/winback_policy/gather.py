@@ -81,6 +81,7 @@ FEATURE_COLUMNS = (
     "spend_total",
     "incentives_180d",
     "days_since_incentive",
+    "answers_365d",
     "gift_share",
     "tenure_days",
     "days_since_activity",

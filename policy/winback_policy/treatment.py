@@ -74,8 +74,8 @@ def incentive_tier(t: Any) -> Any:
     """Return the ceiling of the incentive, which rises with past value × lateness.
 
     The level is ``ceil(M × lateness / 5)`` with M the RFM money score (1…5) and lateness 0 before the contact
-    is late, then 1, 2 beyond one usual gap, 3 beyond two. Each incentive of the last 180 days lowers it by
-    one, and a held-out contact gets none.
+    is late, then 1, 2 beyond one usual gap, 3 beyond two. Who answered a form or survey in the last year gets one more where
+    it gets any, each incentive of the last 180 days lowers it by one, and a held-out contact gets none.
 
     Parameters
     ----------
@@ -90,6 +90,8 @@ def incentive_tier(t: Any) -> Any:
     late = t.days_overdue.fill_null(0)
     usual = t.usual_gap_days.fill_null(30)
     lateness = ibis.cases((late <= 0, 0), (late <= usual, 1), (late <= 2 * usual, 2), else_=3)
-    level = (t.rfm_m.fill_null(1) * lateness + 4) // 5 - t.incentives_180d.fill_null(0).cast("int64")
+    level = (t.rfm_m.fill_null(1) * lateness + 4) // 5
+    answered = (level > 0) & (t.answers_365d.fill_null(0) > 0)
+    level = level + answered.cast("int64") - t.incentives_180d.fill_null(0).cast("int64")
     tiers = ibis.cases((level <= 0, "none"), (level == 1, "low"), (level == 2, "mid"), else_="high")
     return ibis.ifelse(t.arm == "holdout", "none", tiers)

@@ -63,6 +63,7 @@ FEATURES = dict.fromkeys(
         "order_value_last",
         "spend_total",
         "incentives_180d",
+        "answers_365d",
         "days_since_incentive",
         "gift_share",
         "tenure_days",

@@ -10,15 +10,17 @@ import ibis.backends.sql.compilers as compilers
 import pytest
 from ibis.common.exceptions import OperationNotDefinedError
 
+from winback_features.contact_status import CONSENTS
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import decide
 from winback_policy.gather import FEATURE_COLUMNS, SCORE_COLUMNS, STATE_SCHEMA, STATUS_COLUMNS, STATUS_FLAGS
+from winback_policy.legal import LegalRule
 
 TEXTS = {
     *("base", "email", "phone", "first_name", "last_name", "language", "country"),
     *(name for name in (*FEATURE_COLUMNS, *STATUS_COLUMNS) if name.startswith(("last_", "top_"))),
 }
-FLAGS = {*STATUS_FLAGS, "has_email", *(name for name in STATUS_COLUMNS if name.startswith("consent"))}
+FLAGS = {*STATUS_FLAGS, "has_email", *CONSENTS}
 
 
 def unbound(name: str, columns: tuple[str, ...]) -> Any:
@@ -45,7 +47,9 @@ def steps() -> list[Any]:
         unbound("status", (*STATUS_COLUMNS, *STATUS_FLAGS)),
         ibis.table(STATE_SCHEMA, name="states"),
         as_of=date(2025, 3, 10),
-        config=PolicyConfig(capacity=9),
+        config=PolicyConfig(
+            capacity=9, legal=(LegalRule("GB", "email", "soft_opt_in_buyers", 1095, 540, 730),)
+        ),
         currency="EUR",
         has_contacts=True,
         cache=keep,

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from winback_features.contact_status import CONSENTS
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import decide
 from winback_policy.eligibility import NOT_FLAGGED_REASONS
@@ -307,9 +308,7 @@ def test_the_policy_needs_no_backend_to_be_written_down() -> None:
     kinds = {"base": "string", "last_category": "string", "email": "string", "phone": "string"}
     kinds |= dict.fromkeys(("last_product", "top_interest"), "string")
     kinds |= {"first_name": "string", "last_name": "string", "has_email": "boolean"}
-    kinds |= {
-        n: "boolean" for n in (*STATUS_FLAGS, *STATUS_COLUMNS) if n.startswith("consent") or n in STATUS_FLAGS
-    }
+    kinds |= dict.fromkeys((*STATUS_FLAGS, *CONSENTS), "boolean") | {"country": "string"}
     kinds |= {n: "date" for n in SCORE_COLUMNS if n.startswith("next_")}
 
     def unbound(name: str, columns: tuple[str, ...]) -> Any:

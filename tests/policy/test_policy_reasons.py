@@ -163,14 +163,15 @@ def test_the_incentive_rises_with_value_and_lateness_and_falls_with_repeats(worl
     order = ["none", "low", "mid", "high"]
     late = {"early": -1, "late": 6, "later": 20, "latest": 30}
     rows = {
-        f"{spend}-{name}-{repeats}": {
+        f"{spend}-{name}-{repeats - answers}": {
             "spend_total": float(spend),
             "days_overdue": days,
             "incentives_180d": float(repeats),
+            "answers_365d": float(answers),
         }
         for spend in range(1, 6)
         for name, days in late.items()
-        for repeats in (0, 1)
+        for repeats, answers in ((0, 0), (1, 0), (0, 1))
     }
     tiers = {name: order.index(row["incentive_tier"]) for name, row in world.winback(rows).items()}
     table = {name: [tiers[f"{spend}-{name}-0"] for spend in range(1, 6)] for name in late}
@@ -182,7 +183,9 @@ def test_the_incentive_rises_with_value_and_lateness_and_falls_with_repeats(worl
     }
     for spend in range(1, 6):
         for name in late:
-            assert tiers[f"{spend}-{name}-1"] == max(0, tiers[f"{spend}-{name}-0"] - 1)
+            plain = tiers[f"{spend}-{name}-0"]
+            assert tiers[f"{spend}-{name}-1"] == max(0, plain - 1)
+            assert tiers[f"{spend}-{name}--1"] == (min(3, plain + 1) if plain else 0), "an answer is rewarded"
 
 
 @pytest.mark.parametrize(

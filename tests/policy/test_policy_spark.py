@@ -10,18 +10,22 @@ import pytest
 from ibis.backends.sql.compilers.pyspark import compiler
 from ibis.config import Config
 
+from winback_features.contact_status import CONSENTS
 from winback_policy import hygiene
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import decide
 from winback_policy.definitions import ENGAGEMENT_INACTIVE, Definition
 from winback_policy.gather import FEATURE_COLUMNS, SCORE_COLUMNS, STATE_SCHEMA, STATUS_COLUMNS, STATUS_FLAGS
+from winback_policy.legal import LegalRule
 
 TEXTS = {"base", "last_category", "email", "phone", "first_name", "last_name", "language", "country"}
 TEXTS |= {"last_product", "top_interest"}
-FLAGS = {*STATUS_FLAGS, "has_email", *(name for name in STATUS_COLUMNS if name.startswith("consent"))}
+FLAGS = {*STATUS_FLAGS, "has_email", *CONSENTS}
 OWN = Definition("asleep@1", all=("days_since_purchase >= 90",), any=("ignored_sends >= 8",))
 CONFIGS = {
-    "purchases": PolicyConfig(capacity=9),
+    "purchases": PolicyConfig(
+        capacity=9, legal=(LegalRule("GB", "email", "soft_opt_in_buyers", 1095, 540, 730),)
+    ),
     "engagement": PolicyConfig(definition=ENGAGEMENT_INACTIVE, unknown_consent="block"),
     "own": PolicyConfig(definition="asleep@1", definitions=(OWN,)),
 }

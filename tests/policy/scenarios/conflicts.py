@@ -148,6 +148,22 @@ CONFLICTS: dict[str, Scenario] = {
         does="change_channel",
         more={"channel": "push"},
     ),
+    "Wilhelmina": Scenario(
+        "said in the survey why she stopped: a step more than her value and lateness give",
+        ("002.8", "003.5"),
+        {"answers_365d": 1.0, "spend_total": 1.0},
+        "flagged",
+        does="win_back",
+        more={"incentive_tier": "mid"},
+    ),
+    "Xaveria": Scenario(
+        "said why she stopped, and got an incentive lately: the two make up for each other",
+        ("002.8", "003.5"),
+        {"answers_365d": 1.0, "incentives_180d": 1.0, "days_since_incentive": 20.0, "spend_total": 1.0},
+        "flagged",
+        does="win_back",
+        more={"incentive_tier": "low"},
+    ),
     "Danuta": Scenario(
         "got two incentives lately: no third, though late and valuable",
         ("003.5",),
