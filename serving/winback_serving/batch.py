@@ -239,8 +239,10 @@ def _write_tables(
             uplift=backend.read_parquet(path("uplift")) if uplift else None,
             cache=lambda table: backend.create_table(gen_name("decision"), table, temp=True),
         )
-        for name in ("winback", "states", "entries", "exits"):
+        for name in ("winback", "states", "exits"):
             write_expression(getattr(decision, name), ["contact_id"], path(name))
+        listed = backend.read_parquet(path("winback"))  # to read the list is much less than to make it again
+        write_expression(listed.filter(listed.state == "flagged"), ["contact_id"], path("entries"))
     clock.tell("decisions", contacts)
     say("Counting who comes back")
     with clock.step("retention"):
