@@ -57,6 +57,11 @@ def test_a_run_holds_every_table_and_says_what_it_was_made_of(
     assert info["horizon_days"] == 60
     assert info["previous_run"] is None
     assert info["notices"] == []
+    assert {name: len(cuts) for name, cuts in info["rfm_thresholds"].items()} == {
+        "recency_days": 4,
+        "purchase_days": 4,
+        "spend": 4,
+    }
     assert set(json.loads((run.folder / "timings.json").read_text())) == {
         "ingest",
         "features",
@@ -174,6 +179,7 @@ score_day(load_settings(Path(sys.argv[1]), {}), date(1998, 6, 1), Killed(), "dig
 """
 
 
+@pytest.mark.slow
 def test_a_job_killed_half_way_leaves_no_half_run_and_a_rerun_completes(
     tmp_path: Path, write_shop: WriteShop, rule_model: Any
 ) -> None:
@@ -202,12 +208,17 @@ def test_a_day_before_every_order_is_refused(tmp_path: Path, write_shop: WriteSh
         score(settings, date(1997, 1, 1), rule_model())
 
 
-def test_another_horizon_is_refused_unless_it_is_learned_and_a_stale_day_is_noted(
-    tmp_path: Path, write_shop: WriteShop, rule_model: Any
-) -> None:
+def test_another_horizon_is_refused(tmp_path: Path, write_shop: WriteShop, rule_model: Any) -> None:
     config = write_shop(tmp_path, every=40)
     with pytest.raises(ConfigError, match=r"90 days ahead; 60 are asked"):
         score(load_settings(config, {}), DAY, rule_model(horizon_days=90))
+
+
+@pytest.mark.slow
+def test_another_horizon_passes_where_it_is_learned_and_a_stale_day_is_noted(
+    tmp_path: Path, write_shop: WriteShop, rule_model: Any
+) -> None:
+    config = write_shop(tmp_path, every=40)
     config.write_text(config.read_text().replace("horizon_days = 60", 'horizon_days = "auto"'))
     run = score(load_settings(config, {}), date(1998, 9, 1), rule_model(horizon_days=90))
     assert run.info()["horizon_days"] == 90

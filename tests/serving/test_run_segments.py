@@ -31,6 +31,8 @@ from winback_serving.store import RUN_FILE, PublishedRun
 
 Runs = tuple[PublishedRun, PublishedRun]
 
+pytestmark = pytest.mark.slow  # whole runs
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, write_shop: Callable[..., Path], rule_model: Any) -> Runs:

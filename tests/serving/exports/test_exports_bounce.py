@@ -49,7 +49,7 @@ def test_who_may_not_be_mailed_does_not_count(shop: Any, kinds: Any) -> None:
     assert exposure(shop, contacts).addresses == 1
 
 
-@pytest.mark.parametrize("to", ["klaviyo", "csv"])
+@pytest.mark.parametrize("to", [pytest.param("klaviyo", marks=pytest.mark.slow), "csv"])
 def test_too_much_is_refused_and_nothing_written(to: str, shop: Any, kinds: Any) -> None:
     stale = {**kinds["treated"], "email_days_since_send": 400}
     run = shop.run({"stale": stale, "fresh": {**kinds["treated"], "rank": 2}})

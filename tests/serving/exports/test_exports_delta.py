@@ -33,7 +33,9 @@ def days(shop: Any, kinds: Any) -> Any:
     return shop.run(before, YESTERDAY), shop.run(after)
 
 
-@pytest.mark.parametrize("to", ["klaviyo", "braze", "csv"])
+@pytest.mark.parametrize(
+    "to", ["klaviyo", *(pytest.param(to, marks=pytest.mark.slow) for to in ("braze", "csv"))]
+)
 def test_only_what_changed_with_a_row_for_who_left(to: str, shop: Any, days: Any, read: Any) -> None:
     before, run = days
     rows = read(shop.export(run, "current", to, before).files[0].path, to)

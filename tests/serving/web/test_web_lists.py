@@ -13,6 +13,8 @@ from winback_serving.web.errors import WebError
 from winback_serving.web.lists import AT_LEAST, AT_MOST, COLUMNS, EQUAL, SORTABLE, ListQuery, list_page
 from winback_serving.web.reader import Run, Runs
 
+over_a_home = pytest.mark.slow  # two days of a shop are scored
+
 
 @pytest.fixture(scope="module")
 def run(web_home: Path) -> Run:
@@ -37,6 +39,7 @@ def walk(run: Run, query: ListQuery) -> list[dict[str, Any]]:
         cursor = page.next_cursor
 
 
+@over_a_home
 @pytest.mark.parametrize("sort", [f"{sign}{name}" for name in SORTABLE for sign in ("", "-")])
 def test_the_pages_of_an_order_give_everybody_once_and_in_order(
     run: Run, everybody: list[dict[str, Any]], sort: str
@@ -95,6 +98,7 @@ QUERIES = st.fixed_dictionaries(
 )
 
 
+@over_a_home
 @given(QUERIES, st.sampled_from(["", "-p_lapse", "rank", "-entered_at"]))
 @settings(max_examples=60, deadline=None)
 def test_filters_say_what_plain_python_says(
@@ -126,12 +130,14 @@ def test_an_order_that_is_not_on_the_white_list_is_refused(sort: str) -> None:
         ListQuery(sort=sort)
 
 
+@over_a_home
 @given(st.text(max_size=60))
 def test_no_word_in_a_filter_can_break_the_query(run: Run, text: str) -> None:
     rows = walk(run, ListQuery(q=text, state=(text,), segment=("' OR 1=1 --", text), limit=1000))
     assert rows == []
 
 
+@over_a_home
 @given(st.one_of(st.text(max_size=60), st.sampled_from(["e30", "bnVsbA", "W10", "eyJkYXkiOjF9"])))
 def test_a_cursor_of_anybody_else_is_refused_in_words(run: Run, cursor: str) -> None:
     if cursor:
@@ -139,6 +145,7 @@ def test_a_cursor_of_anybody_else_is_refused_in_words(run: Run, cursor: str) -> 
             list_page(run, ListQuery(cursor=cursor))
 
 
+@over_a_home
 def test_a_cursor_of_another_order_is_refused(run: Run) -> None:
     cursor = list_page(run, ListQuery(sort="-p_lapse", limit=1)).next_cursor
     with pytest.raises(WebError, match="another order"):
