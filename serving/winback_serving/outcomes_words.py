@@ -143,9 +143,13 @@ def costs(cost: Cost, currency: str) -> str:
 
     >>> costs(Cost("treatment", 100.0, 20.0, 5.0, 4.0, None), "EUR")
     'Each contact won among the treated cost 5.00 EUR (4.00 at the least; no upper bound).'
+    >>> costs(Cost("treatment", 100.0, 20.0, 5.0, None, None), "EUR")
+    'Each contact won among the treated cost 5.00 EUR (too few for bounds).'
     """
     if cost.each is None:
         return f"{cost.cost:,.2f} {currency} were spent on the {arm(cost.arm)}, and nobody was won by the estimate."
+    if cost.low is None:
+        return f"Each contact won among the {arm(cost.arm)} cost {cost.each:,.2f} {currency} (too few for bounds)."
     upper = f" to {cost.high:,.2f}" if cost.high else " at the least; no upper bound"
     return f"Each contact won among the {arm(cost.arm)} cost {cost.each:,.2f} {currency} ({cost.low:,.2f}{upper})."
 

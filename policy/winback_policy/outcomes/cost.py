@@ -65,5 +65,5 @@ def costs(
         extra = spent - counts.get(control, {}).get(COST, 0.0) * n / max(beside, 1)
         bounds = (effect.value, effect.high, effect.low)
         each, low, high = (extra / (b * n) if b and b > 0 else None for b in bounds)
-        found.append(Cost(effect.arm, extra, effect.value * n, each, low if each else None, high))
+        found.append(Cost(effect.arm, extra, effect.value * n, each, low if each is not None else None, high))
     return tuple(found)

@@ -22,11 +22,12 @@ from winback_serving.web.pages.uplift_told import tell_uplift
 from winback_serving.web.texts import LANGUAGES, texts
 
 
-def reading(k: int = 180, **changes: Any) -> Outcomes:
+def reading(k: int = 180, held_out_cost: float = 0.0, **changes: Any) -> Outcomes:
     """Return 900 treated, of whom ``k`` bought, against 100 held out, of whom 20 did; messages cost 450."""
+    cost = {"treatment": 0.5, "holdout": held_out_cost}
 
     def cell(arm: str, n: int, bought: int) -> Cell:
-        counts = {"contacted": 870.0 if arm == "treatment" else 3.0, "sends": n * 1.0, "cost": n * 0.5}
+        counts = {"contacted": 870.0 if arm == "treatment" else 3.0, "sends": n * 1.0, "cost": n * cost[arm]}
         metrics = {
             "bought": Sums(n, bought, bought),
             "revenue": Sums(n, 20.0 * bought, 400.0 * bought),
@@ -86,6 +87,12 @@ def test_the_page_says_what_the_terminal_says() -> None:
         lead[0]
         == "1,000 contacts entered win-back and could be followed for 30 days; for 200 more the days are not over."
     )
+
+
+def test_a_holdout_that_cost_as_much_is_told_without_a_fault() -> None:
+    found = reading(450, held_out_cost=0.5)
+    assert any("cost €0.00" in line for line in told(found)[1][0].sentences)
+    assert any("cost 0.00 EUR" in line for line in tell(found)["parts"][0]["sentences"])
 
 
 def test_what_is_missing_is_said() -> None:
