@@ -16,7 +16,15 @@ from winback_features.errors import ConfigError
 from winback_serving.exports.bounce import MAX_EXPOSURE, BounceExposure, project
 from winback_serving.exports.files import WrittenFile, deliver, staged, write_parquet_parts, write_parts
 from winback_serving.exports.formats import FORMATS, ExportFormat, column
-from winback_serving.exports.rows import RAW_MARKS, changed_rows, list_rows, marked, shown, with_left_out
+from winback_serving.exports.rows import (
+    RAW_MARKS,
+    changed_rows,
+    list_rows,
+    marked,
+    shown,
+    with_fallen,
+    with_left_out,
+)
 from winback_serving.lists import LISTS, list_order, read_flags
 from winback_serving.store import PublishedRun
 
@@ -119,11 +127,14 @@ class Exported:
     removals : list of WrittenFile
         The files of an audience that hold whom to take out.
     left_out : dict of str to LeftOut
-        Contacts without a row, by reason: ``no_key``, ``duplicate_email``, ``refused_address``.
+        Contacts without a row, by reason: ``no_key``, ``duplicate_email``, ``refused_address``, and why they fell out of the list
+        since its run.
     blanked : dict of str to LeftOut
         Contacts with an empty cell where a value cannot be used, by column.
     exposure : BounceExposure or None
         None where nobody is e-mailed from this list.
+    mailed : int or None
+        Contacts of a single batch that are e-mailed; None where it is none.
     """
 
     files: list[WrittenFile]
@@ -131,6 +142,7 @@ class Exported:
     left_out: dict[str, LeftOut]
     blanked: dict[str, LeftOut]
     exposure: BounceExposure | None
+    mailed: int | None = None
 
     @property
     def rows(self) -> int:
@@ -138,13 +150,15 @@ class Exported:
         return sum(file.rows for file in (*self.files, *self.removals))
 
 
-def write_export(run: PublishedRun, request: ExportRequest) -> Exported:
+def write_export(run: PublishedRun, request: ExportRequest, fallen: pa.Table | None = None) -> Exported:
     """Write one list of a run; the files appear whole or not at all.
 
     Parameters
     ----------
     run : PublishedRun
     request : ExportRequest
+    fallen : pyarrow.Table, optional
+        ``contact_id`` and ``fell_out``: who is left out, though on the list, and why.
 
     Returns
     -------
@@ -169,14 +183,22 @@ def write_export(run: PublishedRun, request: ExportRequest) -> Exported:
         compares = request.delta and earlier is not None and not spec.daily
         choose = changed_rows if compares else list_rows
         rows = choose(tonight, earlier, request.name, form)
-        rows = backend.create_table(gen_name("rows"), with_left_out(rows, tonight, spec, form), temp=True)
+        rows = with_left_out(rows, tonight, spec, form)
+        if fallen is not None:
+            rows = with_fallen(rows, backend.create_table(gen_name("fallen"), fallen, temp=True))
+        rows = backend.create_table(gen_name("rows"), rows, temp=True)
         rows = _batch_of(rows, request)
         exposure = _exposure(rows, everybody, request)
+        report = _Report()
+        if request.batch is not None:
+            report.mailed = rows.filter(_mailed(rows)).count().to_pyarrow().as_py()
         if form.raw:
             names = backend.read_parquet(run.file("winback")).columns
             names = (*names, *RAW_MARKS) if compares else names
-            return _finish(request, _write(rows, names, request, folder), exposure=exposure)
-        report = _Report()
+            for contact_id, reason in _left_out(rows):
+                report.leave_out(contact_id, reason)
+            rows = rows.filter(rows.left_out.isnull())
+            return _finish(request, _write(rows, names, request, folder), (), report, exposure)
         if not form.audience or spec.removes:
             return _finish(request, _write_fields(rows, request, folder, report), (), report, exposure)
         added = _write_fields(rows.filter(rows.on_list), request, folder, report)
@@ -190,7 +212,7 @@ def write_export(run: PublishedRun, request: ExportRequest) -> Exported:
 
 
 def mailed_contacts(run: PublishedRun, request: ExportRequest, batches: Sequence[int]) -> list[pa.Table]:
-    """Return whom each of some batches of a list e-mails.
+    """Return whom each of some batches of a list e-mails, had nobody fallen out since the run.
 
     Parameters
     ----------
@@ -212,10 +234,7 @@ def mailed_contacts(run: PublishedRun, request: ExportRequest, batches: Sequence
         )
         rows = backend.create_table(gen_name("rows"), rows, temp=True)
         parts = [_batch_of(rows, replace(request, batch=number)) for number in batches]
-        return [
-            part.filter(part.left_out.isnull() & part.email_allowed).select("contact_id").to_pyarrow()
-            for part in parts
-        ]
+        return [part.filter(_mailed(part)).select("contact_id").to_pyarrow() for part in parts]
 
 
 def export_list(run: PublishedRun, name: str, to: str, out: Path) -> int:
@@ -244,6 +263,21 @@ class _Report:
 
     left_out: dict[str, LeftOut] = field(default_factory=dict)
     blanked: dict[str, LeftOut] = field(default_factory=dict)
+    mailed: int | None = None
+
+    def leave_out(self, contact_id: str, reason: str) -> None:
+        """Note that a contact has no row."""
+        self.left_out.setdefault(reason, LeftOut()).add(contact_id)
+
+
+def _mailed(rows: Any) -> Any:
+    return rows.left_out.isnull() & rows.email_allowed
+
+
+def _left_out(rows: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the contacts that are on the list and not written, and why."""
+    found = rows.filter(rows.left_out.notnull()).order_by([rows.on_list, *list_order(rows)])
+    yield from _values(found.select("contact_id", "left_out").to_pyarrow_batches(chunk_size=BATCH_ROWS))
 
 
 def _prepared(flags: Any, run: PublishedRun, request: ExportRequest) -> Any:
@@ -321,7 +355,7 @@ def _fields(
         if reason is None and all(values[n] is None for n in keys):
             reason = "no_key"
         if reason is not None:
-            report.left_out.setdefault(reason, LeftOut()).add(contact_id)
+            report.leave_out(contact_id, reason)
             yield None
             continue
         for f, sources, value in zip(form.fields, found, values, strict=True):
@@ -341,4 +375,4 @@ def _finish(
     report, out = report or _Report(), request.out
     files = deliver(parts, out)
     removals = deliver(removed, out.with_name(f"{out.stem}-remove{out.suffix}")) if removed else []
-    return Exported(files, removals, report.left_out, report.blanked, exposure)
+    return Exported(files, removals, report.left_out, report.blanked, exposure, report.mailed)

@@ -20,12 +20,21 @@ from winback_serving.lists import LISTS
 from winback_serving.output import Output
 from winback_serving.settings import Settings
 from winback_serving.store import PublishedRun, RunStore
+from winback_serving.wording import EXITS
 
 REASONS = {
     "no_key": "nothing in the column that {to} knows contacts by",
     "duplicate_email": "the e-mail address stands in the file already, for a contact that ranks higher",
     "refused_address": "another contact with this e-mail address refused e-mail, objected or bounced",
 }
+FELL_OUT = {
+    **{name: f"since the run: {words}" for name, words in EXITS.items()},
+    "purchased": "bought since the run",
+    "complained": "reported a mail as spam since the run",
+    "gone": "the newest run knows them no more",
+    "left_list": "not on this list any more in the newest run",
+}
+"""Why somebody is left out of a batch though the list's run has them."""
 _NEXT = "Send it; the next one looks at its complaints and bounces first."
 
 
@@ -83,17 +92,25 @@ def export(
     def show(console: Console) -> None:
         _show(console, run, request, exported)
         if released:
-            _show_release(console, request, released)
+            _show_release(console, run, request, released)
 
     out.result(fields, show)
 
 
 def _release(done: BatchExported) -> dict[str, Any]:
     told = asdict(done.released)
-    return {**told, "again": done.again, "same": done.same, "readings": [r.as_dict() for r in done.readings]}
+    known = {"inputs_until": done.fallen.inputs_until, "newest_run": done.fallen.newest_run}
+    readings = [reading.as_dict() for reading in done.readings]
+    return {**told, "again": done.again, "same": done.same, **known, "readings": readings}
 
 
-def _show_release(console: Console, request: ExportRequest, done: BatchExported) -> None:
+def _show_release(console: Console, run: PublishedRun, request: ExportRequest, done: BatchExported) -> None:
+    until, newest = done.fallen.inputs_until, done.fallen.newest_run
+    known = f"inputs up to {until or 'no day'}" + (f", run of {newest}" if newest else ", no newer run")
+    console.print(f"Who has fallen out since the run is known from: {known}.", soft_wrap=True)
+    if newest is None and (until is None or until < run.as_of):
+        text = "[yellow]Nothing is known of the days since: bring newer inputs, or somebody who bought is written to.[/]"
+        console.print(text, soft_wrap=True)
     for reading in done.readings:
         console.print(f"Before it: {reading.said()}", soft_wrap=True)
     if not done.again:
@@ -103,7 +120,8 @@ def _show_release(console: Console, request: ExportRequest, done: BatchExported)
         f"Batch {request.batch} was released at {done.released.released_at} already.", soft_wrap=True
     )
     if not done.same:
-        console.print("[yellow]It is not the same file: persons were erased since, or winback is another.[/]")
+        told = "[yellow]It is not the same file: somebody has fallen out or was erased since, or winback is another.[/]"
+        console.print(told, soft_wrap=True)
 
 
 def _fields(run: PublishedRun, request: ExportRequest, exported: Exported) -> dict[str, Any]:
@@ -141,7 +159,8 @@ def _show(console: Console, run: PublishedRun, request: ExportRequest, exported:
         share, addresses = exported.exposure.share, exported.exposure.addresses
         line(f"Likely to bounce: {share:.2%} of {addresses:,} e-mails.")
     for reason, out in exported.left_out.items():
-        line(f"Left out {_named(out)}: {REASONS[reason].format(to=request.to)}.")
+        why = (FELL_OUT | REASONS)[reason].format(to=request.to)
+        line(f"Left out {_named(out)}: {why}.")
     for column, out in exported.blanked.items():
         line(f"Left {column} empty for {_named(out)}: not in the form that {request.to} reads.")
 

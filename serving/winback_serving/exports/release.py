@@ -20,8 +20,11 @@ from ibis.util import gen_name
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError, GateRefusal, InputError
 from winback_features.ingest import ingest
+from winback_features.tables import Tables
 from winback_policy import guardrail
+from winback_policy.config import PolicyConfig
 from winback_serving.export import Exported, ExportRequest, mailed_contacts, write_export
+from winback_serving.exports.fallen import Fallen, fell_out
 from winback_serving.parquet import file_digest
 from winback_serving.settings import Settings
 from winback_serving.store import PublishedRun, RunStore, write_atomically
@@ -45,6 +48,8 @@ class ReleasedBatch:
         Of its files.
     forced : bool
         Whether somebody overrode the guardrail.
+    mailed : int or None
+        Contacts to be e-mailed, without those who had fallen out; None in a record of an older version.
     """
 
     batch: int
@@ -52,6 +57,7 @@ class ReleasedBatch:
     rows: int
     sha256: list[str]
     forced: bool = False
+    mailed: int | None = None
 
     @property
     def day(self) -> date:
@@ -98,6 +104,8 @@ class BatchExported:
         The bytes are those of the first time.
     readings : tuple of guardrail.Reading
         What the batches before it brought; empty for the first, and where the batch was released before.
+    fallen : Fallen
+        Who of the whole list has fallen out since its run, and how much is known.
     """
 
     exported: Exported
@@ -105,12 +113,15 @@ class BatchExported:
     again: bool
     same: bool
     readings: tuple[guardrail.Reading, ...]
+    fallen: Fallen
 
 
 def release_batch(
     settings: Settings, run: PublishedRun, request: ExportRequest, now: datetime | None = None
 ) -> BatchExported:
     """Write one batch of a list, unless what came back from the batches before it speaks against it.
+
+    Who bought, refused, bounced or was erased since the run is left out.
 
     Parameters
     ----------
@@ -150,18 +161,23 @@ def release_batch(
             raise ConfigError(what, where=f"--batch {number}", how=_under_way(settings.home, request))
         again = number <= len(record.released)
         readings: tuple[guardrail.Reading, ...] = ()
-        if number > 1 and not again:
-            readings = _guard(settings, found, request, record.released)
-        exported = write_export(found, request)
+        clock = datetime.now(ZoneInfo(settings.brand.timezone))
+        today = max([clock.date(), *(batch.day for batch in record.released)])
+        with open_engine(settings.engine, store.staging_base()) as backend:
+            tables = ingest(backend, settings.source, settings.brand, today=today, base_dir=settings.base_dir)
+            if number > 1 and not again:
+                readings = _guard(tables, settings.policy, found, request, record.released)
+            fallen = fell_out(tables, found, request.name, store.read_run(), today)
+        exported = write_export(found, request, fallen.contacts)
         digests = [file_digest(file.path) for file in exported.files]
         if again:
             before = record.released[number - 1]
-            return BatchExported(exported, before, True, digests == before.sha256, ())
-        moment = (now or datetime.now(ZoneInfo(settings.brand.timezone))).isoformat(timespec="seconds")
+            return BatchExported(exported, before, True, digests == before.sha256, (), fallen)
+        moment = (now or clock).isoformat(timespec="seconds")
         forced = any(reading.verdict == "too_many" for reading in readings) or (number > 1 and not readings)
-        done = ReleasedBatch(number, moment, exported.rows, digests, forced)
+        done = ReleasedBatch(number, moment, exported.rows, digests, forced, exported.mailed)
         _write_record(path, replace(record, released=[*record.released, done]))
-        return BatchExported(exported, done, False, True, readings)
+        return BatchExported(exported, done, False, True, readings, fallen)
 
 
 def record_path(home: Path, as_of: date, request: ExportRequest) -> Path:
@@ -220,23 +236,25 @@ def reactions(
             {kind: t.contact_id.nunique(where=t.kind == kind) for kind in (SENT, COMPLAINT, BOUNCE)}
         )
         (row,) = counted.to_pyarrow().to_pylist()
-        mails = row[SENT] if whole["sends"] else contacts.num_rows
+        sent = contacts.num_rows if batch.mailed is None else batch.mailed
+        mails = row[SENT] if whole["sends"] else sent
         mails = max(mails, row[COMPLAINT], row[BOUNCE])
         found[batch.batch] = guardrail.Reaction(mails, row[COMPLAINT], row[BOUNCE])
     return found, whole["newest"]
 
 
 def _guard(
-    settings: Settings, run: PublishedRun, request: ExportRequest, released: Sequence[ReleasedBatch]
+    tables: Tables,
+    policy: PolicyConfig,
+    run: PublishedRun,
+    request: ExportRequest,
+    released: Sequence[ReleasedBatch],
 ) -> tuple[guardrail.Reading, ...]:
     """Read what the released batches brought; refuse the next one where that is too much, or is not known."""
     last = released[-1]
     mailed = mailed_contacts(run, request, [batch.batch for batch in released])
     out = list(zip(released, mailed, strict=True))
-    with open_engine(settings.engine, RunStore(settings.home).staging_base()) as backend:
-        today = max(datetime.now(ZoneInfo(settings.brand.timezone)).date(), last.day)
-        tables = ingest(backend, settings.source, settings.brand, today=today, base_dir=settings.base_dir)
-        found, newest = reactions(tables.events, out)
+    found, newest = reactions(tables.events, out)
     if (not found[last.batch].mails and out[-1][1].num_rows) or newest is None or newest < last.day:
         if request.force:
             return ()
@@ -248,7 +266,7 @@ def _guard(
     if len(found) > 1:
         sums = (sum(getattr(r, n) for r in found.values()) for n in ("mails", "complaints", "bounces"))
         after[f"batches 1 to {last.batch}"] = guardrail.Reaction(*sums)
-    readings = guardrail.read(after, settings.policy)
+    readings = guardrail.read(after, policy)
     if not request.force:
         guardrail.check(readings)
     return readings

@@ -189,10 +189,10 @@ def with_left_out(rows: Any, t: Any, spec: RunList, form: ExportFormat) -> Any:
     """
     if not form.one_per_email:
         return rows.mutate(left_out=ibis.null("string"))
-    rows = rows.mutate(address=_address(rows.email), refused_address=ibis.literal(False))
+    rows = rows.mutate(address=address(rows.email), refused_address=ibis.literal(False))
     if spec.writes:
         refusing = t.filter(t.refuses_email & t.email.notnull())
-        refusing = refusing.group_by(refused=_address(refusing.email)).aggregate(refusals=refusing.count())
+        refusing = refusing.group_by(refused=address(refusing.email)).aggregate(refusals=refusing.count())
         rows = rows.left_join(refusing, rows.address == refusing.refused)
         others = rows.refusals.fill_null(0) > rows.refuses_email.fill_null(False).cast("int64")
         rows = rows.mutate(refused_address=rows.on_list & others).drop("refused", "refusals")
@@ -214,6 +214,26 @@ def with_left_out(rows: Any, t: Any, spec: RunList, form: ExportFormat) -> Any:
     )
 
 
-def _address(email: Any) -> Any:
+def with_fallen(rows: Any, fallen: Any) -> Any:
+    """Leave out who fell out of the list since its run, and keep why.
+
+    Parameters
+    ----------
+    rows : ibis.Table
+        From `with_left_out`.
+    fallen : ibis.Table
+        ``contact_id`` and ``fell_out``, the reason.
+
+    Returns
+    -------
+    ibis.Table
+        ``rows``; a reason that ``left_out`` holds already stays.
+    """
+    fallen = fallen.rename(fallen_of="contact_id")
+    rows = rows.left_join(fallen, rows.contact_id == fallen.fallen_of)
+    return rows.mutate(left_out=rows.left_out.coalesce(rows.fell_out)).drop("fallen_of", "fell_out")
+
+
+def address(email: Any) -> Any:
     """Return what makes two e-mail addresses the same: small letters, no white space."""
     return email.re_replace(r"[\s\p{Z}]+", "").lower().nullif("")

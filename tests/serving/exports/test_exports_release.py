@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from winback_features.errors import ConfigError, GateRefusal, InputError
 from winback_serving import cli
+from winback_serving.erase import erase
 from winback_serving.export import ExportRequest
 from winback_serving.exports.release import BatchExported, record_path, release_batch
 from winback_serving.settings import Settings, load_settings
@@ -23,6 +24,7 @@ PEOPLE = 40
 CONFIG = """[source]
 orders = "orders.csv"
 events = "events.csv"
+contacts = "contacts.csv"
 [brand]
 timezone = "Europe/Amsterdam"
 currency = "EUR"
@@ -44,6 +46,8 @@ def home(shop: Any, kinds: Any, tmp_path: Path) -> Home:
     (place / "current").write_text("aa\n")
     (tmp_path / "winback.toml").write_text(CONFIG)
     (tmp_path / "orders.csv").write_text("contact_id,order_id,ordered_at,amount\np00,o1,2025-01-02,10\n")
+
+    (tmp_path / "contacts.csv").write_text("contact_id\np00\n")
 
     def events(rows: list[tuple[str, str, str]]) -> None:
         lines = ["contact_id,occurred_at,kind", *(",".join(row) for row in rows)]
@@ -81,6 +85,164 @@ def test_the_batches_are_the_list_best_first_and_each_once(home: Home, read: Any
     assert [b["batch"] for b in record(home)["released"]] == [1, 2, 3]
     assert not any(f"p{n:02}" in json.dumps(record(home)) for n in range(PEOPLE)), "it names nobody"
     assert [r.mails for r in done[2].readings] == [10, 10, 20, 20]
+
+
+def since(home: Home) -> dict[str, str]:
+    """Let things happen after the run; return who falls out of the list, and why."""
+    base = home[0].base_dir
+    orders = [
+        ("p03", "2025-03-10"),  # this morning
+        ("p12", "2025-03-11"),
+        ("p13", "2025-02-28"),  # before its journey
+        ("p14", "2025-03-02"),  # in its journey, known late
+    ]
+    lines = [f"{who},o-{who},{day},10" for who, day in orders]
+    lines += ["p15,o-p15,2025-03-11,10", "p15,o-p15,2025-03-11,-10"]  # cancelled at once
+    (base / "orders.csv").write_text("\n".join(["contact_id,order_id,ordered_at,amount", *lines]) + "\n")
+    home[2](
+        [
+            ("p16", "2025-03-11", "unsubscribe"),
+            ("p17", "2025-03-11", "email_complaint"),
+            ("p18", "2025-03-11", "email_bounce_hard"),
+            ("p19", "2025-03-11", "site_visit"),
+            *(("p20", f"2025-03-{n:02}", "email_bounce_soft") for n in range(1, 10)),
+        ]
+    )
+    contacts = [
+        "contact_id,email,objected_profiling_at,erased_at,is_staff,consent_email",
+        "p21,,2025-03-11,,,",
+        "p22,,,2025-03-11,,",
+        "p23,,,,true,",
+        "p24,,,,,false",
+        "p25,,2025-03-12,,,",
+        "other,P26@example.com,,,,false",
+    ]
+    (base / "contacts.csv").write_text("\n".join(contacts) + "\n")
+    return {
+        "p03": "purchased",
+        "p12": "purchased",
+        "p14": "purchased",
+        "p16": "unsubscribed",
+        "p17": "complained",
+        "p18": "hard_bounced",
+        "p20": "soft_bounced",
+        "p21": "objected_profiling",
+        "p22": "erased",
+        "p23": "staff",
+        "p24": "unsubscribed",
+        "p25": "objected_profiling",
+        "p26": "refused_address",
+    }
+
+
+@pytest.mark.parametrize("to", ["klaviyo", "csv"])
+def test_who_bought_or_left_since_falls_out_of_the_later_batches(home: Home, read: Any, to: str) -> None:
+    quiet(home)
+    ask(home, 1, to=to)
+    fallen = since(home)
+    written: list[str] = []
+    told: dict[str, list[str]] = {}
+    for number in (2, 3):
+        done = ask(home, number, day=number, to=to, force=True)
+        written += [row["contact_id"] for row in read(done.exported.files[0].path, to)]
+        for reason, out in done.exported.left_out.items():
+            told.setdefault(reason, []).extend(out.contacts)
+        assert done.released.rows == done.exported.rows == done.released.mailed
+        assert (str(done.fallen.inputs_until), done.fallen.newest_run) == ("2025-03-11", None)
+    later = {who: why for who, why in fallen.items() if who >= "p10"}
+    assert written == [who for n in range(10, 30) if (who := f"p{n:02}") not in later]
+    assert {who: why for why, who_all in told.items() for who in who_all} == later
+
+
+def test_the_first_batch_leaves_out_who_bought_this_morning(home: Home, read: Any) -> None:
+    since(home)
+    done = ask(home, 1)
+    assert {r: o.contacts for r, o in done.exported.left_out.items()} == {"purchased": ["p03"]}
+    assert [row["contact_id"] for row in read(done.exported.files[0].path, "klaviyo")] == [
+        f"p{n:02}" for n in range(10) if n != 3
+    ]
+    assert done.released.mailed == 9
+    quiet(home)
+    assert [r.mails for r in ask(home, 2, day=2).readings] == [9, 9], "who was not e-mailed is not counted"
+
+
+def test_a_newer_run_takes_out_of_the_later_batches_who_left_its_list(
+    home: Home, shop: Any, kinds: Any, read: Any
+) -> None:
+    run = home[1]
+    quiet(home)
+    ask(home, 1)
+    off = {**kinds["active"], "exited_at": date(2025, 3, 11)}
+    contacts = {f"p{n:02}": {**kinds["treated"], "rank": n + 1} for n in range(PEOPLE) if n != 13}
+    contacts |= {
+        "p10": {**off, "state_reason": None, "exit_reason": "risk_fell"},
+        "p11": {**kinds["treated"], "state": "inactive", "exit_reason": "consent_expired"},
+        "p12": {**kinds["active"]},
+    }
+    newer = shop.run(contacts, date(2025, 3, 12))
+    place = run.folder.parent.parent / "2025-03-12"
+    place.mkdir()
+    newer.folder.rename(place / "cc")
+    (place / "cc" / "run.json").write_text("{}")
+    (place / "current").write_text("cc\n")
+    done = ask(home, 2, day=2)
+    assert {r: o.contacts for r, o in done.exported.left_out.items()} == {
+        "risk_fell": ["p10"],
+        "consent_expired": ["p11"],
+        "left_list": ["p12"],
+        "gone": ["p13"],
+    }
+    assert [row["contact_id"] for row in read(done.exported.files[0].path, "klaviyo")] == [
+        f"p{n}" for n in range(14, 20)
+    ]
+    assert done.fallen.newest_run == date(2025, 3, 12)
+
+
+def test_who_was_erased_since_is_in_no_later_batch(home: Home, read: Any) -> None:
+    quiet(home)
+    ask(home, 1, to="csv")
+    erase(home[0].home, ["p12", "p25"])
+    rows = []
+    for number in (2, 3):
+        done = ask(home, number, day=2, to="csv")
+        rows += read(done.exported.files[0].path, "csv")
+        assert done.exported.left_out["erased"].count == 1
+    assert {row["contact_id"] for row in rows} == {f"p{n}" for n in range(10, 30)} - {"p12", "p25"}
+
+
+def test_the_command_says_how_many_fell_out_and_why(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = home[0]
+    quiet(home)
+    ask(home, 1)
+    since(home)
+    args = ["export", "-c", str(settings.path), "--list", "current", "--to", "klaviyo", "--batches", "4"]
+    args += ["--out", str(settings.base_dir / "b.csv"), "--batch", "2", "--force"]
+    assert cli.run(args) == 0
+    text = capsys.readouterr().out
+    assert "Left out 2 contacts (p12, p14): bought since the run." in text
+    assert "Left out 1 contact (p17): reported a mail as spam since the run." in text
+    assert "known from: inputs up to 2025-03-11, no newer run." in text
+    assert "Nothing is known of the days since" not in text
+    home[2]([("p00", "2025-03-01", "site_visit")])
+    (settings.base_dir / "orders.csv").write_text(
+        "contact_id,order_id,ordered_at,amount\np00,o1,2025-01-02,10\n"
+    )
+    assert cli.run([*args, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["release"]["inputs_until"], told["release"]["newest_run"]) == ("2025-03-01", None)
+    assert cli.run(args) == 0
+    assert "Nothing is known of the days since" in capsys.readouterr().out
+
+
+def test_a_record_of_an_older_version_is_read(home: Home) -> None:
+    quiet(home)
+    ask(home, 1)
+    request = ExportRequest("current", "klaviyo", Path("x"), batches=4)
+    path = record_path(home[0].home, home[1].as_of, request)
+    stored = json.loads(path.read_text())
+    del stored["released"][0]["mailed"]
+    path.write_text(json.dumps(stored))
+    assert [r.mails for r in ask(home, 2, day=1).readings] == [10, 10]
 
 
 def test_a_batch_again_is_the_same_batch(home: Home) -> None:
