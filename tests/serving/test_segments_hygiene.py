@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from winback_serving import cli
 from winback_serving.batch import score_day
+from winback_serving.run_hygiene import run_status
 from winback_serving.settings import load_settings
 from winback_serving.store import PublishedRun, RunStore
 
@@ -150,3 +152,20 @@ def test_a_run_of_an_older_version_has_no_such_columns(config: Path, tmp_path: P
     run = newest(config)
     pq.write_table(pq.read_table(run.file("winback"), columns=["contact_id"]), tmp_path / "winback.parquet")
     assert described_counts(ibis.duckdb.connect(), replace(run, folder=tmp_path)) == {}
+
+
+def test_a_consent_that_has_run_out_is_no_purpose() -> None:
+    backend = ibis.duckdb.connect(threads=1)
+    rows = {
+        "contact_id": ["agreed", "ran out", "by push", "unknown"],
+        "consent_email": [True, True, True, None],
+        "consent_basis": ["none", "none", "consent", "none"],
+        "not_flagged_reason": ["never_bought", "consent_expired", None, "no_consent"],
+    }
+    told = run_status(backend.create_table("winback", pa.table(rows))).to_pyarrow().to_pylist()
+    assert {row["contact_id"]: row["consent_email"] for row in told} == {
+        "agreed": True,
+        "ran out": False,
+        "by push": True,
+        "unknown": False,
+    }

@@ -45,8 +45,10 @@ def test_who_may_not_be_mailed_does_not_count(shop: Any, kinds: Any) -> None:
         "a": kinds["treated"],
         "refuses": {**kinds["treated"], "consent_email": False, "channel": "sms"},
         "soft": {**kinds["treated"], "soft_bounces_in_a_row": 8, "channel": "sms"},
+        "ran out": {**kinds["treated"], "email_basis": "none", "channel": "sms"},
+        "by law": {**kinds["treated"], "consent_email": None, "email_basis": "soft_opt_in_buyers"},
     }
-    assert exposure(shop, contacts).addresses == 1
+    assert exposure(shop, contacts).addresses == 2
 
 
 @pytest.mark.parametrize("to", [pytest.param("klaviyo", marks=pytest.mark.slow), "csv"])

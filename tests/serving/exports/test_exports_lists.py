@@ -158,3 +158,22 @@ def test_scores_are_for_analysts() -> None:
         ExportRequest("current", "klaviyo", Path("x"), batches=0)
     with pytest.raises(ConfigError, match="no share"):
         ExportRequest("current", "klaviyo", Path("x"), max_bounce_exposure=2.0)
+
+
+def test_a_consent_that_has_run_out_is_no_opt_in(shop: Any, kinds: Any, read: Any) -> None:
+    """Neither for ads nor for e-mail, though ``consent_email`` says what was agreed; the journey goes on by push."""
+    bases = {"agreed": "consent", "ran_out": "none", "by_law": "soft_opt_in_buyers", "older_version": None}
+    contacts = {
+        name: {**kinds["treated"], "rank": n + 1, "email_basis": basis, "channel": "push"}
+        for n, (name, basis) in enumerate(bases.items())
+    }
+    run = shop.run(contacts)
+    shown_ads = shop.export(run, "retargeting_add", "csv", force=True).files[0].path
+    assert {row["contact_id"] for row in read(shown_ads, "csv")} == {"agreed", "older_version"}
+    current = read(shop.export(run, "current", "klaviyo", force=True).files[0].path, "klaviyo")
+    assert {row["contact_id"]: row["email_allowed"] for row in current} == {
+        "agreed": "true",
+        "ran_out": "false",
+        "by_law": "true",
+        "older_version": "true",
+    }
