@@ -77,6 +77,11 @@ class ContactIn(_Strict):
     consent_push: bool | None = None
     consent_phone: bool | None = None
     consent_post: bool | None = None
+    consent_email_at: Instant | None = None
+    consent_sms_at: Instant | None = None
+    consent_push_at: Instant | None = None
+    consent_phone_at: Instant | None = None
+    consent_post_at: Instant | None = None
     is_staff: bool | None = None
 
 
