@@ -125,14 +125,12 @@ def test_facts_at_or_after_the_day_change_nothing(result, tmp_path):
     pd.testing.assert_frame_equal(again.evaluation.metrics, result.evaluation.metrics, check_exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "frame",
     [
-        pytest.param(
-            pd.DataFrame(
-                {"contact_id": ["a"], "order_id": ["1"], "ordered_at": [date(2025, 1, 1)], "amount": [5.0]}
-            ),
-            marks=pytest.mark.slow,
+        pd.DataFrame(
+            {"contact_id": ["a"], "order_id": ["1"], "ordered_at": [date(2025, 1, 1)], "amount": [5.0]}
         ),
         pd.DataFrame(
             {
@@ -142,16 +140,13 @@ def test_facts_at_or_after_the_day_change_nothing(result, tmp_path):
                 "amount": [5.0] * 60,
             }
         ),
-        pytest.param(
-            pd.DataFrame(
-                {
-                    "contact_id": [f"c{i % 50}" for i in range(300)],
-                    "order_id": [f"o{i}" for i in range(300)],
-                    "ordered_at": [date(2024, 6, 1) + timedelta(days=60 * (i // 50)) for i in range(300)],
-                    "amount": [5.0] * 300,
-                }
-            ),
-            marks=pytest.mark.slow,
+        pd.DataFrame(
+            {
+                "contact_id": [f"c{i % 50}" for i in range(300)],
+                "order_id": [f"o{i}" for i in range(300)],
+                "ordered_at": [date(2024, 6, 1) + timedelta(days=60 * (i // 50)) for i in range(300)],
+                "amount": [5.0] * 300,
+            }
         ),
     ],
     ids=["one customer", "no repeat buyer", "every customer identical"],

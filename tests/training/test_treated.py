@@ -68,8 +68,12 @@ def test_the_first_message_around_a_label_time_counts(shop: Tables) -> None:
     assert {untreated[c] for c in ("c0", "c3", "c4")} == {np.inf}
 
 
-def test_without_a_log_or_with_keep_nothing_is_cut(shop: Tables) -> None:
+@pytest.mark.slow
+def test_without_a_log_nothing_is_cut(shop: Tables) -> None:
     assert LabelTimes(shop, 28, [DAY], [DAY], 100, 100).at(DAY).untreated is None
+
+
+def test_with_keep_nothing_is_cut(shop: Tables) -> None:
     tables = with_log(shop, {"c1": [DAY]})
     assert LabelTimes(tables, 28, [DAY], [DAY], 100, 100, keep_treated=True).at(DAY).untreated is None
     assert Treated(tables, [date(2023, 1, 1)], 28).get(date(2023, 1, 1), ["c1"]) is None

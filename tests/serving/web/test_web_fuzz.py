@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from winback_serving.settings import Settings
 from winback_serving.web.app import create_app
 from winback_serving.web.config import WebConfig
+
+if TYPE_CHECKING:
+    import schemathesis
 
 HEADERS = {"host": "localhost"}
 
@@ -21,6 +22,9 @@ EXAMPLES = 15
 
 @pytest.mark.slow
 def test_the_api_answers_as_documented(web_settings: Settings) -> None:
+    import schemathesis  # a large package, for this one test
+    from schemathesis.specs.openapi.checks import positive_data_acceptance
+
     app = create_app(web_settings.home, WebConfig(), web_settings)
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers=HEADERS)
     tried = []
