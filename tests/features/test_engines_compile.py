@@ -38,7 +38,12 @@ def unbound() -> Tables:
 
 @pytest.mark.parametrize(
     ("dialect", "what"),
-    [(d, w) for d in DIALECTS for w in BUILDERS if (d, w) != ("bigquery", "features")],
+    [
+        *((d, w) for d in DIALECTS for w in BUILDERS if w != "features"),
+        ("postgres", "features"),
+        pytest.param("snowflake", "features", marks=pytest.mark.slow),
+        pytest.param("databricks", "features", marks=pytest.mark.slow),
+    ],
 )
 def test_it_compiles(dialect: str, what: str, unbound: Tables) -> None:
     expression = BUILDERS[what](unbound)

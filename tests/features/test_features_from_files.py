@@ -39,7 +39,7 @@ def features_of(rows: list[dict], folder) -> pa.Table:
         return build_features(tables, CUT).to_pyarrow()
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_orders_from_the_cut_on_change_no_byte(tmp_path, seed):
     rows = drawn_orders(seed)
     before = [row for row in rows if row["ordered_at"].date() < CUT]
