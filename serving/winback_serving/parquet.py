@@ -41,6 +41,8 @@ class OrderedFile:
     Parameters
     ----------
     path : Path
+    rows_per_group : int
+        Of its row groups: of a wide file, fewer rows make it quicker to find one of them.
 
     Attributes
     ----------
@@ -48,8 +50,8 @@ class OrderedFile:
         Taken so far.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.rows = path, 0
+    def __init__(self, path: Path, rows_per_group: int = ROWS_PER_GROUP) -> None:
+        self.path, self.rows, self.rows_per_group = path, 0, rows_per_group
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
@@ -67,8 +69,8 @@ class OrderedFile:
             self.rows += batch.num_rows
             self._waiting_rows += batch.num_rows
             self._waiting.append(batch)
-            while self._waiting_rows >= ROWS_PER_GROUP:
-                self._write(writer, ROWS_PER_GROUP)
+            while self._waiting_rows >= self.rows_per_group:
+                self._write(writer, self.rows_per_group)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -84,7 +86,7 @@ class OrderedFile:
     def _write(self, writer: pq.ParquetWriter, rows: int) -> None:
         """Write the first of the waiting rows as one group."""
         table = pa.Table.from_batches(self._waiting, schema=writer.schema)
-        writer.write_table(table.slice(0, rows).combine_chunks(), row_group_size=ROWS_PER_GROUP)
+        writer.write_table(table.slice(0, rows).combine_chunks(), row_group_size=self.rows_per_group)
         rest = table.slice(rows)
         self._waiting, self._waiting_rows = rest.to_batches(), rest.num_rows
 

@@ -18,6 +18,9 @@ from winback_features.tables import Tables
 from winback_serving.parquet import OrderedFile, write_expression
 from winback_serving.run_timeline import TIMELINE_ORDER, timeline
 
+FEATURES_PER_GROUP = 10_000
+"""Contacts in a row group of the features: the page of a contact reads one group."""
+
 
 def write_features(tables: Tables, as_of: date, folder: Path) -> tuple[int, Any]:
     """Write ``features.parquet`` and ``timeline.parquet`` into the run's folder.
@@ -45,7 +48,8 @@ def write_features(tables: Tables, as_of: date, folder: Path) -> tuple[int, Any]
     statuses: list[Any] = []
     views: list[Any] = []
     with ExitStack() as stack:
-        features, ticks = (stack.enter_context(OrderedFile(path)) for path in paths)
+        features = stack.enter_context(OrderedFile(paths[0], FEATURES_PER_GROUP))
+        ticks = stack.enter_context(OrderedFile(paths[1]))
         for part in parts_of(tables):
             # To write the SQL takes as long as to run it on a small shop: it is the same for every part.
             views = views or [

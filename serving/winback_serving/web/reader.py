@@ -4,7 +4,7 @@ A page or an endpoint takes one `Run` (see `winback_serving.web.deps.CurrentRun`
 no answer mixes two runs::
 
     run.query("SELECT state, count(*) AS n FROM keys GROUP BY state ORDER BY n DESC")
-    run.query("SELECT * FROM features WHERE contact_id = ?", [contact_id])
+    rows_of(run.folder / "features.parquet", contact_id)  # see `winback_serving.web.lookup`
     run.contact(contact_id)                       # one row, quick at any size
     run.record["counts"]["flagged"]
 
@@ -85,6 +85,12 @@ class Run:
     def tables(self) -> frozenset[str]:
         """Names of the Parquet files there are; an older run may lack one."""
         return frozenset(path.stem for path in self.folder.glob("*.parquet"))
+
+    @cached_property
+    def currency(self) -> str | None:
+        """The currency of its amounts; None where nothing was scored."""
+        found = self.query("SELECT currency FROM scores LIMIT 1")
+        return str(found[0]["currency"]) if found else None
 
     @property
     def index(self) -> RunIndex:

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from winback_features.dictionary import FEATURES
 from winback_serving.web.errors import NotFoundError
+from winback_serving.web.lookup import rows_of
 from winback_serving.web.pages.contact_chart import Story, draw_contact
 from winback_serving.web.pages.history import read_history, read_timeline
 from winback_serving.web.pages.view import CurrentView, View
@@ -27,11 +28,10 @@ def show_contact(v: CurrentView, contact_id: str) -> HTMLResponse:
     NotFoundError
         When the run knows no such contact.
     """
-    found = v.run.query("SELECT * FROM contacts WHERE contact_id = ?", [contact_id])
-    if not found:
+    row = v.run.contact(contact_id)
+    if row is None:
         what = f"The run of {v.run.as_of} knows no contact {contact_id!r}."
         raise NotFoundError(what, where="contact_id", how="Search for a part of its id.")
-    row = found[0]
     scores, states = read_history(v.runs, v.run, contact_id)
     done = read_timeline(v.run, contact_id)
     scored = row["p_purchase"] is not None
@@ -59,7 +59,7 @@ def show_contact(v: CurrentView, contact_id: str) -> HTMLResponse:
 
 def drivers(v: View, contact_id: str) -> list[tuple[str, float]]:
     """Return what raises the contact's risk, strongest first, in probability; empty where nothing was asked."""
-    found = v.run.query("SELECT * FROM drivers WHERE contact_id = ?", [contact_id])
+    found = rows_of(v.run.folder / "drivers.parquet", contact_id)
     effects = [
         (name.removeprefix(_DRIVER), float(effect))
         for row in found
@@ -81,7 +81,7 @@ def curve(row: dict[str, Any]) -> list[tuple[int, float]]:
 
 def facts(v: View, contact_id: str) -> dict[str, list[tuple[str, str, str]]]:
     """Return what is known of the contact: per group of features, what it is, its value and its unit."""
-    found = v.run.query("SELECT * FROM features WHERE contact_id = ?", [contact_id])
+    found = rows_of(v.run.folder / "features.parquet", contact_id)
     groups: dict[str, list[tuple[str, str, str]]] = {}
     for feature in FEATURES if found else ():
         value = found[0].get(feature.name)

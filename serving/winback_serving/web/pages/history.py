@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from winback_serving.web.lookup import rows_of
 from winback_serving.web.reader import Run, Runs
 
 EVERY_DAY = 14
 EVERY_WEEK = 52
 """So many days back every run is read, and so many weeks before that one a week: a page never opens hundreds of files."""
 
-_SCORES_SQL = """
-    SELECT as_of AS day, p_purchase, p_alive, model_version FROM read_parquet(?, union_by_name = true)
-    WHERE contact_id = ? ORDER BY as_of
-"""
-_STATES_SQL = """
-    SELECT filename, state, entered_at, entry_reason, exit_reason, not_flagged_reason, recommended_action, incentive_tier, arm
-    FROM read_parquet(?, union_by_name = true, filename = true) WHERE contact_id = ?
-"""
+_SCORES = ("p_purchase", "p_alive", "model_version")
+_STATES = (
+    *("state", "entered_at", "entry_reason", "exit_reason", "not_flagged_reason"),
+    *("recommended_action", "incentive_tier", "arm"),
+)
 
 
 def days_to_read(days: Sequence[date], as_of: date) -> list[date]:
@@ -81,24 +76,12 @@ def read_history(runs: Runs, run: Run, contact_id: str) -> tuple[list[dict[str, 
         if (found := runs.store.current(day))
     }
     folders[run.as_of] = run.folder
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 2")
-        scores = _ask(
-            connection,
-            _SCORES_SQL,
-            [str(folder / "scores.parquet") for folder in folders.values()],
-            contact_id,
-        )
-        states = _ask(
-            connection,
-            _STATES_SQL,
-            [str(folder / "winback.parquet") for folder in folders.values()],
-            contact_id,
-        )
-    day_of = {str(folder / "winback.parquet"): day for day, folder in folders.items()}
-    for row in states:
-        row["day"] = day_of[str(Path(row.pop("filename")))]
-    return scores, changes(sorted(states, key=lambda row: row["day"]))
+    scores: list[dict[str, Any]] = []
+    states: list[dict[str, Any]] = []
+    for day, folder in sorted(folders.items()):
+        scores += [{"day": day, **row} for row in rows_of(folder / "scores.parquet", contact_id, _SCORES)]
+        states += [{"day": day, **row} for row in rows_of(folder / "winback.parquet", contact_id, _STATES)]
+    return scores, changes(states)
 
 
 def changes(states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -120,13 +103,5 @@ def read_timeline(run: Run, contact_id: str) -> dict[str, list[date]] | None:
     """Return the days of purchases and of clicks; None where the run is older than its timeline."""
     if "timeline" not in run.tables:
         return None
-    rows = run.query("SELECT kind, day FROM timeline WHERE contact_id = ? ORDER BY day", [contact_id])
+    rows = rows_of(run.folder / "timeline.parquet", contact_id, ("kind", "day"))
     return {kind: [row["day"] for row in rows if row["kind"] == kind] for kind in ("purchase", "click")}
-
-
-def _ask(
-    connection: duckdb.DuckDBPyConnection, sql: str, files: list[str], contact_id: str
-) -> list[dict[str, Any]]:
-    cursor = connection.execute(sql, [files, contact_id])
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -24,7 +24,7 @@ def show_outcomes(v: CurrentView) -> HTMLResponse:
     home = v.request.app.state.home
     found, verdict = read_file(home), read_object(home / UPLIFT)
     currency = found["currency"] if found else v.currency
-    teller = Teller(v.t, v.f, currency)
+    teller = Teller(v.t, v.f, currency or "")
     return v.page(
         "outcomes",
         found=found,

@@ -9,7 +9,7 @@ from winback_serving.web.format import DASH, Formatter
 from winback_serving.web.texts import Texts
 
 
-def tell_uplift(verdict: Mapping[str, Any], t: Texts, f: Formatter, currency: str) -> dict[str, Any]:
+def tell_uplift(verdict: Mapping[str, Any], t: Texts, f: Formatter, currency: str | None) -> dict[str, Any]:
     """Return the verdict as ``sentences`` and ``rows`` of (ranking, Qini, low, high).
 
     Parameters
@@ -18,7 +18,7 @@ def tell_uplift(verdict: Mapping[str, Any], t: Texts, f: Formatter, currency: st
         ``uplift/verdict.json`` of the home folder.
     t, f
         Texts and locale.
-    currency : str
+    currency : str or None
     """
     named = (("ours", verdict["uplift"]), ("usual", verdict["usual"]))
     found = [(name, ranking["qini"]) for name, ranking in named if ranking]
@@ -58,7 +58,7 @@ def _times(times: float | None, t: Texts, f: Formatter) -> Iterator[str]:
         yield t("outcomes.uplift_times", times=f.number(times, 1 if times < 10 else 0))
 
 
-def _money(value: float | None, f: Formatter, currency: str) -> str:
+def _money(value: float | None, f: Formatter, currency: str | None) -> str:
     if value is None:
         return DASH
     return ("−" if value < 0 else "") + f.money(abs(value), currency, exact=True)

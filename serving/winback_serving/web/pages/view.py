@@ -61,8 +61,7 @@ class View:
     @property
     def currency(self) -> str | None:
         """The currency of the run's amounts; None where nothing was scored."""
-        found = self.run.query("SELECT currency FROM scores LIMIT 1")
-        return str(found[0]["currency"]) if found else None
+        return self.run.currency
 
     @property
     def horizon(self) -> int:

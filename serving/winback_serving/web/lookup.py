@@ -1,0 +1,66 @@
+"""The rows of one contact in a table of a run, read from the row groups that can hold them and from nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+KEY = "contact_id"
+
+
+def rows_of(path: Path, contact_id: str, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Return a contact's rows of a Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        Its row groups say from which ``contact_id`` to which they go; of a file in the order of the contacts one is read.
+    contact_id : str
+    columns : sequence of str, optional
+        All when absent; one that the file lacks is null.
+
+    Returns
+    -------
+    list of dict
+        In the order of the file.
+    """
+    stat = path.stat()
+    described, ranges = _described(path, stat.st_ino, stat.st_mtime_ns)
+    there = described.schema.to_arrow_schema().names
+    names = there if columns is None else [name for name in columns if name in there]
+    groups = [
+        k
+        for k, (low, high) in enumerate(ranges)
+        if (low or "") <= contact_id and (not high or contact_id <= high)
+    ]
+    if not groups:
+        return []
+    with pq.ParquetFile(path, metadata=described, memory_map=True) as file:
+        ids = file.read_row_groups(groups, columns=[KEY], use_threads=False)[KEY]
+        here = pc.equal(ids, contact_id)
+        if not pc.any(here).as_py():
+            return []
+        found = file.read_row_groups(groups, columns=names, use_threads=False).filter(here)
+    missing = dict.fromkeys(name for name in columns or () if name not in there)
+    return [{**missing, **row} for row in found.to_pylist()]
+
+
+@lru_cache(maxsize=256)
+def _described(
+    path: Path, inode: int, changed: int
+) -> tuple[pq.FileMetaData, list[tuple[str | None, str | None]]]:
+    """Return a file's metadata and each row group's first and last key; an erasure writes a new file."""
+    described = pq.read_metadata(path)
+    schema: pa.Schema = described.schema.to_arrow_schema()
+    place = schema.get_field_index(KEY)
+    ranges: list[tuple[str | None, str | None]] = []
+    for k in range(described.num_row_groups):
+        known = described.row_group(k).column(place).statistics
+        ranges.append((known.min, known.max) if known is not None and known.has_min_max else (None, None))
+    return described, ranges
