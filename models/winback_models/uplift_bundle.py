@@ -15,7 +15,7 @@ from winback_features.errors import InputError
 from winback_models.btyd import Array
 from winback_models.uplift import UpliftModel
 
-FORMAT = 1
+FORMAT = 2
 STATE, ABOUT = "uplift.joblib", "uplift.json"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -119,7 +119,7 @@ class Teller:
         sentences = [*self._headline(one), *self._balance(one), *self._sent(one)]
         return Told(title, sentences, [table for table in tables if table["rows"]])
 
-    def _table(self, name: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> dict[str, Any]:
+    def _table(self, name: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> dict[str, Any]:
         title = self.t(f"outcomes.table_{name}")
         return {"title": title, "heads": [self.t(f"outcomes.head_{head}") for head in heads], "rows": rows}
 
