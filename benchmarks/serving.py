@@ -4,9 +4,10 @@
     python benchmarks/serving.py --contacts 50000 --seconds 5       # a quick look
     python benchmarks/serving.py --write benchmarks/results/serving.md
 
-Three loads one after the other: the risk list with a filter and an order, one contact after the other, and many contact look-ups
-at a fixed rate. Then a second run is published while lists and contacts are asked for: every answer must come, and each
-from one run (every row of a run bears its mark). The load comes from this process; the server is another one.
+Four loads one after the other: the risk list with a filter and an order, one contact after the other, its page (for which
+there is no aim), and many contact look-ups at a fixed rate. Then a second run is published while lists and contacts are asked
+for: every answer must come, and each from one run (every row of a run bears its mark). The load comes from this process; the
+server is another one.
 """
 
 from __future__ import annotations
@@ -60,12 +61,16 @@ class Times:
         return len(self.seconds) / self.took if self.took else float("nan")
 
 
-async def ask(client: httpx.AsyncClient, url: str, times: Times, check: Callable[[Any], str]) -> None:
+Check = Callable[[httpx.Response], str]
+"""Says what is wrong with an answer; nothing when it is right."""
+
+
+async def ask(client: httpx.AsyncClient, url: str, times: Times, check: Check) -> None:
     """Ask once and note how long it took, or why it failed."""
     began = time.perf_counter()
     try:
         answer = await client.get(url)
-        problem = check(answer.json()) if answer.status_code == 200 else f"status {answer.status_code}"
+        problem = check(answer) if answer.status_code == 200 else f"status {answer.status_code}"
     except (httpx.HTTPError, ValueError) as error:
         problem = repr(error)
     times.seconds.append(time.perf_counter() - began)
@@ -78,7 +83,7 @@ async def in_turn(
     client: httpx.AsyncClient,
     seconds: float,
     callers: int,
-    check: Callable[[Any], str],
+    check: Check,
 ) -> Times:
     """Let so many callers ask, each as soon as it has its answer."""
     times, until = Times(), time.perf_counter() + seconds
@@ -98,7 +103,7 @@ async def at_rate(
     client: httpx.AsyncClient,
     seconds: float,
     rate: float,
-    check: Callable[[Any], str],
+    check: Check,
 ) -> Times:
     """Ask at a fixed rate whether or not the answers come: waiting in the queue counts."""
     times, began = Times(), time.perf_counter()
@@ -111,11 +116,17 @@ async def at_rate(
     return times
 
 
-def one_run(body: Any) -> str:
+def one_run(answer: httpx.Response) -> str:
     """Return what is wrong with an answer that should come from one run; every row of a run bears its id."""
+    body = answer.json()
     rows = body["rows"] if "rows" in body else [body["contact"]]
     marks = {row["last_category"] for row in rows}
     return "" if marks <= {body["run_id"]} else f"rows of {sorted(marks)} in the run {body['run_id']}"
+
+
+def whole_page(answer: httpx.Response) -> str:
+    """Return what is wrong with the page of a contact."""
+    return "" if "<svg" in answer.text and answer.text.rstrip().endswith("</html>") else "no whole page"
 
 
 def start(home: Path) -> tuple[subprocess.Popen[str], str]:
@@ -156,11 +167,15 @@ async def measure(address: str, contacts: int, seconds: float, rate: float) -> d
     def contact_url() -> str:
         return f"{address}/api/v1/contacts/c{random.randrange(contacts):08d}"
 
+    def page_url() -> str:
+        return contact_url().replace("/api/v1", "")
+
     limits = httpx.Limits(max_connections=32)
     async with httpx.AsyncClient(timeout=60, limits=limits) as client:
         return {
             "list": await in_turn(list_url, client, seconds, 2, one_run),
             "contact": await in_turn(contact_url, client, seconds, 1, one_run),
+            "page of a contact": await in_turn(page_url, client, seconds, 1, whole_page),
             "look-ups": await at_rate(contact_url, client, seconds, rate, one_run),
         }
 
@@ -171,9 +186,9 @@ async def publish_under_load(
     """Publish a second run while lists and contacts are asked for, until its answers come."""
     served: set[str] = set()
 
-    def check(body: Any) -> str:
-        served.add(body["run_id"])
-        return one_run(body)
+    def check(answer: httpx.Response) -> str:
+        served.add(answer.json()["run_id"])
+        return one_run(answer)
 
     def url() -> str:
         if random.random() < 0.2:
