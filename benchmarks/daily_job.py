@@ -93,7 +93,9 @@ def build_only(config: Path, as_of: date) -> None:
     out.mkdir(exist_ok=True)
     begun = time.perf_counter()
     with open_engine(settings.engine, out) as backend:
-        tables = ingest(backend, settings.source, settings.brand, today=as_of, base_dir=settings.base_dir)
+        tables = ingest(
+            backend, settings.source, settings.brand, today=as_of, base_dir=settings.base_dir, hold=False
+        )
         read = time.perf_counter()
         write_features(tables, as_of, out)
     seconds = {"ingest": round(read - begun, 2), "features": round(time.perf_counter() - read, 2)}

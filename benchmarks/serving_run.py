@@ -16,7 +16,8 @@ from winback_policy.decide import EXITS_SCHEMA, WINBACK_SCHEMA
 from winback_policy.eligibility import NOT_FLAGGED_REASONS
 from winback_policy.gather import STATE_SCHEMA
 from winback_policy.rfm import SEGMENTS
-from winback_serving.parquet import write_batches
+from winback_serving.parquet import ROWS_PER_GROUP, OrderedFile
+from winback_serving.run_features import FEATURES_PER_GROUP
 from winback_serving.run_record import count_run, describe_experiment
 from winback_serving.scorer import score_columns
 from winback_serving.store import RUN_FILE, SCHEMA_VERSION, PublishedRun, RunStore
@@ -143,7 +144,9 @@ def publish_run(home: Path, as_of: date, contacts: int, mark: str) -> PublishedR
             order = " ORDER BY contact_id" if "contact_id" in schema else ""
             connection.execute(f"CREATE OR REPLACE TEMP VIEW b AS {base}")
             reader = connection.execute(sql + order).to_arrow_reader(50_000)
-            write_batches(reader, reader.schema, folder / f"{name}.parquet")
+            rows = FEATURES_PER_GROUP if name == "features" else ROWS_PER_GROUP
+            with OrderedFile(folder / f"{name}.parquet", rows) as file:
+                file.extend(reader, reader.schema)
         previous = store.previous_run(as_of)
         info = {
             "schema_version": SCHEMA_VERSION,
