@@ -1,48 +1,28 @@
-"""A published demo of a few days, the server on a free loopback port, and Debian's Chromium."""
+"""The demo as a user makes it, the server on a free loopback port, and Debian's Chromium."""
 
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-DAYS = (date(2017, 12, 30), date(2017, 12, 31), date(2018, 1, 1))
 
 
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a small shop out of the Complete Journey: every eighth household, three days published."""
-    import duckdb
-    from shop_model import RuleModel
-
-    from winback_serving.batch import score_day
-    from winback_serving.demo_data import write_complete_journey
-    from winback_serving.settings import load_settings
-
+    """The folder of `winback demo`: a trained champion, five days published, a simulated campaign read out."""
     folder = tmp_path_factory.mktemp("demo")
-    write_complete_journey(folder)
-    with duckdb.connect() as connection:
-        for name in ("orders", "events"):
-            path = folder / "data" / f"{name}.parquet"
-            part = path.with_suffix(".part")
-            connection.execute(
-                f"COPY (SELECT * FROM read_parquet('{path}') WHERE CAST(contact_id AS INTEGER) % 8 = 0) "
-                f"TO '{part}' (FORMAT parquet)"
-            )
-            part.replace(path)
-    settings = load_settings(folder / "winback.toml", {})
-    for day in DAYS:
-        score_day(settings, day, RuleModel(), "digest")
+    winback = Path(sys.executable).with_name("winback")
+    done = subprocess.run([winback, "demo", "--home", folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     return folder
 
 

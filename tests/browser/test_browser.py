@@ -16,7 +16,7 @@ pytestmark = [
     # Playwright's own event loop is closed late when the interpreter goes down.
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
-PAGES = ("/", "/list", "/excluded", "/rfm", "/retention", "/model", "/hygiene", "/sandbox")
+PAGES = ("/", "/list", "/excluded", "/rfm", "/retention", "/model", "/hygiene", "/outcomes", "/sandbox")
 
 
 @pytest.fixture

@@ -89,7 +89,8 @@ def test_a_table_of_a_duckdb_file_is_read_whatever_the_order_of_its_rows(desk):
     ]
     assert takes[0].report == takes[1].report
     assert takes[0].report["orders"].rows_used == 100
-    assert takes[0].orders.to_pyarrow().equals(takes[1].orders.to_pyarrow())
+    found = [take.orders.order_by("contact_id", "order_id", "day").to_pyarrow() for take in takes]
+    assert found[0].equals(found[1])
     assert "Did you mean orders?" in desk.refuse("sales.order", database="duckdb:///0.duckdb")
     assert "no such database" in desk.refuse("orders", database="duckdb:///none.duckdb")
     assert "not supported" in desk.refuse("orders", database="mysql://shop")

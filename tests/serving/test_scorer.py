@@ -13,7 +13,7 @@ import pytest
 
 from winback_models.config import ScoreConfig
 from winback_serving.in_order import in_order
-from winback_serving.parquet import file_digest, write_batches
+from winback_serving.parquet import OrderedFile, file_digest
 from winback_serving.scorer import score_columns, score_features
 
 DAY = date(2020, 1, 2)
@@ -131,9 +131,8 @@ def test_a_model_that_breaks_its_promise_is_our_fault(tmp_path: Path, model: Fak
 
 
 def test_row_groups_have_one_size_however_the_rows_came(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("winback_serving.parquet.ROWS_PER_GROUP", 10)
     schema = pa.schema([("x", pa.int64())])
     digests = set()
     for sizes in ([25], [10, 10, 5], [1] * 25, [24, 0, 1]):
@@ -142,7 +141,9 @@ def test_row_groups_have_one_size_however_the_rows_came(
             pa.record_batch({"x": pa.array([next(rows) for _ in range(n)], pa.int64())}) for n in sizes
         ]
         path = tmp_path / f"{len(sizes)}.parquet"
-        assert write_batches(batches, schema, path) == 25
+        with OrderedFile(path, 10) as file:
+            file.extend(batches, schema)
+            assert file.rows == 25
         meta = pq.read_metadata(path)
         assert [meta.row_group(i).num_rows for i in range(meta.num_row_groups)] == [10, 10, 5]
         digests.add(file_digest(path))

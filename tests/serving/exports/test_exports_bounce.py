@@ -19,10 +19,10 @@ def exposure(shop: Any, contacts: Any, to: str = "klaviyo", **options: Any) -> B
     ("facts", "rate"),
     [
         ({}, 0.003),
-        ({"email_days_since_send": 179}, 0.003),
-        ({"email_days_since_send": 180}, 0.1),
-        ({"email_days_since_send": None}, 0.05),
-        ({"soft_bounces_in_a_row": 3}, 0.3),
+        pytest.param({"email_days_since_send": 179}, 0.003, marks=pytest.mark.slow),
+        pytest.param({"email_days_since_send": 180}, 0.1, marks=pytest.mark.slow),
+        pytest.param({"email_days_since_send": None}, 0.05, marks=pytest.mark.slow),
+        pytest.param({"soft_bounces_in_a_row": 3}, 0.3, marks=pytest.mark.slow),
         ({"soft_bounces_in_a_row": 1, "email_days_since_send": None}, 0.1),
     ],
 )
@@ -33,6 +33,7 @@ def test_what_an_address_weighs(facts: dict[str, Any], rate: float, shop: Any, k
     assert found.share == pytest.approx(rate)
 
 
+@pytest.mark.slow
 def test_where_no_send_is_recorded_never_mailed_says_nothing(shop: Any, kinds: Any) -> None:
     never = {"email_days_since_send": None}
     found = exposure(shop, {n: {**kinds[n], **never} for n in ("treated", "active")})
@@ -64,6 +65,7 @@ def test_too_much_is_refused_and_nothing_written(to: str, shop: Any, kinds: Any)
     assert shop.export(run, "retargeting_add", "meta").exposure is None
 
 
+@pytest.mark.slow
 def test_an_empty_list_bounces_nowhere(shop: Any, kinds: Any) -> None:
     found = exposure(shop, {"a": kinds["active"]})
     assert (found.share, found.addresses) == (0.0, 0)
