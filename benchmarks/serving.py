@@ -36,7 +36,7 @@ AIMS = {
     "contact p95, ms": 60.0,
     "look-ups, 1/s": 300.0,
     "look-ups p99, ms": 50.0,
-    "peak memory, MB": 1000.0,
+    "peak memory, MiB": 1024.0,
 }
 SORTS = ("-value_at_risk", "-p_lapse", "rank", "days_overdue", "-clv_12m")
 SEGMENTS = ("champion", "loyal", "at_risk", "cant_lose", "hibernating")
@@ -175,10 +175,10 @@ def start(home: Path) -> tuple[subprocess.Popen[str], str]:
 
 
 def memory(process: subprocess.Popen[str], word: str) -> float:
-    """Return a line of the process's memory in MB: ``VmHWM`` (peak), ``RssAnon``, ``RssFile``."""
+    """Return a line of the process's memory in MiB: ``VmHWM`` (peak), ``RssAnon``, ``RssFile``."""
     for line in Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith(word):
-            return int(line.split()[1]) / 1000
+            return int(line.split()[1]) / 1024
     return float("nan")
 
 
@@ -246,7 +246,7 @@ def table(times: dict[str, Times], peak: dict[str, float], switch: tuple[Times, 
         "contact p95, ms": times["contact"].quantile(0.95),
         "look-ups, 1/s": times["look-ups"].rate,
         "look-ups p99, ms": times["look-ups"].quantile(0.99),
-        "peak memory, MB": peak["loads"],
+        "peak memory, MiB": peak["loads"],
     }
     lines = [head, "", "| | measured | aim | |", "|---|---|---|---|"]
     for name, aim in AIMS.items():
@@ -276,8 +276,8 @@ def table(times: dict[str, Times], peak: dict[str, float], switch: tuple[Times, 
         f"While a run was published: {len(whole.failures)} answers failed or mixed two runs; {switched}.",
     ]
     lines.append(
-        f"Memory: peak {peak['loads']:.0f} MB under the loads (of which {peak['file']:.0f} MB mapped files at their end), "
-        f"{peak['switch']:.0f} MB while both runs were open."
+        f"Memory: peak {peak['loads']:.0f} MiB under the loads (of which {peak['file']:.0f} MiB mapped files at their end), "
+        f"{peak['switch']:.0f} MiB while both runs were open."
     )
     return "\n".join(lines) + "\n"
 
