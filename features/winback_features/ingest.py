@@ -81,7 +81,7 @@ def ingest(
         Where a copy of a file may lie while it is read; the system's temporary folder when absent.
     hold : bool
         Whether the clean tables are written out, for work that reads them many times. Otherwise they are expressions over the
-        rows as read, which cost less where each is read a few times.
+        rows as read, which cost less where each is read a few times. Another engine than DuckDB holds them always.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def ingest(
     ConfigError
         If a zone, the column mapping or the database is wrong.
     """
-    clock = _clock(source, brand)
+    clock, hold = _clock(source, brand), hold or backend.name != "duckdb"
     with tempfile.TemporaryDirectory(prefix="winback-", dir=work_dir) as work:
         intake = _Intake(backend, source, brand, clock, today, base_dir, Path(work), with_log, hold)
         return intake.run()
