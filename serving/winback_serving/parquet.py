@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 ROWS_PER_GROUP = 50_000
 
 
-def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> int:
+def write_batches(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path, rows_per_group: int = ROWS_PER_GROUP
+) -> int:
     """Stream record batches into a Parquet file.
 
     How the rows are cut into batches leaves no trace in the file: they are recut to row groups of one size.
@@ -24,13 +26,14 @@ def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Pa
         Rows in their final order, columns as in ``schema``.
     schema : pyarrow.Schema
     path : Path
+    rows_per_group : int
 
     Returns
     -------
     int
         Rows written.
     """
-    with OrderedFile(path) as file:
+    with OrderedFile(path, rows_per_group) as file:
         file.extend(batches, schema)
         return file.rows
 
@@ -91,7 +94,9 @@ class OrderedFile:
         self._waiting, self._waiting_rows = rest.to_batches(), rest.num_rows
 
 
-def write_expression(expression: Any, order_by: Sequence[Any], path: Path) -> int:
+def write_expression(
+    expression: Any, order_by: Sequence[Any], path: Path, rows_per_group: int = ROWS_PER_GROUP
+) -> int:
     """Run an Ibis expression and stream its ordered rows into a Parquet file; on Spark, a task writes it.
 
     Parameters
@@ -100,6 +105,7 @@ def write_expression(expression: Any, order_by: Sequence[Any], path: Path) -> in
     order_by : sequence
         Columns or sort keys that leave no ties.
     path : Path
+    rows_per_group : int
 
     Returns
     -------
@@ -110,8 +116,8 @@ def write_expression(expression: Any, order_by: Sequence[Any], path: Path) -> in
     if backend.name == "pyspark":
         from winback_serving.spark_jobs import write_on_spark
 
-        return write_on_spark(backend, expression, order_by, path)
-    with OrderedFile(path) as file:
+        return write_on_spark(backend, expression, order_by, path, rows_per_group)
+    with OrderedFile(path, rows_per_group) as file:
         file.append(expression, order_by)
         return file.rows
 

@@ -40,7 +40,9 @@ def write_features(tables: Tables, as_of: date, folder: Path) -> tuple[int, Any]
     """
     backend, paths = tables.backend, [folder / f"{name}.parquet" for name in ("features", "timeline")]
     if backend.name != "duckdb":
-        contacts = write_expression(build_features(tables, as_of), ["contact_id"], paths[0])
+        contacts = write_expression(
+            build_features(tables, as_of), ["contact_id"], paths[0], FEATURES_PER_GROUP
+        )
         write_expression(timeline(tables, as_of), TIMELINE_ORDER, paths[1])
         return contacts, backend.create_table(
             "winback_status", build_contact_status(tables, as_of), temp=True

@@ -18,7 +18,7 @@ from ibis.formats.pyarrow import PyArrowSchema
 from ibis.util import gen_name
 
 from winback_models.config import ScoreConfig
-from winback_serving.parquet import write_batches, write_expression
+from winback_serving.parquet import ROWS_PER_GROUP, write_batches, write_expression
 from winback_serving.scorer import (
     Predictor,
     driver_batches,
@@ -75,7 +75,9 @@ def explain_on_spark(engine: Any, features: Any, model: Predictor, horizon_days:
     return _apply(engine, features, work, driver_schema(), out)
 
 
-def write_on_spark(engine: Any, table: Any, order_by: Sequence[str], path: Path) -> int:
+def write_on_spark(
+    engine: Any, table: Any, order_by: Sequence[str], path: Path, rows_per_group: int = ROWS_PER_GROUP
+) -> int:
     """Write a table of Spark into one ordered Parquet file, by one task: the same bytes as on one machine.
 
     Parameters
@@ -85,6 +87,7 @@ def write_on_spark(engine: Any, table: Any, order_by: Sequence[str], path: Path)
     order_by : sequence of str
         Columns that leave no ties.
     path : Path
+    rows_per_group : int
 
     Returns
     -------
@@ -92,7 +95,7 @@ def write_on_spark(engine: Any, table: Any, order_by: Sequence[str], path: Path)
         Rows written.
     """
     schema = PyArrowSchema.from_ibis(table.schema())
-    done = engine.apply_in_order(table, order_by, _Writer(schema, path), _WRITTEN)
+    done = engine.apply_in_order(table, order_by, _Writer(schema, path, rows_per_group), _WRITTEN)
     rows = done.rows.sum().to_pyarrow().as_py()
     engine.drop_table(done.get_name())
     # Without a row there is no task that writes.
@@ -105,6 +108,7 @@ class _Writer:
 
     schema: pa.Schema
     path: Path
+    rows_per_group: int
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Write all batches of the one partition, and give their number of rows."""
@@ -116,7 +120,7 @@ class _Writer:
         # A task that is tried again begins anew.
         part = self.path.with_name(f".{self.path.name}.{gen_name('task')}")
         try:
-            rows = write_batches(cast, self.schema, part)
+            rows = write_batches(cast, self.schema, part, self.rows_per_group)
             part.replace(self.path)
         finally:
             part.unlink(missing_ok=True)
