@@ -75,7 +75,8 @@ class SmallTrees:
         return said
 
 
-_KNOWN: WeakKeyDictionary[Any, SmallTrees | None] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Any, tuple[Any, SmallTrees | None]] = WeakKeyDictionary()
+"""Classifier -> the fit it had when it was read, and its trees."""
 
 
 def small_trees(estimator: Any) -> SmallTrees | None:
@@ -84,13 +85,15 @@ def small_trees(estimator: Any) -> SmallTrees | None:
     Parameters
     ----------
     estimator : object
-        Its trees are read once.
+        Its trees are read once after each fit.
     """
     if not isinstance(estimator, HistGradientBoostingClassifier):
         return None
-    if estimator not in _KNOWN:
-        _KNOWN[estimator] = _read(estimator)
-    return _KNOWN[estimator]
+    fit, trees = _KNOWN.get(estimator, (None, None))
+    if fit is not estimator._predictors:
+        trees = _read(estimator)
+        _KNOWN[estimator] = (estimator._predictors, trees)
+    return trees
 
 
 def _read(estimator: Any) -> SmallTrees | None:

@@ -197,9 +197,14 @@ def decide(
     return Decision(
         winback=winback.order_by("contact_id"),
         states=tonight.order_by("contact_id"),
-        entries=winback.filter(winback.state == "flagged").order_by("contact_id"),
+        entries=entries_of(winback).order_by("contact_id"),
         exits=exits.order_by("contact_id"),
     )
+
+
+def entries_of(winback: ibis.Table) -> ibis.Table:
+    """Keep those of a list that enter win-back on its day."""
+    return winback.filter(winback.state == "flagged")
 
 
 def _step(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: bool) -> Any:

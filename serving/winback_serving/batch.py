@@ -25,7 +25,7 @@ from winback_features.ingest import ingest
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
 from winback_models.uplift_bundle import UpliftBundle, load_uplift
-from winback_policy.decide import decide
+from winback_policy.decide import decide, entries_of
 from winback_policy.drivers import worth_explaining
 from winback_serving.inputs import input_files, refuse_shrunken, standing_still
 from winback_serving.parquet import file_digest, write_expression
@@ -242,7 +242,7 @@ def _write_tables(
         for name in ("winback", "states", "exits"):
             write_expression(getattr(decision, name), ["contact_id"], path(name))
         listed = backend.read_parquet(path("winback"))  # to read the list is much less than to make it again
-        write_expression(listed.filter(listed.state == "flagged"), ["contact_id"], path("entries"))
+        write_expression(entries_of(listed), ["contact_id"], path("entries"))
     clock.tell("decisions", contacts)
     say("Counting who comes back")
     with clock.step("retention"):

@@ -56,6 +56,20 @@ def test_values_on_a_threshold_and_its_neighbours_go_the_same_way() -> None:
     assert np.array_equal(small.decision_function(x), boosting.decision_function(x))
 
 
+def test_a_classifier_that_is_fitted_again_is_read_again() -> None:
+    boosting = fitted(1)
+    before = small_trees(boosting)
+    rng = np.random.default_rng(2)
+    x = table(rng, 400, 0.2)
+    boosting.fit(x, rng.random(400) < 0.5)
+    after = small_trees(boosting)
+    assert before is not None
+    assert after is not None
+    assert np.array_equal(after.decision_function(x), boosting.decision_function(x))
+    assert not np.array_equal(after.decision_function(x), before.decision_function(x))
+    assert small_trees(boosting) is after
+
+
 @pytest.mark.parametrize("column", range(5))
 def test_a_threshold_between_two_single_precision_numbers_is_rounded_down(column: int) -> None:
     boosting = fitted(2)
