@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from winback_features.contact_features import contacts_before, known_contacts, withdrawn_contacts
-from winback_features.engagement_features import VISIT_ROLES, personal_events
+from winback_features.engagement_features import VISIT_ROLES
 from winback_features.expressions import cut, facts_before, join_contacts, mode, mode_key
-from winback_features.facts import purchase_orders
+from winback_features.facts import personal_events, purchase_orders
 from winback_features.tastes import TASTES, tastes
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from datetime import date
 
 import ibis
 
+from winback_features.expressions import facts_before
 from winback_features.tables import MONEY, Tables
 
 
@@ -74,3 +75,12 @@ def purchase_days(tables: Tables, before: date) -> ibis.Table:
     return orders.group_by("contact_id", "day").aggregate(
         n_orders=orders.count(), amount=orders.amount.sum().cast(MONEY)
     )
+
+
+def personal_events(tables: Tables, before: date) -> ibis.Table:
+    """Return the events before ``before`` that no machine made, with ``age`` in days.
+
+    An incentive is the shop's own doing: its flag says nothing.
+    """
+    events = facts_before(tables.events, before)
+    return events.filter(~events.machine.fill_null(False) | (events.role == "incentive"))

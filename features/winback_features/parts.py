@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import ibis
-from ibis.util import gen_name
 
 from winback_features.answers import count
 from winback_features.tables import Tables
@@ -33,23 +31,13 @@ def parts_of(tables: Tables) -> Iterator[Tables]:
     Yields
     ------
     Tables
-        To be used before the next one is asked for: its tables then hold the next part, under the same names, so that a view
-        over them is a view of that part.
+        Some contacts with all of theirs.
     """
-    bounds = contact_bounds(tables)
-    if not bounds:
-        yield tables
-        return
-    places = {name: gen_name(f"winback_part_{name}") for name in ("orders", "lines", "events", "contacts")}
-    for low, high in pairwise([None, *bounds, None]):
-        held: dict[str, Any] = {}
-        for name, place in places.items():
-            rows = _between(getattr(tables, name), low, high)
-            held[name] = tables.backend.create_table(place, rows, temp=True, overwrite=low is not None)
+    for low, high in pairwise([None, *contact_bounds(tables), None]):
         log = None if tables.campaign_log is None else _between(tables.campaign_log, low, high)
-        yield replace(tables, campaign_log=log, **held)
-    for place in places.values():
-        tables.backend.drop_table(place)
+        names = ("orders", "lines", "events", "contacts")
+        part = {name: _between(getattr(tables, name), low, high) for name in names}
+        yield replace(tables, campaign_log=log, **part)
 
 
 def contact_bounds(tables: Tables) -> Sequence[str]:

@@ -156,6 +156,32 @@ class SparkEngine(ibis.backends.pyspark.Backend):  # type: ignore[misc]
         ordered = self.frame_of(table).repartition(1).sortWithinPartitions(*keys)
         return self.keep(ordered.mapInArrow(function, out), gen_name("winback_applied"))
 
+    def apply_by_contact(
+        self, table: Any, function: Callable[[pa.Table], pa.Table], schema: pa.Schema, groups: int
+    ) -> Any:
+        """Run a function over the rows of some contacts at a time, where all of a contact are together.
+
+        Parameters
+        ----------
+        table : ibis.Table
+            With ``contact_id``.
+        function : callable
+            From a table of Arrow to another; sent to the executors.
+        schema : pyarrow.Schema
+            Of what it gives.
+        groups : int
+            The contacts are dealt out to so many groups; one of them has to fit into a task's memory.
+
+        Returns
+        -------
+        ibis.Table
+            A temporary table.
+        """
+        out = PySparkSchema.from_ibis(PyArrowSchema.to_ibis(schema))
+        group = functions.pmod(functions.xxhash64("contact_id"), functions.lit(groups))
+        applied = self.frame_of(table).groupBy(group).applyInArrow(function, out)
+        return self.keep(applied, gen_name("winback_applied"))
+
     def spread(self, rows: pa.Table) -> Any:
         """Return a small table of work to do, its rows dealt out to as many tasks.
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import ibis
 
-from winback_features.engagement_features import personal_events
-from winback_features.facts import purchase_days
+from winback_features.facts import personal_events, purchase_days
 from winback_features.tables import Tables
 
 TIMELINE_DAYS = 731

@@ -1,0 +1,99 @@
+"""Compute what hangs on one contact's facts alone: in parts of the shop on one machine, in tasks on Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import pyarrow as pa
+from ibis.formats.pyarrow import PyArrowSchema
+from ibis.util import gen_name
+
+from winback_features.fact_arrays import Facts
+from winback_features.fact_queries import fact_queries, facts_of
+from winback_features.parts import ROWS_PER_PART, parts_of
+
+if TYPE_CHECKING:
+    from winback_features.tables import Tables
+
+Work = Callable[[Facts], pa.Table]
+"""From the facts of some contacts to rows of these contacts, by rising contact id."""
+
+_TABLE = "of_table"
+
+
+def facts_in_parts(tables: Tables, as_of: date) -> Iterator[Facts]:
+    """Read the facts before a day, those of some contacts at a time, by rising contact id."""
+    for part in parts_of(tables):
+        yield facts_of({name: query.to_pyarrow() for name, query in fact_queries(part, as_of).items()})
+
+
+def compute(tables: Tables, as_of: date, work: Work, schema: pa.Schema) -> list[Any]:
+    """Compute rows from the facts before a day, and let the engine hold them.
+
+    Parameters
+    ----------
+    tables : Tables
+    as_of : date
+    work : callable
+        From `Facts` to rows; sent to the tasks on Spark.
+    schema : pyarrow.Schema
+        Of the rows.
+
+    Returns
+    -------
+    list of ibis.Table
+        Temporary tables; all of them together hold the rows.
+    """
+    backend = tables.backend
+    if backend.name == "pyspark":
+        rows = sum(table.rows_used for table in tables.report.tables)
+        groups = -(-max(rows, 1) // ROWS_PER_PART)
+        queries = fact_queries(tables, as_of)
+        kinds = {name: PyArrowSchema.from_ibis(query.schema()) for name, query in queries.items()}
+        return [backend.apply_by_contact(_laid_together(queries), _Task(work, kinds), schema, groups)]
+    found = map(work, facts_in_parts(tables, as_of))
+    return [backend.create_table(gen_name("winback_computed"), rows, temp=True) for rows in found]
+
+
+def together(tables: list[Any]) -> Any:
+    """Return the rows of some tables as those of one."""
+    return tables[0] if len(tables) == 1 else ibis.union(*tables)
+
+
+def _laid_together(queries: Mapping[str, Any]) -> Any:
+    """Return the rows of all tables as those of one, with every column of any, and the name of the table."""
+    kinds = reduce(lambda all_kinds, query: {**all_kinds, **query.schema()}, queries.values(), {})
+    return ibis.union(
+        *(
+            query.select(
+                **{name: query[name] if name in query.columns else ibis.null(kind) for name, kind in kinds.items()},
+                **{_TABLE: ibis.literal(table)},
+            )
+            for table, query in queries.items()
+        )
+    )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Takes the rows of some contacts of all tables apart, and works on them; sent to a task."""
+
+    work: Work
+    kinds: Mapping[str, pa.Schema]
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Return what the work makes of them."""
+        of = rows[_TABLE].to_numpy(zero_copy_only=False)
+        return self.work(
+            facts_of(
+                {
+                    table: rows.filter(pa.array(of == table)).select(kind.names).cast(kind)
+                    for table, kind in self.kinds.items()
+                }
+            )
+        )

@@ -1,0 +1,222 @@
+"""Read the facts of before a day from the clean tables into arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from winback_features.contracts import OTHER_KIND, SEND_CHANNELS
+from winback_features.expressions import cut, facts_before
+from winback_features.fact_arrays import NEVER, ROLES, Events, Facts, Lines, Orders
+from winback_features.segments import Bools, Ints, Segments, pairs
+
+if TYPE_CHECKING:
+    from winback_features.tables import Tables
+
+ALWAYS = 2**30
+"""The age of what was so from the beginning."""
+
+
+def fact_queries(tables: Tables, as_of: date) -> dict[str, ibis.Table]:
+    """Return what is read of each table: its rows before the day, in as few bytes as say what is asked of them.
+
+    Parameters
+    ----------
+    tables : Tables
+    as_of : datetime.date
+
+    Returns
+    -------
+    dict of str to ibis.Table
+        ``orders``, ``lines``, ``events`` and ``contacts``, for `facts_of`.
+    """
+    orders = facts_before(tables.orders, as_of)
+    return {
+        "orders": orders.select(
+            "contact_id",
+            "amount",
+            "coupon",
+            "is_gift",
+            age=orders.age.cast("int32"),
+            cancelled_age=_age(orders.cancelled_on, as_of).fill_null(NEVER),
+            discounted=orders.discount > 0,
+        ),
+        "lines": _lines(tables, as_of),
+        "events": _events(tables, as_of),
+        "contacts": _contacts(tables, as_of),
+    }
+
+
+def _lines(tables: Tables, as_of: date) -> ibis.Table:
+    orders = tables.orders
+    nothing = (orders.amount <= 0).fill_null(False)
+    # Few orders are no purchase: to find the lines of these is much cheaper than to find those of the others.
+    void = orders.filter(nothing | orders.cancelled_on.notnull())
+    since = ibis.ifelse(nothing, ibis.literal(ALWAYS, "int32"), _age(orders.cancelled_on, as_of))
+    void = void.select(void_contact="contact_id", void_order="order_id", void_day="day", void_age=since)
+    lines = facts_before(tables.lines, as_of)
+    same = (lines.contact_id == void.void_contact, lines.order_id == void.void_order, lines.day == void.void_day)
+    lines = lines.left_join(void, same)
+    return lines.select(
+        "contact_id",
+        "amount",
+        "category",
+        age=lines.age.cast("int32"),
+        void_age=lines.void_age.fill_null(NEVER),
+    )
+
+
+def _events(tables: Tables, as_of: date) -> ibis.Table:
+    events = facts_before(tables.events, as_of)
+    return events.select(
+        "contact_id",
+        "value",
+        age=events.age.cast("int32"),
+        at=events.occurred_at,
+        role=_place(events.role, ROLES),
+        channel=_place(events.channel, SEND_CHANNELS),
+        other=(events.kind == OTHER_KIND).fill_null(False),
+        personal=~events.machine.fill_null(False) | (events.role == "incentive").fill_null(False),
+    )
+
+
+def _contacts(tables: Tables, as_of: date) -> ibis.Table:
+    contacts = tables.contacts
+    return contacts.select(
+        "contact_id",
+        "acquisition_source",
+        created_age=_age(contacts.created_at.date(), as_of),
+        erased_age=_age(contacts.erased_at.date(), as_of),
+        objected_age=_age(contacts.objected_profiling_at.date(), as_of),
+    )
+
+
+def _age(day: Any, as_of: date) -> Any:
+    return cut(as_of).delta(day, unit="day").cast("int32")
+
+
+def _place(column: Any, names: Sequence[str]) -> Any:
+    """Return the place of a name as a small number, -1 where it is none of them."""
+    places = ((name, ibis.literal(place, "int8")) for place, name in enumerate(names))
+    return column.cases(*places, else_=ibis.literal(-1, "int8"))
+
+
+def read_facts(tables: Tables, as_of: date) -> Facts:
+    """Read the facts of all contacts before a day.
+
+    Parameters
+    ----------
+    tables : Tables
+    as_of : datetime.date
+
+    Returns
+    -------
+    Facts
+    """
+    return facts_of({name: query.to_pyarrow() for name, query in fact_queries(tables, as_of).items()})
+
+
+def facts_of(found: Mapping[str, pa.Table]) -> Facts:
+    """Lay the rows of `fact_queries` out as arrays."""
+    codes, ids = _numbered([found[name]["contact_id"] for name in found])
+    who, n = dict(zip(found, codes, strict=True)), len(ids)
+    o, l, e, c = (found[name] for name in ("orders", "lines", "events", "contacts"))
+    by = {name: _order(who[name], _numbers(found[name]["age"])) for name in ("orders", "lines", "events")}
+    (category,), categories = _numbered([l["category"]])
+    orders = {
+        "age": _numbers(o["age"]),
+        "amount": _units(o["amount"]),
+        "priced": _there(o["amount"]),
+        "cancelled_age": _numbers(o["cancelled_age"]),
+        "discount_known": _there(o["discounted"]),
+        "discounted": _yes(o["discounted"]),
+        "coupon_known": _there(o["coupon"]),
+        "coupon": _yes(o["coupon"]),
+        "gift_known": _there(o["is_gift"]),
+        "gift": _yes(o["is_gift"]),
+    }
+    lines = {
+        "age": _numbers(l["age"]),
+        "amount": _units(l["amount"]),
+        "void_age": _numbers(l["void_age"]),
+        "category": category,
+    }
+    events = {
+        "age": _numbers(e["age"]),
+        "at": _numbers(e["at"].cast(pa.timestamp("us")).cast(pa.int64())),
+        "role": _numbers(e["role"]),
+        "channel": _numbers(e["channel"]),
+        "other": _yes(e["other"]),
+        "personal": _yes(e["personal"]),
+        "value": _numbers(e["value"]),
+    }
+
+    def sorted_rows(kind: Any, name: str, columns: dict[str, npt.NDArray[Any]]) -> Any:
+        order = by[name]
+        return kind(rows=Segments(who[name][order], n), **{k: values[order] for k, values in columns.items()})
+
+    place = np.full(n, c.num_rows)
+    place[who["contacts"]] = np.arange(c.num_rows)
+    ages = {name: np.append(_numbers(c[f"{name}_age"].cast(pa.float64())), np.nan)[place] for name in ("created", "erased", "objected")}
+    listed = place < c.num_rows
+    return Facts(
+        ids=ids,
+        orders=sorted_rows(Orders, "orders", orders),
+        lines=sorted_rows(Lines, "lines", lines),
+        events=sorted_rows(Events, "events", events),
+        categories=categories,
+        listed=listed,
+        created_age=ages["created"],
+        source=_whole(c["acquisition_source"]).take(pa.array(place, mask=~listed)),
+        withdrawn_age=np.fmax(ages["erased"], ages["objected"]),
+    )
+
+
+def _order(contact: Ints, age: Ints) -> Ints:
+    """Return the order by contact and age; which of equals comes first must not matter."""
+    return np.argsort(pairs(contact, age))
+
+
+def _numbered(columns: Sequence[pa.ChunkedArray]) -> tuple[list[Ints], pa.Array]:
+    """Number the strings of some columns by their order, nulls -1; return the numbers and the strings, rising."""
+    chunks = [chunk for column in columns for chunk in column.chunks]
+    coded = _whole(pa.chunked_array(chunks, pa.string()).dictionary_encode())
+    order = pc.sort_indices(coded.dictionary).to_numpy()
+    rank = np.empty(len(order) + 1, np.int32)
+    rank[order], rank[-1] = np.arange(len(order)), -1
+    numbers = rank[coded.indices.fill_null(-1).to_numpy()]
+    return np.split(numbers, np.cumsum([len(column) for column in columns])[:-1]), coded.dictionary.take(pa.array(order))
+
+
+def _whole(column: pa.ChunkedArray) -> Any:
+    """Return a column as one array."""
+    return column.unify_dictionaries().combine_chunks() if column.num_chunks else pa.array([], column.type)
+
+
+def _numbers(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    return column.to_numpy()
+
+
+def _yes(column: pa.ChunkedArray) -> Bools:
+    return pc.fill_null(column, False).to_numpy()
+
+
+def _there(column: pa.ChunkedArray) -> Bools:
+    return pc.is_valid(column).to_numpy()
+
+
+def _units(column: pa.ChunkedArray) -> Ints:
+    """Return decimals with four places as whole ten-thousandths, 0 where null."""
+    parts = [np.zeros(0, np.int64)]
+    for chunk in column.chunks:
+        # A decimal is a whole number of 16 bytes; what fits into 18 digits is in the lower half.
+        low = np.frombuffer(chunk.buffers()[1], np.int64)[2 * chunk.offset : 2 * (chunk.offset + len(chunk)) : 2]
+        parts.append(np.where(pc.is_valid(chunk).to_numpy(zero_copy_only=False), low, 0))
+    return np.concatenate(parts)
