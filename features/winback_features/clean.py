@@ -8,7 +8,7 @@ import ibis
 import pyarrow as pa
 
 from winback_features.config import BrandConfig
-from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS, OTHER_KIND
+from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS, OTHER_KIND, STATED_REASONS, SURVEY
 from winback_features.tables import CONTACTS_SCHEMA, EVENTS_SCHEMA, LINES_SCHEMA, MONEY
 
 CHANNELS = tuple(sorted({k.channel for k in EVENT_KINDS.values()} | {"phone", "post"}))
@@ -59,7 +59,7 @@ def orders_of(lines: ibis.Table) -> ibis.Table:
 
 
 def clean_events(rows: ibis.Table, vocabulary: ibis.Table) -> ibis.Table:
-    """Return events as ``Tables.events``: kind, role and channel resolved, ``machine`` never null.
+    """Return events as ``Tables.events``: kind, role, channel and reason resolved, ``machine`` never null.
 
     Parameters
     ----------
@@ -67,12 +67,13 @@ def clean_events(rows: ibis.Table, vocabulary: ibis.Table) -> ibis.Table:
     vocabulary : ibis.Table
         `VOCABULARY`, held by the engine: to look a word up is several times quicker than to compare it with each.
     """
-    channel = rows.channel.lower()
+    channel, stated = rows.channel.lower(), stated_reason(rows)
     named = rows.mutate(
         day=rows.occurred_at.date(),
         word=rows.kind.lower(),
         named_channel=ibis.ifelse(channel.isin(CHANNELS), channel, ibis.null("string")),
         machine=rows.machine.fill_null(False),
+        reason=ibis.ifelse(stated.isin(STATED_REASONS) | stated.isnull(), stated, STATED_REASONS[-1]),
     ).drop("kind", "channel")
     t = named.left_join(vocabulary, named.word == vocabulary.known_kind)
     return t.mutate(
@@ -80,6 +81,11 @@ def clean_events(rows: ibis.Table, vocabulary: ibis.Table) -> ibis.Table:
         channel=ibis.coalesce(t.named_channel, t.usual_channel, ibis.literal(OTHER_KIND)),
         role=t.known_role.fill_null(OTHER_KIND),
     ).select(*EVENTS_SCHEMA.names)
+
+
+def stated_reason(rows: ibis.Table) -> ibis.Value:
+    """Return why a survey answer says that the contact stopped, as written but in small letters; null for other events."""
+    return ibis.ifelse(rows.kind.lower() == SURVEY, rows.reason.strip().lower().nullif(""), None)
 
 
 def clean_contacts(rows: ibis.Table) -> ibis.Table:

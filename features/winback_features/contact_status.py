@@ -15,6 +15,7 @@ from winback_features.contact_features import contacts_before, known_contacts, w
 from winback_features.engagement_features import VISIT_ROLES
 from winback_features.expressions import cut, facts_before, join_contacts, mode, mode_key
 from winback_features.facts import personal_events, purchase_orders
+from winback_features.stated import STATED, stated
 from winback_features.tastes import TASTES, tastes
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ COLUMNS = (
     *("contact_id", "in_contacts", *PROFILE, *CONSENTS, *CONSENT_DAYS.values()),
     *("hard_bounced", "soft_bounces_in_a_row", "complained", "objected_profiling", "erased", "is_staff"),
     *("has_email", "days_since_service_contact", "cart_open_days", "days_since_click", "days_since_visit"),
-    *("send_weekday", "send_hour", "send_time_n", *TASTES),
+    *("send_weekday", "send_hour", "send_time_n", *TASTES, *STATED),
 )
 """The columns of ``build_contact_status``, in order."""
 
@@ -166,7 +167,8 @@ def build_contact_status(tables: Tables, as_of: date) -> ibis.Table:
         the erased (without their profile), ordered by contact. Flags are never null. ``consent_*`` is null
         where unknown, and false after an unsubscribe or complaint on that channel whatever the contact row
         says, unless it agreed at a later time; ``consent_*_days`` are the days since it agreed, null where it did not or nobody
-        knows when. ``has_email`` is null when the shop has no contacts table. What an objecting contact likes is left out.
+        knows when. ``has_email`` is null when the shop has no contacts table. What an objecting contact likes, or
+        said, is left out.
     """
     contacts = contacts_before(tables, as_of)
     contacts = contacts.select(
@@ -181,6 +183,7 @@ def build_contact_status(tables: Tables, as_of: date) -> ibis.Table:
         recent_contact(tables, as_of),
         send_time(tables, as_of),
         tastes(tables, as_of),
+        stated(tables, as_of),
     )
     columns: dict[str, Any] = {name: t[name] for name in COLUMNS if name in t.columns}
     for consent, channel in CONSENTS.items():
@@ -191,6 +194,6 @@ def build_contact_status(tables: Tables, as_of: date) -> ibis.Table:
     columns |= {name: columns[name].fill_null(False) for name in FLAGS}
     columns |= {name: ibis.ifelse(columns["erased"], ibis.null("string"), t[name]) for name in PROFILE}
     opposed = columns["erased"] | columns["objected_profiling"]
-    columns |= {name: ibis.ifelse(opposed, ibis.null("string"), t[name]) for name in TASTES}
+    columns |= {name: ibis.ifelse(opposed, None, t[name]) for name in (*TASTES, *STATED)}
     columns |= {name: columns[name].fill_null(0) for name in ("soft_bounces_in_a_row", "send_time_n")}
     return t.select(**{name: columns[name] for name in COLUMNS}).order_by("contact_id")

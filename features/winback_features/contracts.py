@@ -73,6 +73,7 @@ EVENTS = TableSpec(
         Column("campaign_id", "string"),
         Column("value", "number"),
         Column("machine", "bool"),
+        Column("reason", "string"),
     ),
     time_column="occurred_at",
 )
@@ -171,4 +172,13 @@ A push is opened by a person's tap, so ``push_open`` counts as a click; a redeem
 """
 
 OTHER_KIND = "other"
+
+SURVEY = "survey_answer"
+STATED_REASONS = (
+    *("moved_away", "no_need", "price", "delivery", "service", "quality", "assortment"),
+    *("too_many_messages", "competitor", "other"),
+)
+"""Why a contact says that it stopped, in the ``reason`` of a `SURVEY` answer. Of several at once the first here counts; an
+unknown one reads ``other``."""
+
 EMAIL_STATUSES = ("ok", "soft_bounced", "hard_bounced", "unknown")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ibis
 
 from winback_features.answers import count, records
+from winback_features.clean import stated_reason
 from winback_features.config import BrandConfig
-from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS
+from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS, STATED_REASONS
 from winback_features.reports import Notice
 from winback_features.staging import ZONED, StagedTable
 
@@ -44,6 +45,8 @@ def table_notices(
         found += _unknown_words(
             used, "kind", tuple(EVENT_KINDS), "unknown_kind", "kept as activity of kind other"
         )
+        stated = used.mutate(reason=stated_reason(used))
+        found += _unknown_words(stated, "reason", STATED_REASONS, "unknown_reason", "read as other")
     if staged.spec.name == "contacts":
         found += _unknown_words(
             used, "email_status", EMAIL_STATUSES, "unknown_email_status", "read as unknown"

@@ -48,6 +48,7 @@ EVENTS_SCHEMA = ibis.schema(
         "campaign_id": "string",
         "value": "float64",
         "machine": "boolean",
+        "reason": "string",
     }
 )
 CAMPAIGN_LOG_SCHEMA = ibis.schema(
@@ -91,8 +92,8 @@ class Tables:
     lines : ibis.Table
         One row per line used: ``contact_id, order_id, day, category, product_id, amount``.
     events : ibis.Table
-        ``contact_id, occurred_at, day, kind, channel, role, campaign_id, value, machine``; an unknown kind is
-        ``other`` and has the role ``other``.
+        ``contact_id, occurred_at, day, kind, channel, role, campaign_id, value, machine, reason``; an unknown kind is
+        ``other`` and has the role ``other``, and ``reason`` is null but for survey answers.
     contacts : ibis.Table
         Every contract column, one row per contact; columns the source lacks are null.
     quarantine : ibis.Table

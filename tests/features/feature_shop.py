@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from winback_features.build import build_features
 from winback_features.contact_status import build_contact_status
-from winback_features.contracts import EVENT_KINDS
+from winback_features.contracts import EVENT_KINDS, STATED_REASONS, SURVEY
 from winback_features.labels import build_labels
 from winback_features.reports import IngestReport
 from winback_features.tables import (
@@ -217,7 +217,9 @@ class RandomShop:
         kind = self.draw.choice([*EVENT_KINDS, *extra])
         value = self.draw.choice([None, 10.0, 25.0, 25.0]) if kind == "loyalty_points" else None
         machine = self.draw.random() < 0.2
-        self.shop.events.append(event(contact, self.day(), kind, self.time(), value=value, machine=machine))
+        stated = [None, *STATED_REASONS][len(self.shop.events) % 11] if kind == SURVEY else None
+        more = {"value": value, "machine": machine, "reason": stated}
+        self.shop.events.append(event(contact, self.day(), kind, self.time(), **more))
 
     def add_profile(self, contact: str) -> None:
         draw = self.draw
@@ -305,8 +307,17 @@ def small_shops(draw) -> Shop:
     ]
     kinds = st.sampled_from(sorted({*EVENT_KINDS, "quiz"}))
     values = st.sampled_from([None, 1.0, 2.0])
+    stated = {1.0: "price", 2.0: "no_need"}
     events = [
-        event(contact, day, kind, at, value=value, machine=machine)
+        event(
+            contact,
+            day,
+            kind,
+            at,
+            value=value,
+            machine=machine,
+            reason=stated.get(value) if kind == SURVEY else None,
+        )
         for contact, day, kind, at, value, machine in draw(
             st.lists(st.tuples(ids, days_of_year, kinds, times, values, st.booleans()), max_size=30)
         )

@@ -59,6 +59,7 @@ class EventIn(_Strict):
     campaign_id: Word | None = None
     value: Amount | None = None
     machine: bool | None = None
+    reason: Word | None = None
 
 
 class ContactIn(_Strict):
