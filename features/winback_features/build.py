@@ -19,7 +19,7 @@ from winback_features.engagement_features import (
     send_features,
 )
 from winback_features.fact_arrays import Facts
-from winback_features.order_features import category_breadth, last_category, order_features, season_of
+from winback_features.order_features import category_breadth, dearest, order_features, season_of
 from winback_features.purchase_features import closed_days, purchase_features
 from winback_features.segments import Floats
 
@@ -51,12 +51,13 @@ def features_of(facts: Facts, as_of: date, closed: Sequence[tuple[date, date]] =
     pyarrow.Table
         `SCHEMA`, by rising contact id.
     """
-    lines = facts.lines.only(facts.lines.void_age < 1)
+    lines = facts.lines.of_purchases
+    last_lines = lines.only(lines.newest)
     found: dict[str, Any] = {
         **purchase_features(facts.orders),
         **order_features(facts.orders),
         "category_breadth": category_breadth(lines),
-        "last_category": last_category(lines),
+        "last_category": dearest(last_lines, last_lines.category),
         **activity_features(facts.orders, facts.events),
         **send_features(facts.events),
         **response_features(facts.events),
@@ -65,11 +66,11 @@ def features_of(facts: Facts, as_of: date, closed: Sequence[tuple[date, date]] =
     }
     found["closed_days_in_silence"] = closed_days(found["days_since_purchase"], closed, as_of)
     found["season_sin"], found["season_cos"] = (np.full(len(facts.ids), x) for x in season_of(as_of))
-    kept = np.flatnonzero(facts.scorable)
+    kept = np.flatnonzero(facts.known & ~facts.withdrawn)
     place = found.pop("last_category")[kept]
     told = {
-        "last_category": facts.categories.take(_places(place)),
-        "acquisition_source": facts.source.take(kept),
+        "last_category": named(facts.categories, place),
+        "acquisition_source": facts.source.take(pa.array(kept, mask=~facts.existing[kept])),
     }
     columns = [
         told[f.name] if f.name in told else _column(found[f.name][kept], nullable=bool(f.null_meaning))
@@ -84,8 +85,9 @@ def _column(values: Any, *, nullable: bool) -> pa.Array:
     return pa.array(values, from_pandas=True) if nullable else pa.array(np.nan_to_num(values))
 
 
-def _places(places: Floats) -> pa.Array:
-    return pa.array(np.nan_to_num(places).astype(np.int64), mask=np.isnan(places))
+def named(names: pa.Array, place: Floats) -> pa.Array:
+    """Return the names at some places, null where NaN."""
+    return names.take(pa.array(np.nan_to_num(place).astype(np.int64), mask=np.isnan(place)))
 
 
 def _tenure(facts: Facts) -> Floats:

@@ -23,9 +23,9 @@ def send_features(events: Events) -> Columns:
     clicks = events.only(events.personal & events.played("click"))
     sends = events.only(events.played("send"))
     found: Columns = {}
-    for number, channel in enumerate(SEND_CHANNELS):
-        clicked = _last_time(clicks, clicks.channel == number)
-        here = sends.channel == number
+    for channel in SEND_CHANNELS:
+        clicked = clicks.last_at(clicks.on(channel))
+        here = sends.on(channel)
         ignored = sends.at > clicked[sends.rows.contact]
         found |= {
             f"{channel}_sends_30d": sends.rows.count(here & (sends.age <= 30)),
@@ -42,14 +42,14 @@ def response_features(events: Events) -> Columns:
     rows, age = events.rows, events.age
     click = events.played("click")
     found: Columns = {}
-    for number, channel in enumerate(SEND_CHANNELS):
-        here = click & (events.channel == number)
+    for channel in SEND_CHANNELS:
+        here = click & events.on(channel)
         found |= {
             f"{channel}_clicks_30d": rows.count(here & (age <= 30)),
             f"{channel}_clicks_90d": rows.count(here & (age <= 90)),
             f"{channel}_days_since_click": rows.first(age, here),
         }
-    opened = events.played("open") & (events.channel == SEND_CHANNELS.index("email"))
+    opened = events.played("open") & events.on("email")
     visit, cart = events.played(*VISIT_ROLES), events.played("cart")
     service, incentive = events.played("service"), events.played("incentive")
     visits_30, visits_90 = (_days(events, visit & (age <= w)) for w in (30, 90))
@@ -114,10 +114,3 @@ def _days(events: Events, mask: Bools) -> Ints:
     """Count the different days of each contact's events of ``mask``; shape (contacts,)."""
     contact, age = events.rows.contact[mask], events.age[mask]
     return np.bincount(contact[changes(contact, age)], minlength=events.rows.n)
-
-
-def _last_time(events: Events, mask: Bools) -> Ints:
-    """Return when each contact's last event of ``mask`` was, the beginning of time where there is none; shape (contacts,)."""
-    last = np.full(events.rows.n, np.iinfo(np.int64).min)
-    np.maximum.at(last, events.rows.contact[mask], events.at[mask])
-    return last

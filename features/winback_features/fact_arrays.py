@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from winback_features.contracts import SEND_CHANNELS, Role
 from winback_features.segments import Bools, Floats, Ints, Segments
 
 MONEY_UNITS = 10_000
@@ -17,8 +18,17 @@ MONEY_UNITS = 10_000
 NEVER = -(2**30)
 """The age of what has not happened."""
 
-ROLES = ("send", "open", "click", "visit", "cart", "service", "answer", "incentive", "loyalty")
-"""What the features ask of events; a role is its place here, others are -1."""
+BEFORE_TIME = np.iinfo(np.int64).min
+"""When it was that never was."""
+
+ROLES = get_args(Role)
+"""What an event is to the features; a role is its place here, others are -1."""
+
+CHANNELS = (*SEND_CHANNELS, "phone")
+"""Channels that can be left; a channel is its place here, others are -1."""
+
+FAULTS = ("email_bounce_hard", "email_bounce_soft", "email_complaint")
+"""Kinds that are asked for by name; a fault is its place here, others are -1."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,8 @@ class Orders(Rows):
 
     Attributes
     ----------
+    at : ndarray of int64
+        When, in microseconds of the brand's clock.
     amount : ndarray of int64
         In ten-thousandths; 0 where unknown.
     priced : ndarray of bool
@@ -66,6 +78,7 @@ class Orders(Rows):
     discount_known, discounted, coupon_known, coupon, gift_known, gift : ndarray of bool
     """
 
+    at: Ints
     amount: Ints
     priced: Bools
     cancelled_age: Ints
@@ -101,17 +114,28 @@ class Lines(Rows):
         In ten-thousandths; 0 where unknown.
     void_age : ndarray of int32
         Days from when its order was no purchase any more to the day; below 1 where it is one.
-    category : ndarray of int
-        A place in `Facts.categories`, -1 where unknown.
+    category, product : ndarray of int
+        Places in `Facts.categories` and `Facts.products`, -1 where unknown.
     """
 
     amount: Ints
     void_age: Ints
     category: Ints
+    product: Ints
 
     def ages(self) -> tuple[str, ...]:
         """Name the arrays that are counted from the day."""
         return ("age", "void_age")
+
+    @property
+    def of_purchases(self) -> Lines:
+        """Keep the lines of orders that are purchases."""
+        return self.only(self.void_age < 1)
+
+    @property
+    def newest(self) -> Bools:
+        """Say which lines are of their contact's last day."""
+        return self.age == self.rows.first(self.age)[self.rows.contact]
 
 
 @dataclass(frozen=True)
@@ -121,11 +145,9 @@ class Events(Rows):
     Attributes
     ----------
     at : ndarray of int64
-        When, in microseconds.
-    role : ndarray of int8
-        A place in `ROLES`, or -1.
-    channel : ndarray of int8
-        A place in `winback_features.contracts.SEND_CHANNELS`, or -1.
+        When, in microseconds of the brand's clock.
+    role, channel, fault : ndarray of int8
+        Places in `ROLES`, `CHANNELS` and `FAULTS`, or -1.
     other : ndarray of bool
         Whether its kind is none that winback knows.
     personal : ndarray of bool
@@ -137,6 +159,7 @@ class Events(Rows):
     at: Ints
     role: npt.NDArray[np.int8]
     channel: npt.NDArray[np.int8]
+    fault: npt.NDArray[np.int8]
     other: Bools
     personal: Bools
     value: Floats
@@ -146,6 +169,16 @@ class Events(Rows):
         of = np.zeros(len(ROLES) + 1, bool)
         of[[ROLES.index(role) for role in roles]] = True
         return of[self.role]  # -1 is the last place, which is never one of them
+
+    def on(self, channel: str) -> Bools:
+        """Say which events are of a channel."""
+        return self.channel == CHANNELS.index(channel)
+
+    def last_at(self, mask: Bools) -> Ints:
+        """Return when each contact's last event of ``mask`` was, `BEFORE_TIME` where there is none; shape (contacts,)."""
+        last = np.full(self.rows.n, BEFORE_TIME)
+        np.maximum.at(last, self.rows.contact[mask], self.at[mask])
+        return last
 
 
 @dataclass(frozen=True)
@@ -159,7 +192,7 @@ class Facts:
     orders : Orders
     lines : Lines
     events : Events
-    categories : pyarrow.Array of string
+    categories, products : pyarrow.Array of string
     listed : ndarray of bool, shape (contacts,)
         Whether a contact has a row of its own.
     created_age : ndarray of float64, shape (contacts,)
@@ -175,6 +208,7 @@ class Facts:
     lines: Lines
     events: Events
     categories: pa.Array
+    products: pa.Array
     listed: Bools
     created_age: Floats
     source: pa.Array
@@ -192,7 +226,11 @@ class Facts:
         return self.listed & ~(self.created_age < 1)
 
     @property
-    def scorable(self) -> Bools:
-        """Say which contacts are known before the day, and neither erased nor opposed to profiling by then."""
-        seen = self.existing | (self.orders.rows.count() > 0) | (self.events.rows.count() > 0)
-        return seen & ~(self.withdrawn_age >= 1)
+    def known(self) -> Bools:
+        """Say which contacts have an order, an event or a row of their own before the day."""
+        return self.existing | (self.orders.rows.count() > 0) | (self.events.rows.count() > 0)
+
+    @property
+    def withdrawn(self) -> Bools:
+        """Say which contacts were erased, or objected to profiling, before the day; neither is scored."""
+        return self.withdrawn_age >= 1

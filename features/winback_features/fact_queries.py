@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from winback_features.contracts import OTHER_KIND, SEND_CHANNELS
+from winback_features.contracts import OTHER_KIND
 from winback_features.expressions import cut, facts_before
-from winback_features.fact_arrays import NEVER, ROLES, Events, Facts, Lines, Orders
+from winback_features.fact_arrays import CHANNELS, FAULTS, NEVER, ROLES, Events, Facts, Lines, Orders
 from winback_features.segments import Bools, Ints, Segments, pairs
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def fact_queries(tables: Tables, as_of: date) -> dict[str, ibis.Table]:
             "amount",
             "coupon",
             "is_gift",
+            at=orders.ordered_at,
             age=orders.age.cast("int32"),
             cancelled_age=_age(orders.cancelled_on, as_of).fill_null(NEVER),
             discounted=orders.discount > 0,
@@ -68,6 +69,7 @@ def _lines(tables: Tables, as_of: date) -> ibis.Table:
         "contact_id",
         "amount",
         "category",
+        "product_id",
         age=lines.age.cast("int32"),
         void_age=lines.void_age.fill_null(NEVER),
     )
@@ -81,7 +83,8 @@ def _events(tables: Tables, as_of: date) -> ibis.Table:
         age=events.age.cast("int32"),
         at=events.occurred_at,
         role=_place(events.role, ROLES),
-        channel=_place(events.channel, SEND_CHANNELS),
+        channel=_place(events.channel, CHANNELS),
+        fault=_place(events.kind, FAULTS),
         other=(events.kind == OTHER_KIND).fill_null(False),
         personal=~events.machine.fill_null(False) | (events.role == "incentive").fill_null(False),
     )
@@ -130,8 +133,10 @@ def facts_of(found: Mapping[str, pa.Table]) -> Facts:
     o, l, e, c = (found[name] for name in ("orders", "lines", "events", "contacts"))
     by = {name: _order(who[name], _numbers(found[name]["age"])) for name in ("orders", "lines", "events")}
     (category,), categories = _numbered([l["category"]])
+    (product,), products = _numbered([l["product_id"]])
     orders = {
         "age": _numbers(o["age"]),
+        "at": _microseconds(o["at"]),
         "amount": _units(o["amount"]),
         "priced": _there(o["amount"]),
         "cancelled_age": _numbers(o["cancelled_age"]),
@@ -147,12 +152,14 @@ def facts_of(found: Mapping[str, pa.Table]) -> Facts:
         "amount": _units(l["amount"]),
         "void_age": _numbers(l["void_age"]),
         "category": category,
+        "product": product,
     }
     events = {
         "age": _numbers(e["age"]),
-        "at": _numbers(e["at"].cast(pa.timestamp("us")).cast(pa.int64())),
+        "at": _microseconds(e["at"]),
         "role": _numbers(e["role"]),
         "channel": _numbers(e["channel"]),
+        "fault": _numbers(e["fault"]),
         "other": _yes(e["other"]),
         "personal": _yes(e["personal"]),
         "value": _numbers(e["value"]),
@@ -172,6 +179,7 @@ def facts_of(found: Mapping[str, pa.Table]) -> Facts:
         lines=sorted_rows(Lines, "lines", lines),
         events=sorted_rows(Events, "events", events),
         categories=categories,
+        products=products,
         listed=listed,
         created_age=ages["created"],
         source=_whole(c["acquisition_source"]).take(pa.array(place, mask=~listed)),
@@ -202,6 +210,10 @@ def _whole(column: pa.ChunkedArray) -> Any:
 
 def _numbers(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     return column.to_numpy()
+
+
+def _microseconds(column: pa.ChunkedArray) -> Ints:
+    return column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
 
 
 def _yes(column: pa.ChunkedArray) -> Bools:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
 
 import ibis
 import pyarrow as pa
 
-from winback_features.answers import count, name_of
+from winback_features.answers import name_of
 from winback_features.build import SCHEMA, features_of
 from winback_features.by_contact import compute, together
+from winback_features.contact_habits import SCHEMA as HABITS
+from winback_features.contact_habits import habits_of
 from winback_features.fact_arrays import Facts
 from winback_features.tables import Tables
 
 ROWS_AT_ONCE = 500_000
-"""Rows of features in a table, about: orders of magnitude of contacts and days."""
+"""Buyers times days in a table, about."""
 
 LABEL_TIME = pa.field("label_time", pa.date32())
 
@@ -35,26 +37,43 @@ def features_of_many_days(tables: Tables, days: Sequence[date]) -> Iterator[ibis
         ``label_time`` (date) and the columns of `build_features`; the rows in no order. The older days come first. Only good
         until the next table is asked for.
     """
-    contacts = count(tables.orders.select("contact_id").distinct())
+    yield from _many(tables, days, partial(_features_on, closed=tables.closed), SCHEMA)
+
+
+def habits_of_many_days(tables: Tables, days: Sequence[date]) -> Iterator[ibis.Table]:
+    """Give the habits of all days as `features_of_many_days` gives features: ``label_time`` and the columns of the habits."""
+    yield from _many(tables, days, _habits_on, HABITS)
+
+
+def _features_on(facts: Facts, day: date, closed: Sequence[tuple[date, date]]) -> pa.Table:
+    return features_of(facts, day, closed)
+
+
+def _habits_on(facts: Facts, day: date) -> pa.Table:  # noqa: ARG001 - the facts are of that day
+    return habits_of(facts)
+
+
+def _many(
+    tables: Tables, days: Sequence[date], on_day: Callable[..., pa.Table], schema: pa.Schema
+) -> Iterator[ibis.Table]:
+    contacts = tables.orders.contact_id.nunique().to_pyarrow().as_py()
     at_once = max(1, ROWS_AT_ONCE // max(contacts, 1))
     ordered = sorted(set(days))
     for start in range(0, len(ordered), at_once):
         some = ordered[start : start + at_once]
-        work = partial(features_of_days, days=some, closed=tables.closed)
-        held = compute(tables, some[-1], work, pa.schema([LABEL_TIME, *SCHEMA]))
+        work = partial(_on_days, days=some, on_day=on_day)
+        held = compute(tables, some[-1], work, pa.schema([LABEL_TIME, *schema]))
         yield together(held)
         for table in held:
             tables.backend.drop_table(name_of(table))
 
 
-def features_of_days(
-    facts: Facts, days: Sequence[date], closed: Sequence[tuple[date, date]] = ()
-) -> pa.Table:
-    """Build the features of some days from the facts before the last of them: ``label_time`` and `SCHEMA`."""
+def _on_days(facts: Facts, days: Sequence[date], on_day: Callable[..., pa.Table]) -> pa.Table:
+    """Ask for some days, of facts before the last of them."""
 
     def one(day: date) -> pa.Table:
-        features = features_of(facts.before((days[-1] - day).days), day, closed)
-        return features.add_column(0, LABEL_TIME, pa.repeat(pa.scalar(day), features.num_rows))
+        rows = on_day(facts.before((days[-1] - day).days), day=day)
+        return rows.add_column(0, LABEL_TIME, pa.repeat(pa.scalar(day), rows.num_rows))
 
     return pa.concat_tables(map(one, days))
 

@@ -8,7 +8,7 @@ from math import cos, pi, sin
 import numpy as np
 
 from winback_features.fact_arrays import MONEY_UNITS, Lines, Orders
-from winback_features.segments import Floats, Ints, Segments, changes, known, pairs, ratio
+from winback_features.segments import Floats, Ints, Segments, changes, known, pairs, ratio, sums
 
 SPEND_WINDOWS = (30, 90, 180, 365)
 YEAR_DAYS = 365.25
@@ -49,18 +49,23 @@ def category_breadth(lines: Lines) -> Ints:
     return np.bincount(bought[changes(bought)] >> 32, minlength=lines.rows.n)
 
 
-def last_category(lines: Lines) -> Floats:
-    """Return the category with most money on the day of the last line, the first of equals; shape (contacts,), NaN for none."""
-    rows = lines.rows
-    newest = lines.age == rows.first(lines.age)[rows.contact]
-    last = lines.only(newest & (lines.category >= 0))
-    key = pairs(last.rows.contact, last.category)
-    by = np.argsort(key, kind="stable")
-    starts = np.flatnonzero(changes(key[by]))
-    money = np.add.reduceat(last.amount[by], starts) if len(starts) else np.zeros(0, np.int64)
-    contact, category = key[by][starts] >> 32, key[by][starts] & 0xFFFFFFFF
-    best = np.lexsort((category, -money, contact))
-    return Segments(contact[best], rows.n).first(category[best])
+def dearest(lines: Lines, item: Ints) -> Floats:
+    """Return the item with most money in each contact's lines, the first of equals; shape (contacts,), NaN where none is known.
+
+    Parameters
+    ----------
+    lines : Lines
+    item : ndarray of int
+        Of every line; -1 where unknown.
+    """
+    told = item >= 0
+    key = pairs(lines.rows.contact[told], item[told])
+    by = np.argsort(key)
+    key, starts = key[by], np.flatnonzero(changes(key[by]))
+    contact, item = key[starts] >> 32, key[starts] & 0xFFFFFFFF
+    money = sums(lines.amount[told][by], starts)
+    best = np.lexsort((item, -money, contact))
+    return Segments(contact[best], lines.rows.n).first(item[best])
 
 
 def season_of(day: date) -> tuple[float, float]:

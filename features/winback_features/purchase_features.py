@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 
 from winback_features.fact_arrays import MONEY_UNITS, Orders
-from winback_features.segments import Bools, Floats, Ints, Segments, changes, known, pairs, ratio
+from winback_features.segments import Bools, Floats, Ints, Segments, changes, known, pairs, ratio, sums
 
 DAY_WINDOWS = (7, 14, 30, 60, 90, 180, 365)
 LAST_PURCHASES = (2, 3, 5, 10)
@@ -71,11 +71,8 @@ def purchase_days(orders: Orders) -> tuple[Segments, Ints, Ints, Bools]:
     bought = orders.bought
     contact, age = orders.rows.contact[bought], orders.age[bought]
     starts = np.flatnonzero(changes(contact, age))
-    if not len(starts):
-        return Segments(contact, orders.rows.n), age, np.zeros(0, np.int64), np.zeros(0, bool)
-    spend = np.add.reduceat(orders.amount[bought], starts)
-    priced = np.logical_or.reduceat(orders.priced[bought], starts)
-    return Segments(contact[starts], orders.rows.n), age[starts], spend, priced
+    spend, priced = sums(orders.amount[bought], starts), sums(orders.priced[bought].astype(np.int64), starts)
+    return Segments(contact[starts], orders.rows.n), age[starts], spend, priced > 0
 
 
 def _gap_features(gaps: Segments, gap: Ints, first_age: Floats, last_age: Floats) -> dict[str, Floats | Ints]:

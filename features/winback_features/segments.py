@@ -111,3 +111,8 @@ def changes(*columns: npt.NDArray[Any]) -> Bools:
 def pairs(contact: npt.NDArray[Any], number: npt.NDArray[Any]) -> Ints:
     """Return one number for a contact and a number from 0 to below 2³²: by contact, then by the number."""
     return (contact.astype(np.int64) << 32) | number
+
+
+def sums(values: Ints, starts: Ints) -> Ints:
+    """Sum runs of rows that begin at ``starts``, up to the next; shape (starts,)."""
+    return np.add.reduceat(values, starts) if len(starts) else np.zeros(0, np.int64)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from winback_features.contracts import STATED_REASONS
-from winback_features.engagement_features import personal_events
+from winback_features.facts import personal_events
 
 if TYPE_CHECKING:
     from winback_features.tables import Tables

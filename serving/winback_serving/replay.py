@@ -19,7 +19,11 @@ import pyarrow as pa
 
 from winback_features.contact_status import build_contact_status
 from winback_features.errors import InputError
-from winback_features.many_days import features_of_many_days, labels_of_many_days
+from winback_features.many_days import (
+    features_of_many_days,
+    habits_of_many_days,
+    labels_of_many_days,
+)
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
@@ -123,11 +127,13 @@ def replay(
         together = days[start : start + DAYS_AT_ONCE]
         labels = labels_of_many_days(tables, together, score.horizon_days)
         bought = backend.create_table("replay_labels", labels, temp=True, overwrite=True)
-        for day, features in _day_by_day(features_of_many_days(tables, together)):
-            write_expression(features, ["contact_id"], features_file)
+        habits = _day_by_day(habits_of_many_days(tables, together))
+        features = _day_by_day(features_of_many_days(tables, together))
+        for (day, of_day), (_, habits_of_day) in zip(features, habits, strict=True):
+            write_expression(of_day, ["contact_id"], features_file)
             score_features(features_file, model, desk.anchor, score, currency, scores_file)
             buyers = bought.filter(bought.label_time == ibis.literal(day)).select("contact_id")
-            desk.decide(day, passed[done], features_file, scores_file, buyers)
+            desk.decide(day, passed[done], features_file, scores_file, habits_of_day, buyers)
             done += 1
             tick(done, len(days))
     return Replay(backend.table("replay_panel"), backend.table("replay_exits"))
@@ -142,12 +148,14 @@ class _Desk:
         self.planned: list[str] = []
         self.put("states", pa.table([[]] * len(STATE_SCHEMA), ibis.schema(STATE_SCHEMA).to_pyarrow()))
 
-    def decide(self, day: date, passed_days: int, features: Path, scores: Path, bought: Any) -> None:
+    def decide(
+        self, day: date, passed_days: int, features: Path, scores: Path, habits: Any, bought: Any
+    ) -> None:
         """Decide for ``day``, and add it to the panel and the exits."""
         backend, moved = self.backend, (self.anchor - day).days
         backend.read_parquet(features, table_name="replay_features")
         backend.read_parquet(scores, table_name="replay_scores")
-        self.put("status", later(build_contact_status(self.tables, day), moved))
+        self.put("status", later(build_contact_status(self.tables, day, habits), moved))
         self.put("bought", bought)
         self.put("clock", pa.table({"day": [day], "number": [day.toordinal()]}))
         self.put("states", later(self.table("states"), -passed_days))
@@ -199,11 +207,11 @@ class _Desk:
 
 
 def _day_by_day(groups: Iterable[Any]) -> Iterator[tuple[date, Any]]:
-    """Yield each day and its features, the oldest first."""
-    for features in groups:
-        days = features.select("label_time").distinct().order_by("label_time").to_pyarrow()
+    """Yield each day and its rows, the oldest first."""
+    for rows in groups:
+        days = rows.select("label_time").distinct().order_by("label_time").to_pyarrow()
         for day in days["label_time"].to_pylist():
-            yield day, features.filter(features.label_time == ibis.literal(day)).drop("label_time")
+            yield day, rows.filter(rows.label_time == ibis.literal(day)).drop("label_time")
 
 
 def later(table: Any, days: int) -> Any:

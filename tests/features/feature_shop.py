@@ -13,9 +13,13 @@ import ibis
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from winback_features.build import build_features
+from winback_features.build import features_of
+from winback_features.contact_habits import SCHEMA as HABITS
+from winback_features.contact_habits import habits_of
 from winback_features.contact_status import build_contact_status
 from winback_features.contracts import EVENT_KINDS, STATED_REASONS, SURVEY
+from winback_features.fact_arrays import Facts
+from winback_features.fact_queries import fact_queries, facts_of
 from winback_features.labels import build_labels
 from winback_features.reports import IngestReport
 from winback_features.tables import (
@@ -71,7 +75,8 @@ class ShopEngine:
             closed=CLOSED,
             **{name: self.backend.table(name) for name in SCHEMAS},
         )
-        self._sql: dict[tuple, str] = {}
+        self.habits = self.backend.create_table("habits", HABITS.empty_table())
+        self._sql: dict[tuple, Any] = {}
 
     def close(self) -> None:
         self.backend.disconnect()
@@ -90,17 +95,28 @@ class ShopEngine:
             self._sql[key] = ibis.to_sql(build(self.tables, *args), dialect="duckdb")
         return self.backend.con.execute(self._sql[key]).to_arrow_table()
 
-    def features(self, shop: Shop, as_of: date) -> pa.Table:
+    def facts(self, shop: Shop, as_of: date) -> Facts:
+        """Read the facts as the daily job does, by queries that are compiled once per cut."""
         self.load(shop)
-        return self.run(build_features, as_of)
+        if ("facts", as_of) not in self._sql:
+            queries = fact_queries(self.tables, as_of).items()
+            self._sql["facts", as_of] = {n: ibis.to_sql(q, dialect="duckdb") for n, q in queries}
+        found = {n: self.backend.con.execute(q).to_arrow_table() for n, q in self._sql["facts", as_of].items()}
+        return facts_of(found)
+
+    def features(self, shop: Shop, as_of: date) -> pa.Table:
+        return features_of(self.facts(shop, as_of), as_of, CLOSED)
 
     def labels(self, shop: Shop, as_of: date, horizon_days: int) -> pa.Table:
         self.load(shop)
         return self.run(build_labels, as_of, horizon_days)
 
     def status(self, shop: Shop, as_of: date) -> pa.Table:
-        self.load(shop)
-        return self.run(build_contact_status, as_of)
+        habits = habits_of(self.facts(shop, as_of))
+        self.backend.con.execute("DELETE FROM habits")
+        self.backend.con.register("rows", habits)
+        self.backend.con.execute("INSERT INTO habits FROM rows")
+        return self.run(build_contact_status, as_of, self.habits)
 
 
 def order(contact: str, day: date, amount: float | str | None = 10, at: time = time(12), **columns) -> dict:

@@ -10,7 +10,7 @@ import ibis
 from feature_shop import SCHEMAS, random_shop
 from ibis.config import Config
 
-from winback_features.build import build_features
+from winback_features.contact_habits import SCHEMA as HABITS
 from winback_features.contact_status import build_contact_status
 from winback_features.dictionary import (
     FEATURES,
@@ -19,6 +19,7 @@ from winback_features.dictionary import (
     markdown_table,
     numeric_features,
 )
+from winback_features.fact_queries import fact_queries
 from winback_features.labels import build_labels
 
 README = Path(__file__).parents[2] / "features" / "README.md"
@@ -34,7 +35,7 @@ def test_columns_are_the_dictionary(shop_engine):
 
 
 def test_ibis_knows_the_same_types_as_the_engine(shop_engine):
-    for build, args in ((build_features, ()), (build_contact_status, ()), (build_labels, (30,))):
+    for build, args in ((build_contact_status, (shop_engine.habits,)), (build_labels, (30,))):
         promised = build(shop_engine.tables, CUT, *args).schema().to_pyarrow()
         assert shop_engine.run(build, CUT, *args).schema.equals(promised.remove_metadata())
 
@@ -82,9 +83,10 @@ def test_expressions_do_not_depend_on_the_engine(monkeypatch):
     for name, schema in SCHEMAS.items():
         setattr(tables, name, ibis.table(schema, name=name))
     compiler = ibis.backends.sql.compilers.pyspark.compiler
+    habits = ibis.table(ibis.schema(HABITS), name="habits")
     for expression in (
-        build_features(tables, CUT),
+        *fact_queries(tables, CUT).values(),
         build_labels(tables, CUT, 30),
-        build_contact_status(tables, CUT),
+        build_contact_status(tables, CUT, habits),
     ):
         assert "SELECT" in compiler.to_sqlglot(expression.as_table().unbind()).sql(dialect="spark")

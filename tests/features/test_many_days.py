@@ -27,7 +27,7 @@ def tables(shop_engine):
     ids=["together, with closed days", "one by one"],
 )
 def test_every_day_is_as_if_built_by_itself(tables, closed, at_once, days, monkeypatch):
-    monkeypatch.setattr(many_days, "FACTS_AT_ONCE", at_once)
+    monkeypatch.setattr(many_days, "ROWS_AT_ONCE", at_once)
     shop = replace(tables, closed=closed)
     found = [f.order_by("label_time", "contact_id").to_pyarrow() for f in features_of_many_days(shop, days)]
     assert len(found) == (1 if at_once > 1 else len(days))

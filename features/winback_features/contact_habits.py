@@ -1,0 +1,166 @@
+"""What a contact's facts say of how to write to it: what reaches it, when it is there, what it likes."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from winback_features.build import named
+from winback_features.by_contact import compute, together
+from winback_features.engagement_features import VISIT_ROLES
+from winback_features.fact_arrays import BEFORE_TIME, CHANNELS, FAULTS, Events, Facts, Lines, Orders
+from winback_features.order_features import dearest
+from winback_features.segments import Bools, Floats, Ints, Segments, changes, pairs, sums
+
+if TYPE_CHECKING:
+    import ibis
+
+    from winback_features.tables import Tables
+
+TASTES = ("last_product", "top_interest")
+"""What a contact bought last and buys most: for the words of a message, not for a score."""
+
+SCHEMA = pa.schema(
+    [
+        ("contact_id", pa.string()),
+        ("bounced", pa.bool_()),
+        ("complained", pa.bool_()),
+        ("soft_bounces_in_a_row", pa.int64()),
+        *((f"left_{channel}", pa.timestamp("us")) for channel in CHANNELS),
+        ("days_since_service_contact", pa.int64()),
+        ("days_since_click", pa.int64()),
+        ("days_since_visit", pa.int64()),
+        ("cart_open_days", pa.int64()),
+        ("send_weekday", pa.int64()),
+        ("send_hour", pa.int64()),
+        ("send_time_n", pa.int32()),
+        *((taste, pa.string()) for taste in TASTES),
+    ]
+)
+"""The columns of the habits, in order."""
+
+SECOND = 1_000_000
+HOUR, DAY = 3_600 * SECOND, 86_400 * SECOND
+MIDNIGHT_SHIFT = 3
+"""The first day of the clock, 1970-01-01, was a Thursday; 0 is Monday."""
+
+
+def contact_habits(tables: Tables, as_of: date) -> ibis.Table:
+    """Build the habits of every contact known before ``as_of``; see `habits_of`. Computed at once, and held by the engine."""
+    return together(compute(tables, as_of, habits_of, SCHEMA))
+
+
+def habits_of(facts: Facts) -> pa.Table:
+    """Build the habits of every contact in the facts that is known before their day.
+
+    Parameters
+    ----------
+    facts : Facts
+
+    Returns
+    -------
+    pyarrow.Table
+        `SCHEMA`, by rising contact id. ``left_<channel>`` is when it was left last. ``cart_open_days`` is null where a
+        purchase on the cart's day or later closed it. ``send_weekday`` (0 is Monday) and ``send_hour`` (null where no time of
+        day is known) rest on ``send_time_n`` events or purchases.
+    """
+    lines = facts.lines.of_purchases
+    last_lines = lines.only(lines.newest)
+    found: dict[str, Any] = {
+        **_delivery(facts.events),
+        **_recent(facts.orders, facts.events),
+        **_send_time(facts.orders, facts.events),
+    }
+    kept = np.flatnonzero(facts.known)
+    tastes = {
+        "last_product": named(facts.products, dearest(last_lines, last_lines.product)[kept]),
+        "top_interest": named(facts.categories, _most_days(lines)[kept]),
+    }
+    columns = [tastes[f.name] if f.name in tastes else _column(found[f.name][kept], f.type) for f in list(SCHEMA)[1:]]
+    return pa.table([facts.ids.take(kept), *columns], schema=SCHEMA)
+
+
+def _column(values: Any, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(kind):
+        return pa.array(values, mask=values == BEFORE_TIME).cast(kind)
+    return pa.array(values, from_pandas=True).cast(kind)
+
+
+def _delivery(events: Events) -> dict[str, Any]:
+    """Find bounces, complaints and channels a contact has left.
+
+    A soft bounce is one of a row until an e-mail is opened or clicked after it; an opening machine proves
+    delivery as well as a person.
+    """
+    delivered = events.last_at(events.on("email") & events.played("open", "click"))
+    events = events.only(events.played("bounce", "optout"))
+    hard, soft, complaint = (events.fault == place for place in range(len(FAULTS)))
+    in_a_row = soft & (events.at > delivered[events.rows.contact])
+    left = {f"left_{c}": events.last_at(events.played("optout") & events.on(c)) for c in CHANNELS}
+    return left | {
+        "bounced": events.rows.count(hard) > 0,
+        "complained": events.rows.count(complaint) > 0,
+        "soft_bounces_in_a_row": events.rows.count(in_a_row),
+    }
+
+
+def _recent(orders: Orders, events: Events) -> dict[str, Floats]:
+    """Measure the days since the last service contact, click and visit, and since a cart left open."""
+    events = events.only(events.personal)
+    first = {role: events.rows.first(events.age, events.played(role)) for role in ("service", "click", "cart")}
+    closed = orders.rows.first(orders.age, orders.bought) <= first["cart"]
+    return {
+        "days_since_service_contact": first["service"],
+        "days_since_click": first["click"],
+        "days_since_visit": events.rows.first(events.age, events.played(*VISIT_ROLES)),
+        "cart_open_days": np.where(closed, np.nan, first["cart"]),
+    }
+
+
+def _send_time(orders: Orders, events: Events) -> dict[str, Any]:
+    """Find the weekday and hour at which a contact is most often there.
+
+    Its own clicks and visits speak first; who has none is judged by the times of its purchases. Among equally
+    frequent values the lowest wins. A time at midnight exactly is a date without a time: it has a weekday
+    and no hour.
+    """
+    events = events.only(events.personal & events.played("click", *VISIT_ROLES))
+    silent = events.rows.count() == 0
+    orders = orders.only(orders.bought & silent[orders.rows.contact])
+    contact = np.concatenate([events.rows.contact, orders.rows.contact])
+    at, n = np.concatenate([events.at, orders.at]), orders.rows.n
+    timed = at // SECOND * SECOND % DAY != 0
+    weekdays = _counts(contact, (at // DAY + MIDNIGHT_SHIFT) % 7, n, 7)
+    hours = _counts(contact[timed], at[timed] // HOUR % 24, n, 24)
+    return {
+        "send_weekday": _mode(weekdays),
+        "send_hour": _mode(hours),
+        "send_time_n": weekdays.sum(axis=1),
+    }
+
+
+def _counts(contact: Ints, value: Ints, n: int, values: int) -> Ints:
+    """Count how often each contact has each value; shape (n, values)."""
+    return np.bincount(contact.astype(np.int64) * values + value, minlength=n * values).reshape(n, values)
+
+
+def _mode(counts: Ints) -> Floats:
+    """Return the most frequent value, the lowest of equals, NaN where there is none; shape (n,)."""
+    return np.where(counts.any(axis=1), counts.argmax(axis=1), np.nan)
+
+
+def _most_days(lines: Lines) -> Floats:
+    """Return the category bought on most days, of equals that with most money, then the first; shape (contacts,), NaN for none."""
+    lines = lines.only(lines.category >= 0)
+    key = pairs(lines.rows.contact, lines.category)
+    by = np.lexsort((lines.age, key))
+    key, age = key[by], lines.age[by]
+    starts = np.flatnonzero(changes(key))
+    contact, category = key[starts] >> 32, key[starts] & 0xFFFFFFFF
+    days, money = sums(changes(key, age).astype(np.int64), starts), sums(lines.amount[by], starts)
+    best = np.lexsort((category, -money, -days, contact))
+    return Segments(contact[best], lines.rows.n).first(category[best])
