@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -67,11 +66,14 @@ def together(tables: list[Any]) -> Any:
 
 def _laid_together(queries: Mapping[str, Any]) -> Any:
     """Return the rows of all tables as those of one, with every column of any, and the name of the table."""
-    kinds = reduce(lambda all_kinds, query: {**all_kinds, **query.schema()}, queries.values(), {})
+    kinds = dict(kind for query in queries.values() for kind in query.schema().items())
     return ibis.union(
         *(
             query.select(
-                **{name: query[name] if name in query.columns else ibis.null(kind) for name, kind in kinds.items()},
+                **{
+                    name: query[name] if name in query.columns else ibis.null(kind)
+                    for name, kind in kinds.items()
+                },
                 **{_TABLE: ibis.literal(table)},
             )
             for table, query in queries.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from winback_features.by_contact import compute, together
 from winback_features.engagement_features import VISIT_ROLES
 from winback_features.fact_arrays import BEFORE_TIME, CHANNELS, FAULTS, Events, Facts, Lines, Orders
 from winback_features.order_features import dearest
-from winback_features.segments import Bools, Floats, Ints, Segments, changes, pairs, sums
+from winback_features.segments import Floats, Ints, Segments, changes, pairs, sums
 
 if TYPE_CHECKING:
     import ibis
@@ -80,7 +79,9 @@ def habits_of(facts: Facts) -> pa.Table:
         "last_product": named(facts.products, dearest(last_lines, last_lines.product)[kept]),
         "top_interest": named(facts.categories, _most_days(lines)[kept]),
     }
-    columns = [tastes[f.name] if f.name in tastes else _column(found[f.name][kept], f.type) for f in list(SCHEMA)[1:]]
+    columns = [
+        tastes[f.name] if f.name in tastes else _column(found[f.name][kept], f.type) for f in list(SCHEMA)[1:]
+    ]
     return pa.table([facts.ids.take(kept), *columns], schema=SCHEMA)
 
 
@@ -111,7 +112,9 @@ def _delivery(events: Events) -> dict[str, Any]:
 def _recent(orders: Orders, events: Events) -> dict[str, Floats]:
     """Measure the days since the last service contact, click and visit, and since a cart left open."""
     events = events.only(events.personal)
-    first = {role: events.rows.first(events.age, events.played(role)) for role in ("service", "click", "cart")}
+    first = {
+        role: events.rows.first(events.age, events.played(role)) for role in ("service", "click", "cart")
+    }
     closed = orders.rows.first(orders.age, orders.bought) <= first["cart"]
     return {
         "days_since_service_contact": first["service"],
@@ -154,7 +157,7 @@ def _mode(counts: Ints) -> Floats:
 
 
 def _most_days(lines: Lines) -> Floats:
-    """Return the category bought on most days, of equals that with most money, then the first; shape (contacts,), NaN for none."""
+    """Return the category bought on most days, then with most money, then the first; shape (contacts,), NaN for none."""
     lines = lines.only(lines.category >= 0)
     key = pairs(lines.rows.contact, lines.category)
     by = np.lexsort((lines.age, key))

@@ -135,7 +135,8 @@ class Lines(Rows):
     @property
     def newest(self) -> Bools:
         """Say which lines are of their contact's last day."""
-        return self.age == self.rows.first(self.age)[self.rows.contact]
+        newest: Bools = self.age == self.rows.first(self.age)[self.rows.contact]
+        return newest
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Events(Rows):
 
     def on(self, channel: str) -> Bools:
         """Say which events are of a channel."""
-        return self.channel == CHANNELS.index(channel)
+        return np.equal(self.channel, CHANNELS.index(channel), dtype=bool)
 
     def last_at(self, mask: Bools) -> Ints:
         """Return when each contact's last event of ``mask`` was, `BEFORE_TIME` where there is none; shape (contacts,)."""

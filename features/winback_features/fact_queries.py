@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from winback_features.contracts import OTHER_KIND
 from winback_features.expressions import cut, facts_before
 from winback_features.fact_arrays import CHANNELS, FAULTS, NEVER, ROLES, Events, Facts, Lines, Orders
-from winback_features.segments import Bools, Ints, Segments, pairs
+from winback_features.segments import Bools, Floats, Ints, Segments, pairs
 
 if TYPE_CHECKING:
     from winback_features.tables import Tables
@@ -63,7 +63,11 @@ def _lines(tables: Tables, as_of: date) -> ibis.Table:
     since = ibis.ifelse(nothing, ibis.literal(ALWAYS, "int32"), _age(orders.cancelled_on, as_of))
     void = void.select(void_contact="contact_id", void_order="order_id", void_day="day", void_age=since)
     lines = facts_before(tables.lines, as_of)
-    same = (lines.contact_id == void.void_contact, lines.order_id == void.void_order, lines.day == void.void_day)
+    same = (
+        lines.contact_id == void.void_contact,
+        lines.order_id == void.void_order,
+        lines.day == void.void_day,
+    )
     lines = lines.left_join(void, same)
     return lines.select(
         "contact_id",
@@ -111,96 +115,91 @@ def _place(column: Any, names: Sequence[str]) -> Any:
     return column.cases(*places, else_=ibis.literal(-1, "int8"))
 
 
-def read_facts(tables: Tables, as_of: date) -> Facts:
-    """Read the facts of all contacts before a day.
-
-    Parameters
-    ----------
-    tables : Tables
-    as_of : datetime.date
-
-    Returns
-    -------
-    Facts
-    """
-    return facts_of({name: query.to_pyarrow() for name, query in fact_queries(tables, as_of).items()})
-
-
-def facts_of(found: Mapping[str, pa.Table]) -> Facts:
-    """Lay the rows of `fact_queries` out as arrays."""
+def facts_of(found: dict[str, pa.Table]) -> Facts:
+    """Lay the rows of `fact_queries` out as arrays; ``found`` is emptied on the way."""
     codes, ids = _numbered([found[name]["contact_id"] for name in found])
     who, n = dict(zip(found, codes, strict=True)), len(ids)
-    o, l, e, c = (found[name] for name in ("orders", "lines", "events", "contacts"))
-    by = {name: _order(who[name], _numbers(found[name]["age"])) for name in ("orders", "lines", "events")}
-    (category,), categories = _numbered([l["category"]])
-    (product,), products = _numbered([l["product_id"]])
-    orders = {
-        "age": _numbers(o["age"]),
-        "at": _microseconds(o["at"]),
-        "amount": _units(o["amount"]),
-        "priced": _there(o["amount"]),
-        "cancelled_age": _numbers(o["cancelled_age"]),
-        "discount_known": _there(o["discounted"]),
-        "discounted": _yes(o["discounted"]),
-        "coupon_known": _there(o["coupon"]),
-        "coupon": _yes(o["coupon"]),
-        "gift_known": _there(o["is_gift"]),
-        "gift": _yes(o["is_gift"]),
-    }
-    lines = {
-        "age": _numbers(l["age"]),
-        "amount": _units(l["amount"]),
-        "void_age": _numbers(l["void_age"]),
-        "category": category,
-        "product": product,
-    }
-    events = {
-        "age": _numbers(e["age"]),
-        "at": _microseconds(e["at"]),
-        "role": _numbers(e["role"]),
-        "channel": _numbers(e["channel"]),
-        "fault": _numbers(e["fault"]),
-        "other": _yes(e["other"]),
-        "personal": _yes(e["personal"]),
-        "value": _numbers(e["value"]),
-    }
+    contacts = found.pop("contacts")
+    place = np.full(n, contacts.num_rows)
+    place[who["contacts"]] = np.arange(contacts.num_rows)
+    listed = place < contacts.num_rows
 
-    def sorted_rows(kind: Any, name: str, columns: dict[str, npt.NDArray[Any]]) -> Any:
-        order = by[name]
-        return kind(rows=Segments(who[name][order], n), **{k: values[order] for k, values in columns.items()})
+    def age(column: str) -> Floats:
+        ages: Floats = np.append(contacts[column].cast(pa.float64()).to_numpy(), np.nan)[place]
+        return ages
 
-    place = np.full(n, c.num_rows)
-    place[who["contacts"]] = np.arange(c.num_rows)
-    ages = {name: np.append(_numbers(c[f"{name}_age"].cast(pa.float64())), np.nan)[place] for name in ("created", "erased", "objected")}
-    listed = place < c.num_rows
+    def rows(kind: Callable[..., Any], columns: dict[str, npt.NDArray[Any]], contact: Ints) -> Any:
+        order = np.argsort(pairs(contact, columns["age"]))  # which of equals comes first must not matter
+        return kind(rows=Segments(contact[order], n), **{k: values[order] for k, values in columns.items()})
+
+    lines, names = _line_columns(found.pop("lines"))
     return Facts(
         ids=ids,
-        orders=sorted_rows(Orders, "orders", orders),
-        lines=sorted_rows(Lines, "lines", lines),
-        events=sorted_rows(Events, "events", events),
-        categories=categories,
-        products=products,
+        lines=rows(Lines, lines, who["lines"]),
+        orders=rows(Orders, _order_columns(found.pop("orders")), who["orders"]),
+        events=rows(Events, _event_columns(found.pop("events")), who["events"]),
+        categories=names["category"],
+        products=names["product"],
         listed=listed,
-        created_age=ages["created"],
-        source=_whole(c["acquisition_source"]).take(pa.array(place, mask=~listed)),
-        withdrawn_age=np.fmax(ages["erased"], ages["objected"]),
+        created_age=age("created_age"),
+        source=_whole(contacts["acquisition_source"]).take(pa.array(place, mask=~listed)),
+        withdrawn_age=np.fmax(age("erased_age"), age("objected_age")),
     )
 
 
-def _order(contact: Ints, age: Ints) -> Ints:
-    """Return the order by contact and age; which of equals comes first must not matter."""
-    return np.argsort(pairs(contact, age))
+def _order_columns(t: pa.Table) -> dict[str, npt.NDArray[Any]]:
+    return {
+        "age": t["age"].to_numpy(),
+        "at": _microseconds(t["at"]),
+        "amount": _units(t["amount"]),
+        "priced": _there(t["amount"]),
+        "cancelled_age": t["cancelled_age"].to_numpy(),
+        "discount_known": _there(t["discounted"]),
+        "discounted": _yes(t["discounted"]),
+        "coupon_known": _there(t["coupon"]),
+        "coupon": _yes(t["coupon"]),
+        "gift_known": _there(t["is_gift"]),
+        "gift": _yes(t["is_gift"]),
+    }
+
+
+def _line_columns(t: pa.Table) -> tuple[dict[str, npt.NDArray[Any]], dict[str, pa.Array]]:
+    (category,), categories = _numbered([t["category"]])
+    (product,), products = _numbered([t["product_id"]])
+    columns = {
+        "age": t["age"].to_numpy(),
+        "amount": _units(t["amount"]),
+        "void_age": t["void_age"].to_numpy(),
+        "category": category,
+        "product": product,
+    }
+    return columns, {"category": categories, "product": products}
+
+
+def _event_columns(t: pa.Table) -> dict[str, npt.NDArray[Any]]:
+    return {
+        "age": t["age"].to_numpy(),
+        "at": _microseconds(t["at"]),
+        "role": t["role"].to_numpy(),
+        "channel": t["channel"].to_numpy(),
+        "fault": t["fault"].to_numpy(),
+        "other": _yes(t["other"]),
+        "personal": _yes(t["personal"]),
+        "value": t["value"].to_numpy(),
+    }
 
 
 def _numbered(columns: Sequence[pa.ChunkedArray]) -> tuple[list[Ints], pa.Array]:
-    """Number the strings of some columns by their order, nulls -1; return the numbers and the strings, rising."""
+    """Return the place of each string of some columns among all of them, -1 for null; and these, rising."""
     chunks = [chunk for column in columns for chunk in column.chunks]
     coded = _whole(pa.chunked_array(chunks, pa.string()).dictionary_encode())
     order = pc.sort_indices(coded.dictionary).to_numpy()
     rank = np.empty(len(order) + 1, np.int32)
     rank[order], rank[-1] = np.arange(len(order)), -1
     numbers = rank[coded.indices.fill_null(-1).to_numpy()]
-    return np.split(numbers, np.cumsum([len(column) for column in columns])[:-1]), coded.dictionary.take(pa.array(order))
+    return np.split(numbers, np.cumsum([len(column) for column in columns])[:-1]), coded.dictionary.take(
+        pa.array(order)
+    )
 
 
 def _whole(column: pa.ChunkedArray) -> Any:
@@ -208,20 +207,16 @@ def _whole(column: pa.ChunkedArray) -> Any:
     return column.unify_dictionaries().combine_chunks() if column.num_chunks else pa.array([], column.type)
 
 
-def _numbers(column: pa.ChunkedArray) -> npt.NDArray[Any]:
-    return column.to_numpy()
-
-
 def _microseconds(column: pa.ChunkedArray) -> Ints:
-    return column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+    return np.asarray(column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy())
 
 
 def _yes(column: pa.ChunkedArray) -> Bools:
-    return pc.fill_null(column, False).to_numpy()
+    return np.asarray(pc.fill_null(column, False).to_numpy())
 
 
 def _there(column: pa.ChunkedArray) -> Bools:
-    return pc.is_valid(column).to_numpy()
+    return np.asarray(pc.is_valid(column).to_numpy())
 
 
 def _units(column: pa.ChunkedArray) -> Ints:
@@ -229,6 +224,8 @@ def _units(column: pa.ChunkedArray) -> Ints:
     parts = [np.zeros(0, np.int64)]
     for chunk in column.chunks:
         # A decimal is a whole number of 16 bytes; what fits into 18 digits is in the lower half.
-        low = np.frombuffer(chunk.buffers()[1], np.int64)[2 * chunk.offset : 2 * (chunk.offset + len(chunk)) : 2]
+        low = np.frombuffer(chunk.buffers()[1], np.int64)[
+            2 * chunk.offset : 2 * (chunk.offset + len(chunk)) : 2
+        ]
         parts.append(np.where(pc.is_valid(chunk).to_numpy(zero_copy_only=False), low, 0))
     return np.concatenate(parts)

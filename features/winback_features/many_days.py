@@ -49,7 +49,7 @@ def _features_on(facts: Facts, day: date, closed: Sequence[tuple[date, date]]) -
     return features_of(facts, day, closed)
 
 
-def _habits_on(facts: Facts, day: date) -> pa.Table:  # noqa: ARG001 - the facts are of that day
+def _habits_on(facts: Facts, day: date) -> pa.Table:
     return habits_of(facts)
 
 

@@ -33,7 +33,9 @@ def order_features(orders: Orders) -> dict[str, Floats | Ints]:
         "spend_total": known(total / MONEY_UNITS, rows.count(bought & orders.priced) > 0),
         "return_share": ratio(returns, counted + returns),
         "return_amount_share": ratio(returned / MONEY_UNITS, (total + returned) / MONEY_UNITS),
-        "discount_share": ratio(rows.count(bought & orders.discounted), rows.count(bought & orders.discount_known)),
+        "discount_share": ratio(
+            rows.count(bought & orders.discounted), rows.count(bought & orders.discount_known)
+        ),
         "coupon_share": ratio(rows.count(bought & orders.coupon), rows.count(bought & orders.coupon_known)),
         "gift_share": ratio(rows.count(bought & orders.gift), rows.count(bought & orders.gift_known)),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -56,12 +56,11 @@ def purchase_features(orders: Orders) -> dict[str, Floats | Ints]:
     for k in LAST_PURCHASES:
         found[f"days_since_last_{k}_purchases"] = days.last(age, back == k)
     for w in DECAY_DAYS:
-        faded = _by_day(lambda a, w=w: _whole(math.exp(-a / w) * DECAY_SCALE), age)
+        faded = np.floor(_fading(age, w) * DECAY_SCALE + 0.5).astype(np.int64)
         found[f"purchase_days_decayed_{w}d"] = days.total(faded) / DECAY_SCALE
     money = spend / MONEY_UNITS
     for w in SPEND_DECAY_DAYS:
-        fading = _by_day(lambda a, w=w: math.exp(-a / w), age)
-        faded = np.floor(fading * money * SPEND_DECAY_SCALE + 0.5).astype(np.int64)
+        faded = np.floor(_fading(age, w) * money * SPEND_DECAY_SCALE + 0.5).astype(np.int64)
         found[f"spend_decayed_{w}d"] = days.total(faded) / SPEND_DECAY_SCALE
     return found | _gap_features(Segments(days.contact[repeat], days.n), gap[repeat], first_age, last_age)
 
@@ -87,7 +86,7 @@ def _gap_features(gaps: Segments, gap: Ints, first_age: Floats, last_age: Floats
     longest = np.full(gaps.n, np.nan)
     if len(gap):
         longest[some] = np.maximum.reduceat(gap, gaps.start[some])
-    logs = _by_day(lambda g: _whole(math.log(g) * LOG_SCALE) if g else 0, gap)
+    logs = np.floor(_log(gap) * LOG_SCALE + 0.5).astype(np.int64)
     log_mean = ratio(gaps.total(logs), n)
     log_variance = np.maximum(ratio(gaps.total(logs * logs), n) - log_mean * log_mean, 0.0)
     # A gap and the one before it: the next row, where that is the same contact's.
@@ -124,13 +123,14 @@ def _median(gaps: Segments, gap: Ints) -> Floats:
     return middle
 
 
-def _by_day(function: Callable[[int], float], days: Ints) -> np.ndarray:
-    """Ask a function of whole days once for each number of days that there can be."""
-    return np.array([function(day) for day in range(int(days.max(initial=0)) + 1)])[days]
+def _fading(age: Ints, days: int) -> Floats:
+    """Return ``exp(-age / days)``, asked once for each age there can be."""
+    return np.array([math.exp(-a / days) for a in range(int(age.max(initial=0)) + 1)])[age]
 
 
-def _whole(x: float) -> int:
-    return math.floor(x + 0.5)
+def _log(gap: Ints) -> Floats:
+    """Return the logarithm of gaps of whole days, 1 at least."""
+    return np.array([0.0, *map(math.log, range(1, int(gap.max(initial=0)) + 1))])[gap]
 
 
 def closed_days(silence: Floats, closed: Sequence[tuple[date, date]], as_of: date) -> Floats:

@@ -44,14 +44,12 @@ class Segments:
 
     def count(self, mask: Bools | None = None) -> Ints:
         """Count each contact's rows, those of ``mask`` alone where it is given; shape (n,)."""
-        if mask is None:
-            return self.stop - self.start
-        return self.total(mask)
+        return np.subtract(self.stop, self.start) if mask is None else self.total(mask)
 
     def total(self, values: npt.NDArray[Any]) -> Ints:
         """Sum whole numbers over each contact's rows; 0 where there is none. Shape (n,)."""
         sums = running(values)
-        return sums[self.stop] - sums[self.start]
+        return np.subtract(sums[self.stop], sums[self.start])
 
     def first(self, values: npt.NDArray[Any], mask: Bools | None = None) -> Floats:
         """Return the value in each contact's first row of ``mask``; NaN where there is none. Shape (n,)."""
@@ -70,7 +68,8 @@ class Segments:
 
     def ordinal(self) -> Ints:
         """Return the place of each row among its contact's, from 0; shape (rows,)."""
-        return np.arange(len(self.contact)) - self.start[self.contact]
+        place: Ints = np.arange(len(self.contact)) - self.start[self.contact]
+        return place
 
 
 def running(values: npt.NDArray[Any]) -> Ints:
@@ -91,7 +90,8 @@ def ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Floats:
     """Divide as doubles; NaN where the denominator is zero or either side is NaN."""
     below = denominator.astype(np.float64)
     below[below == 0.0] = np.nan
-    return numerator / below
+    divided: Floats = numerator / below
+    return divided
 
 
 def known(values: npt.NDArray[Any], there: Bools) -> Floats:
@@ -110,7 +110,8 @@ def changes(*columns: npt.NDArray[Any]) -> Bools:
 
 def pairs(contact: npt.NDArray[Any], number: npt.NDArray[Any]) -> Ints:
     """Return one number for a contact and a number from 0 to below 2³²: by contact, then by the number."""
-    return (contact.astype(np.int64) << 32) | number
+    paired: Ints = (contact.astype(np.int64) << 32) | number
+    return paired
 
 
 def sums(values: Ints, starts: Ints) -> Ints:

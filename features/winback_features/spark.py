@@ -177,9 +177,13 @@ class SparkEngine(ibis.backends.pyspark.Backend):  # type: ignore[misc]
         ibis.Table
             A temporary table.
         """
+
+        def of_group(rows: pa.Table) -> pa.Table:  # Spark counts the arguments of what it is given
+            return function(rows)
+
         out = PySparkSchema.from_ibis(PyArrowSchema.to_ibis(schema))
         group = functions.pmod(functions.xxhash64("contact_id"), functions.lit(groups))
-        applied = self.frame_of(table).groupBy(group).applyInArrow(function, out)
+        applied = self.frame_of(table).groupBy(group).applyInArrow(of_group, out)
         return self.keep(applied, gen_name("winback_applied"))
 
     def spread(self, rows: pa.Table) -> Any:

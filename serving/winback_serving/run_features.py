@@ -41,8 +41,8 @@ def write_features(tables: Tables, as_of: date, folder: Path) -> tuple[int, Any]
     """
     backend, paths = tables.backend, [folder / f"{name}.parquet" for name in ("features", "timeline")]
     if backend.name != "duckdb":
-        ticks = compute(tables, as_of, partial(timeline, as_of=as_of), TIMELINE)
-        write_expression(together(ticks), TIMELINE_ORDER, paths[1])
+        days = compute(tables, as_of, partial(timeline, as_of=as_of), TIMELINE)
+        write_expression(together(days), TIMELINE_ORDER, paths[1])
         contacts = write_expression(
             build_features(tables, as_of), ["contact_id"], paths[0], FEATURES_PER_GROUP
         )
@@ -54,6 +54,7 @@ def write_features(tables: Tables, as_of: date, folder: Path) -> tuple[int, Any]
                 features.extend(features_of(facts, as_of, tables.closed).to_batches(), FEATURES)
                 ticks.extend(timeline(facts, as_of).to_batches(), TIMELINE)
                 held.append(backend.create_table(gen_name("winback_habits"), habits_of(facts), temp=True))
+                del facts  # else two parts are there at a time
         contacts, habits = features.rows, together(held)
     status = build_contact_status(tables, as_of, habits)
     return contacts, backend.create_table(gen_name("winback_status"), status, temp=True)

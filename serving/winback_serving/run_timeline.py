@@ -42,7 +42,12 @@ def timeline(facts: Facts, as_of: date) -> pa.Table:
     by = np.lexsort((kind, key))
     contact, age = key[by] >> 32, TIMELINE_DAYS - (key[by] & 0xFFFFFFFF)
     day = (np.datetime64(as_of, "D").astype(np.int32) - age).astype(np.int32)
-    columns = [facts.ids.take(contact), pa.array(day).cast(pa.date32()), KINDS.take(kind[by]), pa.array(n[by])]
+    columns = [
+        facts.ids.take(contact),
+        pa.array(day).cast(pa.date32()),
+        KINDS.take(kind[by]),
+        pa.array(n[by]),
+    ]
     return pa.table(columns, schema=SCHEMA)
 
 

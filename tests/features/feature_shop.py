@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import ibis
 import pyarrow as pa
@@ -101,7 +102,9 @@ class ShopEngine:
         if ("facts", as_of) not in self._sql:
             queries = fact_queries(self.tables, as_of).items()
             self._sql["facts", as_of] = {n: ibis.to_sql(q, dialect="duckdb") for n, q in queries}
-        found = {n: self.backend.con.execute(q).to_arrow_table() for n, q in self._sql["facts", as_of].items()}
+        found = {
+            n: self.backend.con.execute(q).to_arrow_table() for n, q in self._sql["facts", as_of].items()
+        }
         return facts_of(found)
 
     def features(self, shop: Shop, as_of: date) -> pa.Table:

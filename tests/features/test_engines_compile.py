@@ -1,4 +1,4 @@
-"""What is asked of the clean tables compiles to the SQL of the databases that Ibis knows; for what they compute there is no test here."""
+"""What is asked of the clean tables compiles to the SQL of the databases that Ibis knows; what they compute is not tested."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from winback_features.tables import Tables
 
 DAY = date(2024, 1, 1)
 DIALECTS = ("postgres", "bigquery", "snowflake", "databricks")
+
+
 def _facts(name: str, tables: Tables) -> ibis.Table:
     return fact_queries(tables, DAY)[name]
 
@@ -49,7 +51,11 @@ def test_it_compiles(dialect: str, what: str, unbound: Tables) -> None:
     query = getattr(compilers, dialect).compiler.to_sqlglot(expression.unbind()).sql(dialect=dialect)
     parsed = sqlglot.parse_one(query, dialect=dialect)
     assert [column.alias_or_name for column in parsed.selects] in (list(expression.columns), ["*"])
-    asked = what.removeprefix("facts of ") if what.startswith("facts") else {"status": "contacts"}.get(what, "orders")
+    asked = (
+        what.removeprefix("facts of ")
+        if what.startswith("facts")
+        else {"status": "contacts"}.get(what, "orders")
+    )
     assert asked in {table.name for table in parsed.find_all(sqlglot.exp.Table)}
 
 
