@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from winback_features.build import named
 from winback_features.by_contact import compute, together
+from winback_features.contracts import STATED_REASONS
 from winback_features.engagement_features import VISIT_ROLES
 from winback_features.fact_arrays import BEFORE_TIME, CHANNELS, FAULTS, Events, Facts, Lines, Orders
 from winback_features.order_features import dearest
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 TASTES = ("last_product", "top_interest")
 """What a contact bought last and buys most: for the words of a message, not for a score."""
+
+STATED = ("stated_reason", "stated_days")
+"""Why a contact said that it stopped, and the days since."""
 
 SCHEMA = pa.schema(
     [
@@ -38,6 +42,8 @@ SCHEMA = pa.schema(
         ("send_hour", pa.int64()),
         ("send_time_n", pa.int32()),
         *((taste, pa.string()) for taste in TASTES),
+        ("stated_reason", pa.string()),
+        ("stated_days", pa.int64()),
     ]
 )
 """The columns of the habits, in order."""
@@ -73,14 +79,16 @@ def habits_of(facts: Facts) -> pa.Table:
         **_delivery(facts.events),
         **_recent(facts.orders, facts.events),
         **_send_time(facts.orders, facts.events),
+        **_stated(facts.events),
     }
     kept = np.flatnonzero(facts.known)
-    tastes = {
+    words = {
         "last_product": named(facts.products, dearest(last_lines, last_lines.product)[kept]),
         "top_interest": named(facts.categories, _most_days(lines)[kept]),
+        "stated_reason": named(pa.array(STATED_REASONS), found["stated_reason"][kept]),
     }
     columns = [
-        tastes[f.name] if f.name in tastes else _column(found[f.name][kept], f.type) for f in list(SCHEMA)[1:]
+        words[f.name] if f.name in words else _column(found[f.name][kept], f.type) for f in list(SCHEMA)[1:]
     ]
     return pa.table([facts.ids.take(kept), *columns], schema=SCHEMA)
 
@@ -111,16 +119,17 @@ def _delivery(events: Events) -> dict[str, Any]:
 
 def _recent(orders: Orders, events: Events) -> dict[str, Floats]:
     """Measure the days since the last service contact, click and visit, and since a cart left open."""
-    events = events.only(events.personal)
-    first = {
-        role: events.rows.first(events.age, events.played(role)) for role in ("service", "click", "cart")
-    }
-    closed = orders.rows.first(orders.age, orders.bought) <= first["cart"]
+
+    def since(*roles: str) -> Floats:
+        return events.rows.first(events.age, events.personal & events.played(*roles))
+
+    cart = since("cart")
+    closed = orders.rows.first(orders.age, orders.bought) <= cart
     return {
-        "days_since_service_contact": first["service"],
-        "days_since_click": first["click"],
-        "days_since_visit": events.rows.first(events.age, events.played(*VISIT_ROLES)),
-        "cart_open_days": np.where(closed, np.nan, first["cart"]),
+        "days_since_service_contact": since("service"),
+        "days_since_click": since("click"),
+        "days_since_visit": since(*VISIT_ROLES),
+        "cart_open_days": np.where(closed, np.nan, cart),
     }
 
 
@@ -146,6 +155,14 @@ def _send_time(orders: Orders, events: Events) -> dict[str, Any]:
     }
 
 
+def _stated(events: Events) -> dict[str, Floats]:
+    """Find the reason of each contact's last survey answer that gave one; of several at one instant the first word counts."""
+    told = events.only(events.personal & (events.reason >= 0))
+    by = np.lexsort((told.reason, -told.at, told.rows.contact))
+    last = Segments(told.rows.contact[by], told.rows.n)
+    return {"stated_reason": last.first(told.reason[by]), "stated_days": last.first(told.age[by])}
+
+
 def _counts(contact: Ints, value: Ints, n: int, values: int) -> Ints:
     """Count how often each contact has each value; shape (n, values)."""
     return np.bincount(contact.astype(np.int64) * values + value, minlength=n * values).reshape(n, values)
@@ -160,7 +177,7 @@ def _most_days(lines: Lines) -> Floats:
     """Return the category bought on most days, then with most money, then the first; shape (contacts,), NaN for none."""
     lines = lines.only(lines.category >= 0)
     key = pairs(lines.rows.contact, lines.category)
-    by = np.lexsort((lines.age, key))
+    by = np.argsort(key, kind="stable")  # the days stay in their order
     key, age = key[by], lines.age[by]
     starts = np.flatnonzero(changes(key))
     contact, category = key[starts] >> 32, key[starts] & 0xFFFFFFFF

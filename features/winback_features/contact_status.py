@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from winback_features.contact_features import contacts_before, withdrawn_contacts
-from winback_features.contact_habits import TASTES, contact_habits
+from winback_features.contact_habits import STATED, TASTES, contact_habits
 from winback_features.expressions import cut, join_contacts
-from winback_features.stated import STATED, stated
 
 if TYPE_CHECKING:
     from winback_features.tables import Tables
@@ -86,7 +85,6 @@ def build_contact_status(tables: Tables, as_of: date, habits: ibis.Table | None 
         contact_habits(tables, as_of) if habits is None else habits,
         contacts,
         withdrawn_contacts(tables, as_of),
-        stated(tables, as_of),
     )
     columns: dict[str, Any] = {name: t[name] for name in COLUMNS if name in t.columns}
     for consent, channel in CONSENTS.items():

@@ -20,27 +20,30 @@ Columns = dict[str, Floats | Ints]
 
 def send_features(events: Events) -> Columns:
     """Count sends per channel, in trailing windows and in a row since the last click there."""
-    clicks = events.only(events.personal & events.played("click"))
-    sends = events.only(events.played("send"))
+    rows, age = events.rows, events.age
+    sent, clicked = events.played("send"), events.personal & events.played("click")
     found: Columns = {}
     for channel in SEND_CHANNELS:
-        clicked = clicks.last_at(clicks.on(channel))
-        here = sends.on(channel)
-        ignored = sends.at > clicked[sends.rows.contact]
+        here = events.on(channel)
+        last_click = events.last_at(clicked & here)
+        here &= sent
         found |= {
-            f"{channel}_sends_30d": sends.rows.count(here & (sends.age <= 30)),
-            f"{channel}_sends_90d": sends.rows.count(here & (sends.age <= 90)),
-            f"{channel}_ignored_in_a_row": sends.rows.count(here & ignored),
-            f"{channel}_days_since_send": sends.rows.first(sends.age, here),
+            f"{channel}_sends_30d": rows.count(here & (age <= 30)),
+            f"{channel}_sends_90d": rows.count(here & (age <= 90)),
+            f"{channel}_ignored_in_a_row": rows.count(here & (events.at > last_click[rows.contact])),
+            f"{channel}_days_since_send": rows.first(age, here),
         }
     return found
 
 
 def response_features(events: Events) -> Columns:
     """Count clicks, visits, carts, service contacts, answers, incentives, and days since the last of each."""
-    events = events.only(events.personal)
     rows, age = events.rows, events.age
-    click = events.played("click")
+    click, cart, service, answer, incentive = (
+        events.personal & events.played(role) for role in ("click", "cart", "service", "answer", "incentive")
+    )
+    visit = events.personal & events.played(*VISIT_ROLES)
+    opened = events.personal & events.played("open") & events.on("email")
     found: Columns = {}
     for channel in SEND_CHANNELS:
         here = click & events.on(channel)
@@ -49,9 +52,6 @@ def response_features(events: Events) -> Columns:
             f"{channel}_clicks_90d": rows.count(here & (age <= 90)),
             f"{channel}_days_since_click": rows.first(age, here),
         }
-    opened = events.played("open") & events.on("email")
-    visit, cart = events.played(*VISIT_ROLES), events.played("cart")
-    service, incentive = events.played("service"), events.played("incentive")
     visits_30, visits_90 = (_days(events, visit & (age <= w)) for w in (30, 90))
     return found | {
         "email_opens_90d_unreliable": rows.count(opened & (age <= 90)),
@@ -64,10 +64,10 @@ def response_features(events: Events) -> Columns:
         "days_since_cart": rows.first(age, cart),
         "service_contacts_90d": rows.count(service & (age <= 90)),
         "days_since_service_contact": rows.first(age, service),
-        "answers_365d": rows.count(events.played("answer") & (age <= 365)),
+        "answers_365d": rows.count(answer & (age <= 365)),
         "incentives_180d": rows.count(incentive & (age <= 180)),
         "days_since_incentive": rows.first(age, incentive),
-        "other_events_90d": rows.count(events.other & (age <= 90)),
+        "other_events_90d": rows.count(events.personal & events.other & (age <= 90)),
     }
 
 

@@ -147,8 +147,8 @@ class Events(Rows):
     ----------
     at : ndarray of int64
         When, in microseconds of the brand's clock.
-    role, channel, fault : ndarray of int8
-        Places in `ROLES`, `CHANNELS` and `FAULTS`, or -1.
+    role, channel, fault, reason : ndarray of int8
+        Places in `ROLES`, `CHANNELS`, `FAULTS` and `STATED_REASONS`, or -1.
     other : ndarray of bool
         Whether its kind is none that winback knows.
     personal : ndarray of bool
@@ -161,6 +161,7 @@ class Events(Rows):
     role: npt.NDArray[np.int8]
     channel: npt.NDArray[np.int8]
     fault: npt.NDArray[np.int8]
+    reason: npt.NDArray[np.int8]
     other: Bools
     personal: Bools
     value: Floats

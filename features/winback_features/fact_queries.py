@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from winback_features.contracts import OTHER_KIND
+from winback_features.contracts import OTHER_KIND, STATED_REASONS
 from winback_features.expressions import cut, facts_before
 from winback_features.fact_arrays import CHANNELS, FAULTS, NEVER, ROLES, Events, Facts, Lines, Orders
 from winback_features.segments import Bools, Floats, Ints, Segments, pairs
@@ -89,6 +89,7 @@ def _events(tables: Tables, as_of: date) -> ibis.Table:
         role=_place(events.role, ROLES),
         channel=_place(events.channel, CHANNELS),
         fault=_place(events.kind, FAULTS),
+        reason=_place(events.reason, STATED_REASONS),
         other=(events.kind == OTHER_KIND).fill_null(False),
         personal=~events.machine.fill_null(False) | (events.role == "incentive").fill_null(False),
     )
@@ -183,6 +184,7 @@ def _event_columns(t: pa.Table) -> dict[str, npt.NDArray[Any]]:
         "role": t["role"].to_numpy(),
         "channel": t["channel"].to_numpy(),
         "fault": t["fault"].to_numpy(),
+        "reason": t["reason"].to_numpy(),
         "other": _yes(t["other"]),
         "personal": _yes(t["personal"]),
         "value": t["value"].to_numpy(),
