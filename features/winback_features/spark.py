@@ -178,8 +178,11 @@ class SparkEngine(ibis.backends.pyspark.Backend):  # type: ignore[misc]
             A temporary table.
         """
 
+        moment = pa.timestamp("us", "UTC")  # what Spark says for a time without a zone
+        told = pa.schema([f.with_type(moment) if pa.types.is_timestamp(f.type) else f for f in schema])
+
         def of_group(rows: pa.Table) -> pa.Table:  # Spark counts the arguments of what it is given
-            return function(rows)
+            return function(rows).cast(told)
 
         out = PySparkSchema.from_ibis(PyArrowSchema.to_ibis(schema))
         group = functions.pmod(functions.xxhash64("contact_id"), functions.lit(groups))
