@@ -8,7 +8,9 @@ writes benchmarks/results/outcomes.md.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +20,8 @@ from winback_policy.outcomes.cells import Metric
 from winback_policy.outcomes.comparison import compare
 from winback_policy.outcomes.effects import difference_of_means, difference_of_shares
 from winback_policy.outcomes.moments import Sums
-from winback_serving import outcomes_words as w
 from winback_serving.experiment_table import ExperimentTable, read_experiment
+from winback_serving.outcomes_told import Teller
 
 RUNS = 1_000
 RESULT = Path(__file__).parent / "results" / "outcomes.md"
@@ -38,16 +40,15 @@ def hillstrom(path: str) -> list[str]:
     )
     with open_engine(EngineConfig()) as backend:
         found = read_experiment(backend, what)
-    lines = ["| measured | arm | contacts | value |", "|---|---|---|---|"]
-    lines += [
-        f"| {w.metric(m.metric)} | {m.arm} | {m.contacts:,} | {w.measured(m, '')} |" for m in found.arms
-    ]
-    lines += ["", "| effect | arm | difference | 95 % interval | p, corrected |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {w.metric(c.metric)} | {c.arm} | {w.difference(c)} | {w.bounds(c, running=False)} | {c.p:.2g} |"
-        for c in found.effects
-    ]
-    return [*lines, "", *w.balance(found)]
+    told = Teller.of("en", "").part("Hillstrom", found.as_dict())
+    lines = [line for table in told.tables for line in (*rows(table), "")]
+    return [*lines, *told.headline, *told.balance]
+
+
+def rows(table: Mapping[str, Any]) -> list[str]:
+    """Return a table in Markdown."""
+    cells = [table["heads"], ["---"] * len(table["heads"]), *table["rows"]]
+    return ["| " + " | ".join(row) + " |" for row in cells]
 
 
 def coverage(rng: np.random.Generator) -> list[str]:

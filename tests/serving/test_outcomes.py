@@ -200,7 +200,7 @@ def test_the_page_tells_it_and_escapes_the_shop(shop: Path, capsys: pytest.Captu
     told(shop, capsys)
     page = (shop / ".winback" / "outcomes.html").read_text(encoding="utf-8")
     assert "Shop &lt;b&gt;" in page
-    assert "60.0 %" in page
+    assert "60.0%" in page
     assert "Experiment: gift" in page
     assert "unreliable" in page
     assert "1 of the held out were written to nevertheless" in page
@@ -214,7 +214,7 @@ def test_the_page_tells_it_and_escapes_the_shop(shop: Path, capsys: pytest.Captu
 def test_people_are_told_in_sentences(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["outcomes", "-c", str(shop / "winback.toml"), "--no-mlflow"]) == 0
     said = capsys.readouterr().out
-    assert "60.0 % of 40 treated: +35.61 points" in said
+    assert "60.0% of 40 treated: +35.61 points" in said
     assert "Each contact won among the treated cost" in said
 
 

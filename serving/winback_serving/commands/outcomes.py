@@ -14,12 +14,13 @@ from winback_features.engine import open_engine
 from winback_features.errors import ConfigError
 from winback_features.ingest import ingest
 from winback_policy.outcomes.readout import Readout
-from winback_serving import outcomes_words as w
 from winback_serving.commands.common import as_of_option, output_options, today
 from winback_serving.commands.train import default_day
 from winback_serving.experiment_table import ExperimentTable, read_experiment
 from winback_serving.outcomes import Outcomes, read_outcomes
-from winback_serving.outcomes_report import render_experiment, render_outcomes, sentences, write_outcomes
+from winback_serving.outcomes_metrics import flat_metrics
+from winback_serving.outcomes_report import LANGUAGE, render_experiment, render_outcomes, write_outcomes
+from winback_serving.outcomes_told import Teller
 from winback_serving.output import Output
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import RunStore, write_atomically
@@ -98,7 +99,7 @@ def outcomes(
         _log(settings, found, [home / "outcomes.json", page])
 
     def show(console: Console) -> None:
-        for sentence in sentences(found):
+        for sentence in Teller.of(LANGUAGE, found.currency).lead(found.as_dict()):
             console.print(sentence, soft_wrap=True)
         for readout in (found.readout, *found.experiments.values()):
             if readout:
@@ -169,7 +170,7 @@ def _log(settings: Settings, found: Outcomes, files: list[Path]) -> None:
     if readout is not None:
         log_outcomes(
             f"outcomes {found.as_of.isoformat()}",
-            w.flat_metrics(readout),
+            flat_metrics(readout),
             files,
             tracking_uri=settings.tracking_uri,
             artifact_root=settings.artifact_root,
@@ -178,25 +179,13 @@ def _log(settings: Settings, found: Outcomes, files: list[Path]) -> None:
 
 def show_readout(console: Console, found: Readout, currency: str) -> None:
     """Print what came out: sentences, and the effects as a table."""
-    for sentence in (*w.headline(found, currency), *w.balance(found), *w.sent(found)):
+    teller, said = Teller.of(LANGUAGE, currency), found.as_dict()
+    for sentence in teller.part("", said).sentences:
         console.print(sentence, soft_wrap=True)
-    running = found.plan.running
-    table = Table("effect", "arm", box=None, pad_edge=False)
-    for title in ("difference", "interval, at every reading" if running else "interval", "verdict"):
-        table.add_column(title)
-    for c in found.effects:
-        table.add_row(
-            w.metric(c.metric),
-            w.arm(c.arm),
-            w.difference(c, currency),
-            w.bounds(c, running=running),
-            w.VERDICTS[c.verdict],
-        )
+    effects = teller.effects(said, once=False)
+    table = Table(*effects["heads"], box=None, pad_edge=False)
+    for row in effects["rows"]:
+        table.add_row(*row)
     console.print(table)
-    for segment in found.segments:
-        for level, c in segment.levels:
-            if c.verdict in ("better", "worse"):
-                where = f"{w.column(segment.by)} {level}, {w.arm(c.arm)}"
-                console.print(
-                    f"{where}: {w.difference(c)}, {w.VERDICTS[c.verdict]} (p = {c.p:.2g}, corrected)."
-                )
+    for sentence in teller.stands_out(said):
+        console.print(sentence, soft_wrap=True)

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from winback_serving.web.pages.outcomes_told import Teller
+from winback_serving.outcomes_told import Teller
 from winback_serving.web.pages.uplift_told import tell_uplift
 from winback_serving.web.pages.view import CurrentView
 

@@ -1,4 +1,7 @@
-"""An outcome in the reader's words: sentences and tables made from the numbers of ``outcomes.json``."""
+"""An outcome in the reader's words: sentences and tables made from the numbers of ``outcomes.json``.
+
+The one place of these words: the terminal, the report and the page show what is written here, in the language of the texts.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,16 @@ from datetime import date
 from typing import Any
 
 from winback_serving.web.format import DASH, Formatter
-from winback_serving.web.texts import Texts
+from winback_serving.web.texts import Texts, texts
 
 Found = Mapping[str, Any]
 NO_MONEY = ("redeemed", "opened")
 """Numbers per contact that are shares, whatever their kind."""
+
+LEAST_P = 0.001
+
+WORDS = {"rfm_segment": "segment"}
+"""Column to the texts of its levels, where they are not under its own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +30,26 @@ class Told:
     Attributes
     ----------
     title : str
-    sentences : list of str
+    headline, balance, sent : list of str
+        What came out, whether the arms are alike, and what was sent.
     tables : list of dict
-        ``title``, ``heads`` and ``rows``; the first two columns are words, the others numbers.
+        ``name``, ``title``, ``heads`` and ``rows``; the first ``words`` columns are words, the others numbers.
     """
 
     title: str
-    sentences: list[str]
+    headline: list[str]
+    balance: list[str]
+    sent: list[str]
     tables: list[dict[str, Any]]
+
+    @property
+    def sentences(self) -> list[str]:
+        """All of them, in their order."""
+        return [*self.headline, *self.balance, *self.sent]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as a JSON-ready object."""
+        return {"title": self.title, "sentences": self.sentences, "tables": self.tables}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +61,21 @@ class Teller:
     t : Texts
     f : Formatter
     currency : str
+        Empty where amounts have no known one.
     """
 
     t: Texts
     f: Formatter
     currency: str
+
+    @classmethod
+    def of(cls, language: str, currency: str) -> Teller:
+        """Return the teller of a language tag, such as ``en`` or ``nl``.
+
+        >>> Teller.of("en", "EUR").arm("treatment"), Teller.of("nl", "EUR").metric("bought")
+        ('treated', 'Kocht opnieuw')
+        """
+        return cls(texts(language), Formatter.of(language), currency)
 
     def lead(self, found: Found) -> list[str]:
         """Say what was looked at, and what is missing."""
@@ -53,12 +83,69 @@ class Teller:
 
     def parts(self, found: Found) -> list[Told]:
         """Tell every readout: the treated against the held out, then each experiment."""
-        parts = [(self.t("outcomes.treated_title"), found["readout"])] if found["readout"] else []
-        parts += [
-            (self.t("outcomes.experiment_title", name=name), one)
-            for name, one in found["experiments"].items()
+        title, named = self.t("outcomes.treated_title"), found["experiments"].items()
+        parts = [self.part(title, found["readout"], found["newcomers"])] if found["readout"] else []
+        return parts + [self.part(self.t("outcomes.experiment_title", name=name), one) for name, one in named]
+
+    def part(self, title: str, one: Found, newcomers: Found | None = None) -> Told:
+        """Tell one readout.
+
+        Parameters
+        ----------
+        title : str
+        one : mapping
+            A readout as in ``outcomes.json``.
+        newcomers : mapping, optional
+            First basket of those who first bought on the days of entry.
+        """
+        tables = [
+            self.effects(one, once=True),
+            self._arms(one, newcomers),
+            self._segments(one),
+            self._months(one),
         ]
-        return [self._part(title, readout) for title, readout in parts]
+        said = (list(self._headline(one)), list(self._balance(one)), list(self._sent(one)))
+        return Told(title, *said, [table for table in tables if table["rows"]])
+
+    def effects(self, one: Found, *, once: bool) -> dict[str, Any]:
+        """Return the table of effects.
+
+        Parameters
+        ----------
+        one : mapping
+        once : bool
+            Whether the bounds for one reading stand there beside those that decide.
+        """
+        ways = {"often": True} if one["plan"]["running"] else {}
+        if once or not ways:
+            ways["once"] = False
+        rows = [
+            (
+                self.metric(c["metric"]),
+                self.arm(c["arm"]),
+                self.difference(c),
+                *(self.bounds(c, running=running) for running in ways.values()),
+                self.t.word("verdict", c["verdict"]),
+            )
+            for c in one["effects"]
+        ]
+        return self._table("effect", ("measured", "arm", "difference", *ways, "verdict"), rows)
+
+    def stands_out(self, one: Found) -> list[str]:
+        """Say in which parts of the base an effect is beyond chance."""
+        return [
+            self.t(
+                "outcomes.stands_out",
+                part=self.level(segment["by"], level),
+                arm=self.arm(c["arm"]),
+                difference=self.difference(c),
+                verdict=self.t.word("verdict", c["verdict"]),
+                p=self.p(c["p"], alone=False),
+            )
+            for segment in one["segments"]
+            for level, c in segment["levels"]
+            if c["verdict"] in ("better", "worse")
+        ]
 
     def _lead(self, found: Found) -> Iterator[str]:
         t, f = self.t, self.f
@@ -85,24 +172,33 @@ class Teller:
             if log[name]:
                 yield t(f"outcomes.lead_{name}", n=f.number(log[name]))
 
-    def _part(self, title: str, one: Found) -> Told:
-        t, running = self.t, one["plan"]["running"]
-        effects = [
-            (
-                self.metric(c["metric"]),
-                self.arm(c["arm"]),
-                self.difference(c),
-                self.bounds(c, running=running),
-                self.bounds(c, running=False),
-                t.word("verdict", c["verdict"]),
-            )
-            for c in one["effects"]
-        ]
-        arms = [
+    def _arms(self, one: Found, newcomers: Found | None) -> dict[str, Any]:
+        rows = [
             (self.metric(m["metric"]), self.arm(m["arm"]), self.f.number(m["contacts"]), self.measured(m))
             for m in one["arms"]
         ]
-        months = [
+        if newcomers:
+            named = (self.t("outcomes.first_basket"), self.t("outcomes.newcomers"))
+            rows.append((*named, self.f.number(newcomers["contacts"]), self.measured(newcomers)))
+        return self._table("arms", ("measured", "arm", "contacts", "value"), rows)
+
+    def _segments(self, one: Found) -> dict[str, Any]:
+        rows = [
+            (
+                self.level(segment["by"], level),
+                self.arm(c["arm"]),
+                self.f.number(c["contacts"] + c["control_contacts"]),
+                self.difference(c),
+                self.bounds(c, running=one["plan"]["running"]),
+                self.p(c["p"]),
+            )
+            for segment in one["segments"]
+            for level, c in segment["levels"]
+        ]
+        return self._table("parts", ("part", "arm", "contacts", "difference", "interval", "p"), rows)
+
+    def _months(self, one: Found) -> dict[str, Any]:
+        rows = [
             (
                 self.f.month(date.fromisoformat(f"{m['month']}-01")),
                 self.arm(m["arm"]),
@@ -111,17 +207,12 @@ class Teller:
             )
             for m in one["months"]
         ]
-        tables = [
-            self._table("effect", ("measured", "arm", "difference", "often", "once", "verdict"), effects),
-            self._table("arms", ("measured", "arm", "contacts", "value"), arms),
-            self._table("months", ("month", "arm", "contacts", "bought_again"), months),
-        ]
-        sentences = [*self._headline(one), *self._balance(one), *self._sent(one)]
-        return Told(title, sentences, [table for table in tables if table["rows"]])
+        return self._table("months", ("month", "arm", "contacts", "bought_again"), rows)
 
     def _table(self, name: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> dict[str, Any]:
         title = self.t(f"outcomes.table_{name}")
-        return {"title": title, "heads": [self.t(f"outcomes.head_{head}") for head in heads], "rows": rows}
+        named = [self.t(f"outcomes.head_{head}") for head in heads]
+        return {"name": name, "title": title, "heads": named, "rows": rows, "words": 2}
 
     def _headline(self, one: Found) -> Iterator[str]:
         t, f, control = self.t, self.f, one["plan"]["control"]
@@ -148,13 +239,22 @@ class Teller:
             if c["verdict"] in ("unclear", "too_few") and c["detectable"] is not None:
                 yield t("outcomes.detectable", points=f.number(100 * c["detectable"], 1))
         yield from map(self._cost, one["costs"])
+        yield from self._adjusted(one)
+
+    def _adjusted(self, one: Found) -> Iterator[str]:
+        """Say that a difference of money is not that of the two averages, where it is not."""
+        measured = [m for m in one["plan"]["metrics"] if m["kind"] == "money" and m["before"]]
+        names = dict.fromkeys(self.metric(m["before"]) for m in measured)
+        if names:
+            yield self.t("outcomes.adjusted", names=", ".join(names))
 
     def _cost(self, cost: Found) -> str:
         arm = self.arm(cost["arm"])
         if cost["each"] is None:
             return self.t("outcomes.cost_nobody", cost=self.money(cost["cost"]), arm=arm)
         values = {name: self.money(cost[name]) for name in ("each", "low", "high")}
-        return self.t("outcomes.cost" if cost["high"] else "outcomes.cost_open", arm=arm, **values)
+        known = "cost_few" if cost["low"] is None else "cost" if cost["high"] else "cost_open"
+        return self.t(f"outcomes.{known}", arm=arm, **values)
 
     def _balance(self, one: Found) -> Iterator[str]:
         t, f, ratio = self.t, self.f, one["ratio"]
@@ -167,8 +267,11 @@ class Teller:
             )
             for name, n in ratio["counts"].items()
         )
-        p = f.number(ratio["p"], 3) if ratio["p"] >= 0.001 else f"<{f.number(0.001, 3)}"
-        yield t("outcomes.sizes" if ratio["passed"] else "outcomes.sizes_wrong", p=p, arms=arms)
+        yield t(
+            "outcomes.sizes" if ratio["passed"] else "outcomes.sizes_wrong",
+            p=self.p(ratio["p"], alone=False),
+            arms=arms,
+        )
         apart = [c for c in one["covariates"] if not c["passed"]]
         if apart:
             names = ", ".join(
@@ -213,12 +316,35 @@ class Teller:
         """Return what an arm is called; a variant by its own name."""
         return self.t.word("arm", name) if name in ("treatment", "holdout") else name
 
+    def level(self, by: str, level: str) -> str:
+        """Return a part of the base.
+
+        >>> Teller.of("en", "").level("rfm_segment", "cant_lose"), Teller.of("en", "").level("by_zip_code", "Rural")
+        ("RFM segment: can't lose", 'zip code: Rural')
+        """
+        column = self.t.word("column", by.removeprefix("by_"))
+        kind = WORDS.get(by, by)
+        known = kind in self.t.table
+        return f"{column}: {self.t.word(kind, level) if known else level.replace('_', ' ')}"
+
+    def p(self, value: float, *, alone: bool = True) -> str:
+        """Return a p-value, a small one by its bound; with its sign where a ``p`` stands before it.
+
+        >>> one = Teller.of("en", ""); one.p(0.25), one.p(0.25, alone=False), one.p(1e-9)
+        ('0.250', '= 0.250', '< 0.001')
+        """
+        if value < LEAST_P:
+            return f"< {self.f.number(LEAST_P, 3)}"
+        return ("" if alone else "= ") + self.f.number(value, 3)
+
     def share(self, value: float | None) -> str:
         """Return a share, with the digits that small ones need."""
         return self.f.percent(value, 2 if value is not None and abs(value) < 0.1 else 1)
 
     def money(self, value: float | None) -> str:
         """Return an amount to the cent."""
+        if not self.currency:
+            return self.f.number(value, 2)
         return self.f.money(value, self.currency, exact=True)
 
     def signed(self, value: float | None) -> str:
