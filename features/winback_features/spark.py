@@ -177,7 +177,6 @@ class SparkEngine(ibis.backends.pyspark.Backend):  # type: ignore[misc]
         ibis.Table
             A temporary table.
         """
-
         moment = pa.timestamp("us", "UTC")  # what Spark says for a time without a zone
         told = pa.schema([f.with_type(moment) if pa.types.is_timestamp(f.type) else f for f in schema])
 
