@@ -166,6 +166,18 @@ def test_a_history_too_short_is_refused() -> None:
     assert error.value.exit_code == 2
 
 
+def test_spark_is_refused(
+    tmp_path: Path, write_shop: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_shop(tmp_path, 15)
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("[engine]", '[engine]\nname = "spark"'), encoding="utf-8")
+    assert cli.run(["backtest", "-c", str(config)]) == 2
+    said = capsys.readouterr().err
+    assert "engine.name" in said
+    assert "duckdb" in said
+
+
 def test_the_command_writes_numbers_and_pictures(
     tmp_path: Path,
     write_shop: Callable[..., Path],

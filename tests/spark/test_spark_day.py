@@ -18,6 +18,7 @@ from winback_features.engine import open_engine
 from winback_features.errors import InputError
 from winback_features.ingest import ingest
 from winback_features.many_days import features_of_many_days, labels_of_many_days
+from winback_serving import cli
 from winback_serving.batch import score_day
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import PublishedRun
@@ -169,6 +170,21 @@ def test_training_sets_and_refusals_are_the_same(shop: Path) -> None:
         assert one.equals(other)
     assert found["duckdb"][2].equals(found["spark"][2])
     assert found["duckdb"][3:] == found["spark"][3:]
+
+
+def test_check_and_train_say_the_same(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said: dict[str, list[Any]] = {"check": [], "train": []}
+    for engine in ("duckdb", "spark"):
+        settings_of(shop, engine)
+        for command, found in said.items():
+            capsys.readouterr()
+            assert cli.run([command, "-c", str(shop / f"{engine}.toml"), "--json"]) == 0
+            found.append(json.loads(capsys.readouterr().out))
+    for found in said["train"]:
+        assert found.pop("model")["version"] == "1"
+        assert found["evaluation"]["populations"]
+    assert said["check"][0] == said["check"][1]
+    assert said["train"][0] == said["train"][1]
 
 
 def test_spark_that_cannot_start_is_a_sentence(tmp_path: Path) -> None:

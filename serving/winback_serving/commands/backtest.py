@@ -15,7 +15,7 @@ from rich.table import Table
 
 from winback_features.config import BrandConfig
 from winback_features.engine import open_engine
-from winback_features.errors import InputError
+from winback_features.errors import ConfigError, InputError
 from winback_features.ingest import ingest
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
@@ -52,6 +52,9 @@ def backtest(settings: Settings, as_of: date | None, step: int, out: Output) -> 
     horizon has closed, and counts the lapses that were flagged before they happened, beside two simpler rules at the
     same number of flags. Publishes nothing; writes backtest.json and backtest.html into the home folder.
     """
+    if settings.engine.name != "duckdb":
+        what = "A backtest replays day after day in one process, which Spark is not made for."
+        raise ConfigError(what, where="engine.name", how='Set it to "duckdb" for this; the inputs stay the same.')
     with out.working() as work, open_engine(settings.engine) as backend:
         work.say("Reading and checking the inputs")
         now = today(settings)
