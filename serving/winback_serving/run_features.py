@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -50,19 +49,11 @@ def write_features(tables: Tables, as_of: date, folder: Path) -> tuple[int, Any]
         habits = contact_habits(tables, as_of)
     else:
         held = []
-        with (
-            OrderedFile(paths[0], FEATURES_PER_GROUP) as features,
-            OrderedFile(paths[1]) as ticks,
-            ThreadPoolExecutor() as pool,
-        ):
+        with OrderedFile(paths[0], FEATURES_PER_GROUP) as features, OrderedFile(paths[1]) as ticks:
             for facts in facts_in_parts(tables, as_of):
-                habits_soon, ticks_soon = (
-                    pool.submit(habits_of, facts),
-                    pool.submit(timeline, facts, as_of),
-                )
                 features.extend(features_of(facts, as_of, tables.closed).to_batches(), FEATURES)
-                ticks.extend(ticks_soon.result().to_batches(), TIMELINE)
-                held.append(backend.create_table(gen_name("winback_habits"), habits_soon.result(), temp=True))
+                ticks.extend(timeline(facts, as_of).to_batches(), TIMELINE)
+                held.append(backend.create_table(gen_name("winback_habits"), habits_of(facts), temp=True))
                 del facts  # else two parts are there at a time
         contacts, habits = features.rows, together(held)
     status = build_contact_status(tables, as_of, habits)

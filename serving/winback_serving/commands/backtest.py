@@ -54,7 +54,9 @@ def backtest(settings: Settings, as_of: date | None, step: int, out: Output) -> 
     """
     if settings.engine.name != "duckdb":
         what = "A backtest replays day after day in one process, which Spark is not made for."
-        raise ConfigError(what, where="engine.name", how='Set it to "duckdb" for this; the inputs stay the same.')
+        raise ConfigError(
+            what, where="engine.name", how='Set it to "duckdb" for this; the inputs stay the same.'
+        )
     with out.working() as work, open_engine(settings.engine) as backend:
         work.say("Reading and checking the inputs")
         now = today(settings)
