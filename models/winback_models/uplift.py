@@ -18,6 +18,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import QuantileTransformer
 
 from winback_models.btyd import Array
+from winback_models.member_fits import without_voids
 from winback_models.uplift_slopes import Products, pseudo_bma, sparse_slopes
 
 FOLDS = 5
@@ -133,7 +134,9 @@ class UpliftModel:
 
 def rank_scale(features: Array) -> QuantileTransformer:
     """Fit the ranks of the features."""
-    return QuantileTransformer(n_quantiles=min(200, len(features)), subsample=None).fit(features)
+    return QuantileTransformer(n_quantiles=min(200, len(features)), subsample=None).fit(
+        without_voids(features)
+    )
 
 
 def curved(places: Array) -> Array:
@@ -174,7 +177,7 @@ def buys_anyway(data: Experiment, folds: int = INNER_FOLDS, seed: int = 0) -> Ar
         if np.ptp(data.bought[others]) == 0:
             found[part] = data.bought[others][0]
             continue
-        model.fit(data.features[others], data.bought[others])
+        model.fit(without_voids(data.features[others]), data.bought[others])
         found[part] = model.predict_proba(data.features[part])[:, 1]
     return found
 
@@ -263,13 +266,13 @@ def fit_uplift(data: Experiment, names: tuple[str, ...], seed: int = 0) -> Uplif
         constant, slopes = sparse_slopes(Products.of(columns[others], target[others], weight[others]), likely)
         smooth[part] = constant + columns[part] @ slopes
         stage = stepwise_stage(len(others), seed)
-        stage.fit(coarse[others], target[others], sample_weight=weight[others])
+        stage.fit(without_voids(coarse[others]), target[others], sample_weight=weight[others])
         steps[part] = stage.predict(coarse[part])
     foretold = np.column_stack([smooth, steps, (smooth + steps) / 2.0])
     alone, _, mean = pseudo_bma(foretold, target, weight, np.array([SMOOTH_ODDS, 1.0, 1.0]))
 
     constant, slopes = sparse_slopes(Products.of(columns, target, weight), likely)
-    stage = stepwise_stage(len(data), seed).fit(coarse, target, sample_weight=weight)
+    stage = stepwise_stage(len(data), seed).fit(without_voids(coarse), target, sample_weight=weight)
     return UpliftModel(names, ranks, constant, slopes, stage, float(alone + mean / 2.0))
 
 

@@ -38,6 +38,19 @@ def test_effects_are_found_among_contacts_never_seen(fitted):
     assert found[known & (effect < 0)].mean() == pytest.approx(-0.1, abs=0.06)
 
 
+@pytest.mark.parametrize("known", [0, 1])
+def test_a_feature_that_hardly_anybody_has_changes_little(known):
+    """A shop without events knows nothing of opens; one that has just begun knows of one contact's."""
+    data, _ = experiment(600)
+    opens = np.full((600, 1), np.nan)
+    opens[:known] = 3.0
+    more = Experiment(np.hstack([data.features, opens]), data.treated, data.bought, data.propensity)
+    found = fit_uplift(more, (*NAMES, "opens")).effect(more.features)
+    assert np.corrcoef(found, fit_uplift(data, NAMES).effect(data.features))[0, 1] > 0.98
+    seen = np.hstack([data.features, np.full((600, 1), 5.0)])
+    assert np.isfinite(fit_uplift(more, (*NAMES, "opens")).effect(seen)).all()
+
+
 def test_each_part_is_predicted_from_those_before_it():
     data, _ = experiment(600)
     found = forward_fitted(data, NAMES, parts=3)
