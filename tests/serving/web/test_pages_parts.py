@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from winback_features.errors import ConfigError
 from winback_models.drivers import DRIVERS
 from winback_policy.eligibility import NOT_FLAGGED_REASONS
+from winback_policy.incentives import INCENTIVE_KINDS, INCENTIVE_TIERS
 from winback_policy.moves import MOVES
 from winback_policy.own_content import HINTS
 from winback_policy.rfm import SEGMENTS
 from winback_policy.states import EXIT_REASONS, STATES
 from winback_policy.strategies import STRATEGIES
-from winback_policy.treatment import ACTIONS, INCENTIVE_TIERS
+from winback_policy.treatment import ACTIONS
 from winback_serving import wording
 from winback_serving.lists import LISTS
 from winback_serving.web import pages
@@ -77,6 +78,7 @@ def test_every_code_of_the_policy_has_words(language: str) -> None:
         "state": STATES,
         "action": ACTIONS,
         "tier": INCENTIVE_TIERS,
+        "kind": INCENTIVE_KINDS,
         "segment": SEGMENTS,
         "move": MOVES,
         "hint": HINTS,
