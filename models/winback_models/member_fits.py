@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from winback_models.btyd import Array
 from winback_models.design import Design, Matrix, signed_log
 from winback_models.linear import fit_linear
 from winback_models.members import (
@@ -20,6 +22,8 @@ from winback_models.members import (
     step_matrix,
 )
 from winback_models.silence import SilentPath
+
+Floats = TypeVar("Floats", Matrix, Array)
 
 
 def fit_direct(design: Design, slices: Sequence[Slice], seed: int) -> dict[str, Member]:
@@ -46,13 +50,13 @@ def fit_direct(design: Design, slices: Sequence[Slice], seed: int) -> dict[str, 
     }
 
 
-def without_voids(x: Matrix) -> Matrix:
+def without_voids(x: Floats) -> Floats:
     """Return the rows to fit trees on, columns without a single known value filled with 0: trees cannot bin those.
 
     No split can fall on such a column, so what it holds when the trees are asked does not matter.
     """
     void = np.isnan(x).all(axis=0)
-    return np.where(void, np.float32(0.0), x) if void.any() else x
+    return np.where(void, x.dtype.type(0.0), x) if void.any() else x
 
 
 def snapped(x: Matrix, values: int = 255) -> Matrix:

@@ -1,8 +1,8 @@
 """What a message changes: the effect on P(purchase), contact by contact, from a randomised holdout.
 
 An R-learner: the share that buys anyway is taken off first, then the rest is explained by having been written to, each contact
-weighted by how little chance is in its outcome. The last stage averages a smooth and a stepwise regression by how well each
-foretells contacts it has not seen. ADR 15 says why this one.
+weighted by how little chance is in its outcome. The last stage is a smooth regression in which few features matter, those that
+say who buys anyway more likely than others; a stepwise one joins it where it foretells better. ADR 15 says why this one.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logit
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import QuantileTransformer
 
 from winback_models.btyd import Array
-from winback_models.lasso_path import PENALTIES, Products, pseudo_bma, top_penalty
+from winback_models.member_fits import without_voids
+from winback_models.uplift_slopes import Products, pseudo_bma, sparse_slopes
 
 FOLDS = 5
 INNER_FOLDS = 3
@@ -30,6 +32,16 @@ STEPS = 200
 
 LEAST_CHANCE = 0.1
 """No contact's outcome is taken to hold less chance than this share of the mean: near-certain ones would outweigh all others."""
+
+OF_ANY, OF_SQUARE = 0.1, 0.25
+"""How likely the effect depends on a feature that says nothing of who buys anyway, against one that says most of it; and on the
+square of a feature, against the feature itself."""
+
+SMOOTH_ODDS = 10.0
+"""The odds on the smooth regression alone, before the data: steps and corners have to show themselves."""
+
+EVEN = 0.01
+"""Features that go together share what they say of who buys anyway: a ridge, as a share of a column's variance."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +134,9 @@ class UpliftModel:
 
 def rank_scale(features: Array) -> QuantileTransformer:
     """Fit the ranks of the features."""
-    return QuantileTransformer(n_quantiles=min(200, len(features)), subsample=None).fit(features)
+    return QuantileTransformer(n_quantiles=min(200, len(features)), subsample=None).fit(
+        without_voids(features)
+    )
 
 
 def curved(places: Array) -> Array:
@@ -163,7 +177,7 @@ def buys_anyway(data: Experiment, folds: int = INNER_FOLDS, seed: int = 0) -> Ar
         if np.ptp(data.bought[others]) == 0:
             found[part] = data.bought[others][0]
             continue
-        model.fit(data.features[others], data.bought[others])
+        model.fit(without_voids(data.features[others]), data.bought[others])
         found[part] = model.predict_proba(data.features[part])[:, 1]
     return found
 
@@ -191,11 +205,38 @@ def r_loss(data: Experiment, anyway: Array) -> tuple[Array, Array]:
     return (data.bought - anyway) / surplus, weight / weight.mean()
 
 
+def likely_slopes(columns: Array, anyway: Array) -> Array:
+    """Return how likely the effect depends on each column, before it is looked at; only the ratios count.
+
+    What says who buys at all more often also says who is moved by a message than what does not: how much it says is its slope in
+    the log-odds of a purchase, arm not looked at.
+
+    Parameters
+    ----------
+    columns : ndarray of float, shape (n, 2 d)
+        The features, then their squares: `curved`.
+    anyway : ndarray of float, shape (n,)
+        P(purchase) without a look at the arm.
+
+    Returns
+    -------
+    ndarray of float, shape (2 d,)
+    """
+    features = columns[:, : columns.shape[1] // 2]
+    width = features.std(axis=0)
+    scaled = (features - features.mean(axis=0)) / np.where(width > 0, width, 1.0)
+    level = logit(np.clip(anyway, 0.001, 0.999))
+    ridge = scaled.T @ scaled / len(scaled) + EVEN * np.eye(scaled.shape[1])
+    says = np.abs(np.linalg.solve(ridge, scaled.T @ (level - level.mean()) / len(scaled)))
+    likely = OF_ANY + says / max(says.max(initial=0.0), 1e-9)
+    return np.concatenate([likely, OF_SQUARE * likely])
+
+
 def fit_uplift(data: Experiment, names: tuple[str, ...], seed: int = 0) -> UpliftModel:
     """Fit the effect of the treatment.
 
-    Every penalty of a lasso, the stepwise regression, and the mean of both are judged on parts that they have not seen. They are
-    averaged by that (pseudo-BMA): where the data cannot tell which is right, none is chosen.
+    The smooth regression, the stepwise one, and the mean of both are judged on parts that they have not seen, and averaged by
+    that (pseudo-BMA): where the data cannot tell which is right, the smooth one weighs most.
 
     Parameters
     ----------
@@ -213,28 +254,26 @@ def fit_uplift(data: Experiment, names: tuple[str, ...], seed: int = 0) -> Uplif
     Nie, X. and Wager, S. (2021). Quasi-oracle estimation of heterogeneous treatment effects. Biometrika 108(2), 299-319.
     Yao, Y. et al. (2018). Using stacking to average Bayesian predictive distributions. Bayesian Analysis 13(3), 917-1007.
     """
-    target, weight = r_loss(data, buys_anyway(data, seed=seed))
+    anyway = buys_anyway(data, seed=seed)
+    target, weight = r_loss(data, anyway)
     ranks = rank_scale(data.features)
     places = ranks.transform(data.features)
     columns, coarse = curved(places), stepped(places)
-    whole = Products.of(columns, target, weight)
-    penalties = top_penalty(whole) * np.geomspace(1.0, 0.01, PENALTIES)
+    likely = likely_slopes(columns, anyway)
 
-    smooth, steps = np.empty((len(data), PENALTIES)), np.empty(len(data))
+    smooth, steps = np.empty(len(data)), np.empty(len(data))
     for others, part in data.folds(INNER_FOLDS, seed):
-        constants, slopes = Products.of(columns[others], target[others], weight[others]).path(penalties)
-        smooth[part] = constants + columns[part] @ slopes
+        constant, slopes = sparse_slopes(Products.of(columns[others], target[others], weight[others]), likely)
+        smooth[part] = constant + columns[part] @ slopes
         stage = stepwise_stage(len(others), seed)
-        stage.fit(coarse[others], target[others], sample_weight=weight[others])
+        stage.fit(without_voids(coarse[others]), target[others], sample_weight=weight[others])
         steps[part] = stage.predict(coarse[part])
-    of_penalties = pseudo_bma(smooth, target, weight)
-    averaged = smooth @ of_penalties
-    alone, _, mean = pseudo_bma(np.column_stack([averaged, steps, (averaged + steps) / 2.0]), target, weight)
+    foretold = np.column_stack([smooth, steps, (smooth + steps) / 2.0])
+    alone, _, mean = pseudo_bma(foretold, target, weight, np.array([SMOOTH_ODDS, 1.0, 1.0]))
 
-    constants, slopes = whole.path(penalties)
-    stage = stepwise_stage(len(data), seed).fit(coarse, target, sample_weight=weight)
-    constant = float(constants @ of_penalties)
-    return UpliftModel(names, ranks, constant, slopes @ of_penalties, stage, float(alone + mean / 2.0))
+    constant, slopes = sparse_slopes(Products.of(columns, target, weight), likely)
+    stage = stepwise_stage(len(data), seed).fit(without_voids(coarse), target, sample_weight=weight)
+    return UpliftModel(names, ranks, constant, slopes, stage, float(alone + mean / 2.0))
 
 
 def forward_fitted(data: Experiment, names: tuple[str, ...], parts: int = FOLDS, seed: int = 0) -> Array:

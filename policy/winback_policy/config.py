@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from winback_features.errors import ConfigError
 from winback_policy.definitions import BUILT_IN, PURCHASE_LAPSED, Definition
+from winback_policy.incentives import IncentiveRule
 from winback_policy.legal import LegalRule
 from winback_policy.outcomes.experiments import Experiment, check_experiments
 from winback_policy.presets import check_preset
@@ -26,6 +27,7 @@ NOT_NEGATIVE = (
     "service_days",
     "cart_days",
     "offer_days",
+    "answer_days",
     "relationship_days",
     "cooldown_days",
     "journey_days",
@@ -70,6 +72,8 @@ class PolicyConfig:
         A cart left open in the last so many days belongs to the cart journey.
     offer_days : int
         An incentive sent in the last so many days is another journey's offer.
+    answer_days : int
+        What a contact said of why it stopped holds for so long, unless it buys.
     gift_share : float
         From this share of gifts among its orders a contact is a gift buyer.
     relationship_days : int
@@ -80,6 +84,8 @@ class PolicyConfig:
         A contact that has not bought so long after entry goes to ``sunset``.
     steps : tuple of Step
         The shop's own steps of the journey; `winback_policy.steps.STEPS` when empty.
+    incentives : tuple of IncentiveRule
+        The shop's own rules for the kind of incentive; `winback_policy.incentives.RULES` when empty.
     sunset_days : int
         After so long in ``sunset`` without a sign of life: ``farewell``.
     notice_days : int
@@ -135,11 +141,13 @@ class PolicyConfig:
     service_days: int = 7
     cart_days: int = 3
     offer_days: int = 7
+    answer_days: int = 365
     gift_share: float = 0.8
     relationship_days: int = 3
     cooldown_days: int = 30
     journey_days: int = 90
     steps: tuple[Step, ...] = ()
+    incentives: tuple[IncentiveRule, ...] = ()
     sunset_days: int = 180
     notice_days: int = 30
     capacity: int | None = None

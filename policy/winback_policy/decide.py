@@ -13,14 +13,18 @@ from winback_policy import (
     channels,
     definitions,
     eligibility,
+    incentives,
     ranking,
+    reactions,
     reasons,
     segments,
+    stated,
     states,
     steps,
     treatment,
 )
 from winback_policy.config import PolicyConfig
+from winback_policy.dates import days_from
 from winback_policy.drivers import with_drivers
 from winback_policy.gather import STATE_SCHEMA, gather, previous_or_none
 
@@ -57,14 +61,18 @@ WINBACK_SCHEMA = {
     "reason_1": "string",
     "reason_2": "string",
     "reason_3": "string",
+    "stated_reason": "string",
+    "stated_on": "date",
     "recommended_action": "string",
     "journey_step": "int64",
     "tone": "string",
+    "last_reaction": "string",
     "channel": "string",
     "send_weekday": "int64",
     "send_hour": "int64",
     "send_time_n": "int64",
     "incentive_tier": "string",
+    "incentive_kind": "string",
     "last_category": "string",
     "last_product": "string",
     "top_interest": "string",
@@ -181,6 +189,7 @@ def decide(
     """
     facts = gather(scores, features, status, previous_or_none(status, previous_states), config.rfm)
     facts = ranking.with_uplift(facts, uplift)
+    facts = facts.mutate(**stated.standing(facts, config))
     journeys = cache(_step(facts, as_of, config, has_contacts=has_contacts))
     flagged = _flagged(
         with_drivers(journeys.filter(journeys.in_journey), drivers), as_of, config, currency, cache
@@ -237,15 +246,17 @@ def _step(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: bool) 
 def _flagged(t: Any, as_of: date, config: PolicyConfig, currency: str, cache: Cache) -> Any:
     """Say what concerns only the contacts in a journey: rank, reasons, treatment."""
     t = reasons.strongest(t, as_of, currency, config.language)
+    tier = treatment.incentive_tier(t)
     t = cache(
         t.mutate(
             rank=ranking.position(t),
             action=treatment.action(t, config),
-            tier=treatment.incentive_tier(t),
+            tier=tier,
+            kind=incentives.incentive_kind(t, tier, config.incentives),
         )
     )
     said = {f"reason_{n + 1}": t.said[n] for n in range(reasons.HOW_MANY)}
-    return t.select("rank", "action", "tier", **said, flagged_id=t.contact_id)
+    return t.select("rank", "action", "tier", "kind", **said, flagged_id=t.contact_id)
 
 
 def _winback(t: Any, flagged: Any, usual_value: Any, as_of: date, config: PolicyConfig, currency: str) -> Any:
@@ -262,7 +273,7 @@ def _winback(t: Any, flagged: Any, usual_value: Any, as_of: date, config: Policy
     described = segments.described(t, as_of, usual_value, treatment.another_channel(t))
     written_to = t.in_journey & (t.arm == "treatment")
     days = ibis.ifelse(written_to, states.days_since(as_of, t.entered_at), None)
-    step = steps.journey_step(days, config.steps)
+    step, reaction = steps.journey_step(days, config.steps), reactions.last_reaction(t, days)
     columns = {
         "entered_at": ibis.ifelse(in_or_out, t.entered_at, None),
         "entry_reason": ibis.ifelse(in_or_out, t.entry_reason, None),
@@ -271,8 +282,11 @@ def _winback(t: Any, flagged: Any, usual_value: Any, as_of: date, config: Policy
         "currency": ibis.literal(currency),
         "recommended_action": t.action.fill_null(otherwise),
         "journey_step": step,
-        "tone": steps.tone(step, config.steps),
+        "tone": steps.tone(step, reaction, config.steps),
+        "last_reaction": reaction,
         "incentive_tier": t.tier.fill_null("none"),
+        "incentive_kind": t.kind.fill_null("none"),
+        "stated_on": days_from(as_of, -t.stated_days),
         "channel": ibis.ifelse(t.in_journey | onboard, channels.channel_name(t.channel_number), None),
         **{name: ibis.ifelse(opposed, "none", t[name]) for name in ("consent_basis", "email_basis")},
     }

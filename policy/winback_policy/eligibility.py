@@ -9,6 +9,7 @@ import ibis
 
 from winback_policy.config import PolicyConfig
 from winback_policy.definitions import PURCHASE_LAPSED
+from winback_policy.stated import left_for_good
 
 YEARLY_DAYS = (330, 400)
 """Mean gap of an occasion buyer, from and to; and no gap is longer than the second."""
@@ -24,6 +25,7 @@ NOT_FLAGGED_REASONS = (
     "soft_bounced",
     "no_consent",
     "complained",
+    "left_for_good",
     "open_service_case",
     "cart_open",
     "in_other_journey",
@@ -123,7 +125,8 @@ def blocking_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
     ----------
     t : ibis.Table
         From `gather`, with ``channel_number``, ``closed_by`` (what closed the last channel), ``leaving`` (today's
-        exit reason), ``asleep_since``, ``inactive`` (by the definition) and ``leave_asleep`` (`ranking.with_uplift`).
+        exit reason), ``asleep_since``, ``inactive`` (by the definition), ``stated_reason`` (as it stands) and
+        ``leave_asleep`` (`ranking.with_uplift`).
     as_of : date
     config : PolicyConfig
 
@@ -141,6 +144,7 @@ def blocking_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
         (t.hard_bounced, "hard_bounced"),
         (t.channel_number.isnull(), t.closed_by.fill_null("no_consent")),
         (t.complained, "complained"),
+        (left_for_good(t), "left_for_good"),
         (within(t.days_since_service_contact, config.service_days), "open_service_case"),
         (within(t.cart_open_days, config.cart_days), "cart_open"),
         (within(t.days_since_incentive, config.offer_days), "in_other_journey"),

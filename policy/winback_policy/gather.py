@@ -62,6 +62,8 @@ STATUS_COLUMNS = (
     "send_time_n",
     "last_product",
     "top_interest",
+    "stated_reason",
+    "stated_days",
 )
 
 STATUS_FLAGS = ("hard_bounced", "complained", "objected_profiling", "erased", "is_staff")
@@ -83,12 +85,15 @@ FEATURE_COLUMNS = (
     "days_since_incentive",
     "answers_365d",
     "gift_share",
+    "discount_share",
+    "coupon_share",
     "tenure_days",
     "days_since_activity",
     "days_since_cart",
     "days_since_loyalty_change",
     "active_days_90d",
     "last_category",
+    "email_days_since_open_unreliable",
     *(
         f"{channel.prefix}_{measure}"
         for channel in CHANNELS

@@ -2,8 +2,8 @@
 
 A reason is a cause or a fact. A cause names the driver of the risk that it puts into words; where the drivers are known it
 is told only if that driver raises the risk by at least `FLOOR`, and the more the stronger. A fact (the day it was due, the
-chance, the value, the last purchase) claims nothing and fills up. Without drivers every reason has the strength of its own
-numbers, from 0 to 99. The sentences stand in `winback_policy.texts`.
+chance, the value, the last purchase) claims nothing and fills up. What the contact said itself comes before both. Without
+drivers every reason has the strength of its own numbers, from 0 to 99. The sentences stand in `winback_policy.texts`.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Reason:
         The driver of the risk that it claims; empty for a fact.
     needs_driver : bool
         Whether it is left out where the drivers are not known: true, but by itself no reason.
+    own_word : bool
+        Whether the contact said so itself: no fact, and above every cause.
     """
 
     when: Any
@@ -68,6 +70,14 @@ class Reason:
     values: Mapping[str, Any]
     driver: str = ""
     needs_driver: bool = False
+    own_word: bool = False
+
+
+def stated(t: Any, at: Context) -> Reason:
+    """Repeat what the contact said of why it stopped, where that says anything."""
+    when = t.stated_reason.notnull() & (t.stated_reason != "other")
+    values = {"why": t.stated_reason, "on": day_before(at.as_of, t.stated_days)}
+    return Reason(when, STRONGEST, values, own_word=True)
 
 
 def rhythm(t: Any, at: Context) -> Reason:
@@ -182,6 +192,7 @@ def last_purchase(t: Any, at: Context) -> Reason:
 
 
 CANDIDATES: Mapping[str, Callable[[Any, Context], Reason]] = {
+    "stated": stated,
     "rhythm": rhythm,
     "longest_silence": longest_silence,
     "overdue": overdue,
@@ -281,7 +292,7 @@ def _holds(t: Any, code: str, reason: Reason) -> Any:
 def _key(t: Any, number: int, reason: Reason) -> Any:
     """Return what a reason sorts by: its strength downwards, then that of its own numbers, then its place."""
     own = _clipped(reason.strength, STRONGEST)
-    if not has_drivers(t):
+    if not has_drivers(t) or reason.own_word:
         strength = own
     elif reason.driver:
         strength = _clipped(STRONGEST_FACT + 1 + 100 * _effect(t, reason), STRONGEST)

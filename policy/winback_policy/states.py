@@ -23,6 +23,7 @@ from winback_policy.gather import STATE_SCHEMA
 from winback_policy.holdout import draw_arm
 from winback_policy.legal import retention_days, silence_days
 from winback_policy.outcomes.experiments import draw_variant, running
+from winback_policy.stated import left_for_good
 
 STATES = ("active", "flagged", "in_winback", "reactivated", "sunset", "farewell", "inactive", "erased")
 IN_JOURNEY = ("flagged", "in_winback")
@@ -40,6 +41,7 @@ EXIT_REASONS = (
     "soft_bounced",
     "no_consent",
     "complained",
+    "left_for_good",
     "history_cancelled",
     "risk_fell",
     "active_again",
@@ -66,7 +68,7 @@ def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
     Parameters
     ----------
     t : ibis.Table
-        From `gather`, with ``channel_number``, ``closed_by`` and ``inactive``.
+        From `gather`, with ``channel_number``, ``closed_by``, ``inactive`` and ``stated_reason`` as it stands.
     as_of : date
     config : PolicyConfig
 
@@ -92,6 +94,7 @@ def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
         (unreachable & refused_any(t), "unsubscribed"),
         (unreachable, t.closed_by.fill_null("no_consent")),
         (t.complained, "complained"),
+        (left_for_good(t), "left_for_good"),
         *recovered,
         (days_since(as_of, t.previous_entered_at) >= config.journey_days, "journey_ended"),
         else_=None,

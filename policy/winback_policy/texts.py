@@ -1,8 +1,8 @@
 """Every sentence a reason can say, in every language: the one place to translate.
 
 A template is keyed by the reason's code. ``{name:form}`` stands for a value of the reason: ``form`` is one of ``whole``
-(a rounded number), ``percent``, ``date``, ``every`` (an interval), ``text``, or a noun of the language, which is counted
-("1 day", "12 days").
+(a rounded number), ``percent``, ``date``, ``every`` (an interval), ``text``, ``stated`` (what a contact said of why it
+stopped), or a noun of the language, which is counted ("1 day", "12 days").
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class Language:
     every_day, every_days : str
         An interval of a day, and of ``{}`` days.
     below_one_percent : str
+    stated : mapping of str to str
+        Each of ``STATED_REASONS`` in words.
     reasons : mapping of str to str
         A template for each code.
     """
@@ -34,6 +36,7 @@ class Language:
     every_day: str
     every_days: str
     below_one_percent: str
+    stated: Mapping[str, str]
     reasons: Mapping[str, str]
 
 
@@ -48,7 +51,20 @@ ENGLISH = Language(
     every_day="every day",
     every_days="every {} days",
     below_one_percent="less than 1 %",
+    stated={
+        "moved_away": "moved away",
+        "no_need": "no need any more",
+        "price": "too expensive",
+        "delivery": "not content with the delivery",
+        "service": "not content with the service",
+        "quality": "not content with the quality",
+        "assortment": "does not find what is looked for",
+        "too_many_messages": "too many messages",
+        "competitor": "buys elsewhere",
+        "other": "something else",
+    },
     reasons={
+        "stated": "said on {on:date}: {why:stated}",
         "rhythm": "buys {gap:every} on average, now {silence:day} silent",
         "longest_silence": "the longest silence so far: {silence:day}, before at most {longest:whole}",
         "overdue": "expected back by {due:date}, {late:day} ago",
@@ -81,7 +97,20 @@ DUTCH = Language(
     every_day="elke dag",
     every_days="elke {} dagen",
     below_one_percent="minder dan 1 %",
+    stated={
+        "moved_away": "verhuisd",
+        "no_need": "heeft het niet meer nodig",
+        "price": "te duur",
+        "delivery": "ontevreden over de bezorging",
+        "service": "ontevreden over de service",
+        "quality": "ontevreden over de kwaliteit",
+        "assortment": "vindt niet wat gezocht wordt",
+        "too_many_messages": "te veel berichten",
+        "competitor": "koopt elders",
+        "other": "iets anders",
+    },
     reasons={
+        "stated": "zei op {on:date}: {why:stated}",
         "rhythm": "koopt gemiddeld {gap:every}, nu {silence:day} stil",
         "longest_silence": "de langste stilte tot nu toe: {silence:day}, eerder hooguit {longest:whole}",
         "overdue": "terug verwacht uiterlijk {due:date}, {late:day} geleden",

@@ -10,6 +10,7 @@ from winback_policy.channels import CHANNELS, of_channel, worn_out
 from winback_policy.config import PolicyConfig
 from winback_policy.eligibility import at_peace
 from winback_policy.segments import cell_action
+from winback_policy.stated import asked_for
 
 ACTIONS = (
     "win_back",
@@ -22,7 +23,6 @@ ACTIONS = (
     "farewell",
     "none",
 )
-INCENTIVE_TIERS = ("none", "low", "mid", "high")
 
 
 def left_alone(t: Any, config: PolicyConfig) -> Any:
@@ -44,7 +44,8 @@ def another_channel(t: Any) -> Any:
 def action(t: Any, config: PolicyConfig) -> Any:
     """Return the recommended action for contacts in win-back.
 
-    ``none``: held out, or in another conversation. Otherwise what the contact's place among buyers and clickers asks for
+    ``none``: held out, or in another conversation. Otherwise what the contact said that it misses, or has too much of
+    (`winback_policy.stated`); else what its place among buyers and clickers asks for
     (`segments.cell_action`), where that is ``check_landing_page``, ``change_channel`` or ``refresh_content``.
     ``preference_form``: nothing is seen of it anywhere, and every channel on which it may be reached is ignored, so that
     another message of the same kind says nothing: ask how often, when and where. ``win_back`` otherwise.
@@ -52,7 +53,7 @@ def action(t: Any, config: PolicyConfig) -> Any:
     Parameters
     ----------
     t : ibis.Table
-        Flagged contacts with the columns of `gather`, ``arm`` and ``channel_number``.
+        Flagged contacts with the columns of `gather`, ``arm``, ``channel_number`` and ``stated_reason`` as it stands.
     config : PolicyConfig
 
     Returns
@@ -61,11 +62,12 @@ def action(t: Any, config: PolicyConfig) -> Any:
         One of `ACTIONS`.
     """
     fresh = another_channel(t)
-    asked_for = cell_action(t, t.horizon_days, fresh)
+    by_word, by_cell = asked_for(t), cell_action(t, t.horizon_days, fresh)
     return ibis.cases(
         (left_alone(t, config), "none"),
-        (asked_for.isin(("check_landing_page", "change_channel", "refresh_content")), asked_for),
-        (asked_for.isin(("win_back", "sunset")) & ~fresh, "preference_form"),
+        (by_word.notnull(), by_word),
+        (by_cell.isin(("check_landing_page", "change_channel", "refresh_content")), by_cell),
+        (by_cell.isin(("win_back", "sunset")) & ~fresh, "preference_form"),
         else_="win_back",
     )
 
@@ -85,7 +87,7 @@ def incentive_tier(t: Any) -> Any:
     Returns
     -------
     ibis string column
-        One of `INCENTIVE_TIERS`.
+        One of `winback_policy.incentives.INCENTIVE_TIERS`.
     """
     late = t.days_overdue.fill_null(0)
     usual = t.usual_gap_days.fill_null(30)

@@ -72,6 +72,7 @@ def sentence(code: str, values: Mapping[str, Any], language: Language, as_of: da
         "date": lambda value: short_day(value, as_of, language),
         "every": lambda value: every(value, language),
         "text": lambda value: value,
+        "stated": lambda value: value.cases(*language.stated.items(), else_=None),
         **{noun: _counter(*words) for noun, words in language.nouns.items()},
     }
     said: Any = ibis.literal("")

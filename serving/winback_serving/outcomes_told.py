@@ -116,8 +116,8 @@ class Teller:
         once : bool
             Whether the bounds for one reading stand there beside those that decide.
         """
-        ways = {"often": True} if one["plan"]["running"] else {}
-        if once or not ways:
+        ways = {"often": True} if one["plan"]["running"] else {"interval": False}
+        if once and one["plan"]["running"]:
             ways["once"] = False
         rows = [
             (

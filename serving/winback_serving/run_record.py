@@ -104,6 +104,8 @@ def count_run(folder: Path) -> dict[str, Any]:
         groups = winback.aggregate(
             "state, not_flagged_reason, arm, rank IS NOT NULL AS ranked, count(*) AS n"
         ).fetchall()
+        said = winback.aggregate("stated_reason, count(*) AS n").filter("stated_reason IS NOT NULL")
+        stated = dict(sorted(said.fetchall()))
     reasons: Counter[str] = Counter()
     states: Counter[str] = Counter()
     flagged = held_out = ranked = 0
@@ -122,6 +124,7 @@ def count_run(folder: Path) -> dict[str, Any]:
         "not_scored": contacts - scored,
         "flagged": flagged,
         "not_flagged": dict(sorted(reasons.items())),
+        "stated_reasons": stated,
         "entries": _rows(folder, "entries"),
         "exits": _rows(folder, "exits"),
         "holdout": held_out,

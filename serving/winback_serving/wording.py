@@ -17,6 +17,7 @@ NOT_FLAGGED: Mapping[str, str] = {
     "soft_bounced": "mailbox bounced too often in a row",
     "no_consent": "no channel they agreed to",
     "complained": "complained about our mail",
+    "left_for_good": "said that they moved away or need it no more",
     "open_service_case": "a service case is open",
     "cart_open": "a cart is open: that journey has them",
     "in_other_journey": "another journey's offer is open",
@@ -53,6 +54,7 @@ EXITS: Mapping[str, str] = {
     "erased": "erased on request",
     "staff": "own staff",
     "history_cancelled": "purchases were cancelled",
+    "left_for_good": "said that they moved away or need it no more",
 }
 """Why a contact left the list, by ``exit_reason``."""
 

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from winback_features.errors import InputError
-from winback_models.uplift import Experiment, fit_uplift, forward_fitted
+from winback_models.uplift import (
+    OF_ANY,
+    OF_SQUARE,
+    Experiment,
+    curved,
+    fit_uplift,
+    forward_fitted,
+    likely_slopes,
+)
 from winback_models.uplift_bundle import UpliftBundle, load_uplift, save_uplift
 
 NAMES = ("a", "b", "c")
@@ -36,6 +44,31 @@ def test_effects_are_found_among_contacts_never_seen(fitted):
     assert np.corrcoef(found[known], effect[known])[0, 1] > 0.7
     assert found[known & (effect > 0)].mean() == pytest.approx(0.2, abs=0.06)
     assert found[known & (effect < 0)].mean() == pytest.approx(-0.1, abs=0.06)
+
+
+@pytest.mark.parametrize("known", [0, 1])
+def test_a_feature_that_hardly_anybody_has_changes_little(known):
+    """A shop without events knows nothing of opens; one that has just begun knows of one contact's."""
+    data, _ = experiment(600)
+    opens = np.full((600, 1), np.nan)
+    opens[:known] = 3.0
+    more = Experiment(np.hstack([data.features, opens]), data.treated, data.bought, data.propensity)
+    found = fit_uplift(more, (*NAMES, "opens")).effect(more.features)
+    assert np.corrcoef(found, fit_uplift(data, NAMES).effect(data.features))[0, 1] > 0.98
+    seen = np.hstack([data.features, np.full((600, 1), 5.0)])
+    assert np.isfinite(fit_uplift(more, (*NAMES, "opens")).effect(seen)).all()
+
+
+def test_what_says_who_buys_is_likelier_to_say_whom_a_message_moves():
+    places = np.random.default_rng(0).random((2000, 4))
+    places[:, 3] = 0.5  # the same for all
+    anyway = 1 / (1 + np.exp(3 - 2 * places[:, 0] + 1 * places[:, 1]))
+    likely = likely_slopes(curved(places), anyway)
+    assert likely[:4] == pytest.approx(OF_ANY + np.array([1.0, 0.5, 0.0, 0.0]), abs=0.01)
+    assert likely[4:] == pytest.approx(OF_SQUARE * likely[:4])
+    assert likely_slopes(curved(places), np.full(2000, 0.1)) == pytest.approx(
+        OF_ANY * np.repeat([1.0, OF_SQUARE], 4)
+    )
 
 
 def test_each_part_is_predicted_from_those_before_it():

@@ -66,6 +66,9 @@ FEATURES = dict.fromkeys(
         "answers_365d",
         "days_since_incentive",
         "gift_share",
+        "discount_share",
+        "coupon_share",
+        "email_days_since_open_unreliable",
         "tenure_days",
         "days_since_activity",
         "days_since_loyalty_change",
@@ -85,7 +88,7 @@ STATUS = {
     **dict.fromkeys(
         (
             *("email", "phone", "first_name", "last_name", "language", "country", "timezone"),
-            *("last_product", "top_interest"),
+            *("last_product", "top_interest", "stated_reason"),
         ),
         "string",
     ),
@@ -116,6 +119,7 @@ STATUS = {
             "send_weekday",
             "send_hour",
             "send_time_n",
+            "stated_days",
         ),
         "int64",
     ),

@@ -10,8 +10,9 @@ import pytest
 from winback_features.errors import ConfigError
 from winback_policy import segments
 from winback_policy.config import PolicyConfig
+from winback_policy.incentives import INCENTIVE_TIERS, RULES, IncentiveRule, incentive_kind
 from winback_policy.segments import SEGMENT_COLUMNS
-from winback_policy.steps import STEPS, TONES, Step, journey_step, tone
+from winback_policy.steps import REACTIONS, STEPS, TONES, Step, journey_step, tone
 
 AS_OF = date(2025, 3, 10)
 SEGMENTS = (
@@ -138,16 +139,24 @@ def _unbound() -> Any:
     return ibis.table({**columns, "flag": "boolean"}, name="t")
 
 
-@pytest.mark.parametrize("own", [(), (Step(1, "product"),), (Step(0, "incentive"), Step(30, "relational"))])
-def test_a_step_is_the_last_one_that_is_due(evaluate: Any, own: tuple[Step, ...]) -> None:
-    import ibis
+OWN_STEPS = (Step(0, "incentive"), Step(30, "relational"), Step(30, "why_not", after="opened"))
 
-    steps = own or STEPS
-    for days in range(40):
-        due = [step for step in steps if step.day <= days]
-        number = journey_step(ibis.literal(days), own)
-        assert evaluate(number) == (len(due) or None), days
-        assert evaluate(tone(number, own)) == (due[-1].tone if due else None), days
+
+@pytest.mark.parametrize("own", [(), (Step(1, "product"),), OWN_STEPS])
+def test_a_step_is_the_last_one_that_is_due_and_goes_by_the_reaction(
+    world: Any, own: tuple[Step, ...]
+) -> None:
+
+    steps, reactions = own or STEPS, (None, *REACTIONS)
+    asked = {f"{n:02} {after}": {"days": n, "after": after} for n in range(40) for after in reactions}
+    t = world.table(asked, {"days": "int64", "after": "string"})
+    number = journey_step(t.days, own)
+    found = world.rows(t.mutate(number=number, tone=tone(number, t.after, own)).order_by("contact_id"))
+    for name, row in found.items():
+        days = sorted({step.day for step in steps if step.day <= row["days"]})
+        told = {step.after: step.tone for step in steps if days and step.day == days[-1]}
+        assert row["number"] == (len(days) or None), name
+        assert row["tone"] == told.get(row["after"], told.get("")), name
 
 
 def test_steps_that_make_no_sense_are_refused() -> None:
@@ -156,5 +165,83 @@ def test_steps_that_make_no_sense_are_refused() -> None:
         Step(-1, "product")
     with pytest.raises(ConfigError, match="The tone is 'loud'"):
         Step(0, "loud")
-    with pytest.raises(ConfigError, match="on day 3 follows one on day 3"):
+    with pytest.raises(ConfigError, match="after is 'bought'"):
+        Step(0, "product", after="bought")
+    with pytest.raises(ConfigError, match="on day 3 follows one on day 5"):
+        PolicyConfig(steps=(Step(5, "product"), Step(3, "incentive")))
+    with pytest.raises(ConfigError, match="Two steps of day 3 are for the same contacts"):
         PolicyConfig(steps=(Step(3, "product"), Step(3, "incentive")))
+    with pytest.raises(ConfigError, match="Every step of day 3 waits"):
+        PolicyConfig(steps=(Step(0, "product"), Step(3, "incentive", after="opened")))
+
+
+def test_the_shop_s_own_rules_choose_the_kind(world: Any) -> None:
+    own = (
+        IncentiveRule("none", because=("competitor",)),
+        IncentiveRule("points", "mid", because=("price", "quality"), bargain_share=0.5),
+        IncentiveRule("content", "mid"),
+    )
+    answer = {"stated_days": 9, "answers_365d": 1.0}
+    rows: dict[str, dict[str, Any]] = {
+        "competitor": {**answer, "stated_reason": "competitor"},
+        "price, on offer": {**answer, "stated_reason": "price", "discount_share": 0.5},
+        "price, never on offer": {**answer, "stated_reason": "price", "discount_share": 0.4},
+        "quality, not known": {**answer, "stated_reason": "quality"},
+        "low": {},
+    }
+    kinds = {name: row["incentive_kind"] for name, row in world.winback(rows, incentives=own).items()}
+    assert kinds == {
+        "competitor": "none",
+        "price, on offer": "points",
+        "price, never on offer": "content",
+        "quality, not known": "content",
+        "low": "none",
+    }
+
+
+@pytest.mark.parametrize("own", [(), RULES[::-1], RULES[2:3], (IncentiveRule("content"), *RULES)])
+def test_the_first_rule_that_fits_counts_and_none_goes_beyond_the_tier(
+    world: Any, own: tuple[IncentiveRule, ...]
+) -> None:
+    cases = {
+        f"{tier} {reason} {discount} {coupon}": {
+            "tier": tier,
+            "stated_reason": reason,
+            "discount_share": discount,
+            "coupon_share": coupon,
+        }
+        for tier in INCENTIVE_TIERS
+        for reason in (None, "price", "delivery", "other")
+        for discount in (None, 0.2, 0.7)
+        for coupon in (None, 0.0, 0.5)
+    }
+    columns = {"tier": "string", "stated_reason": "string"}
+    t = world.table(cases, columns | {"discount_share": "float64", "coupon_share": "float64"})
+    found = world.rows(t.select("contact_id", kind=incentive_kind(t, t.tier, own)).order_by("contact_id"))
+    for name, case in cases.items():
+        kind, coupon = found[name]["kind"], case["coupon_share"]
+        bargains = (case["discount_share"] or 0.0) if coupon is None else coupon
+        fitting = [
+            rule.kind
+            for rule in own or RULES
+            if INCENTIVE_TIERS.index(rule.from_tier) <= INCENTIVE_TIERS.index(case["tier"])
+            and (not rule.because or case["stated_reason"] in rule.because)
+            and bargains >= rule.bargain_share
+        ]
+        assert kind == [*fitting, "none"][0], name
+        assert kind == "none" or case["tier"] != "none", name
+
+
+@pytest.mark.parametrize(
+    ("rule", "what"),
+    [
+        ({"kind": "cash"}, "kind is 'cash'"),
+        ({"kind": "gift", "from_tier": "none"}, "from_tier is 'none'"),
+        ({"kind": "gift", "because": ("mood",)}, "because is 'mood'"),
+        ({"kind": "gift", "bargain_share": 1.1}, "bargain_share is 1.1"),
+    ],
+)
+def test_rules_that_make_no_sense_are_refused(rule: dict[str, Any], what: str) -> None:
+    with pytest.raises(ConfigError, match=what) as refused:
+        IncentiveRule(**rule)
+    assert refused.value.how

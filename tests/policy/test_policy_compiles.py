@@ -18,6 +18,7 @@ from winback_policy.legal import LegalRule
 
 TEXTS = {
     *("base", "email", "phone", "first_name", "last_name", "language", "country"),
+    "stated_reason",
     *(name for name in (*FEATURE_COLUMNS, *STATUS_COLUMNS) if name.startswith(("last_", "top_"))),
 }
 FLAGS = {*STATUS_FLAGS, "has_email", *CONSENTS}

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from winback_features.contracts import STATED_REASONS
 from winback_models.drivers import DRIVERS
 from winback_policy.channels import CHANNELS
 from winback_policy.config import PolicyConfig
@@ -27,7 +28,8 @@ NUMBERS = (
     "gap_mean", "gap_max", "gap_trend", "purchase_days", "purchase_days_90d", "purchase_days_180d", "orders", "returns",
     "order_value_mean", "order_value_last", "days_since_purchase", "days_since_visit", "days_since_click",
     "days_since_service_contact", "usual_gap_days", "days_overdue", "p_purchase", "p_lapse", "horizon_days",
-    "value_at_risk", *(f"{c.prefix}_ignored_in_a_row" for c in CHANNELS), *(f"{c.prefix}_days_since_send" for c in CHANNELS),
+    "value_at_risk", "stated_days",
+    *(f"{c.prefix}_ignored_in_a_row" for c in CHANNELS), *(f"{c.prefix}_days_since_send" for c in CHANNELS),
 )  # fmt: skip
 
 CAUSES = {
@@ -63,7 +65,9 @@ def code_of(text: str, language: str = "en") -> str:
 def tell(backend: Any, rows: list[dict[str, Any]], *, drivers: bool, language: str = "en") -> list[list[str]]:
     """Return each row's reasons."""
     columns = [*NUMBERS, *(EFFECTS if drivers else [])]
-    schema = pa.schema([("n", pa.int64()), *((name, pa.float64()) for name in columns)])
+    schema = pa.schema(
+        [("n", pa.int64()), ("stated_reason", pa.string()), *((name, pa.float64()) for name in columns)]
+    )
     table = pa.Table.from_pylist([{"n": n, **row} for n, row in enumerate(rows)], schema=schema)
     name = ibis.util.gen_name("told")
     backend.con.register(name, table)
@@ -93,6 +97,8 @@ ranges |= {
     "horizon_days": st.just(28.0),
     "value_at_risk": st.sampled_from([None, 0.2, 80.0]),
     **{f"{c.prefix}_ignored_in_a_row": count for c in CHANNELS},
+    "stated_reason": st.sampled_from([None, None, "price", "other"]),
+    "stated_days": st.just(9.0),
 }
 effect = st.sampled_from([None, -0.2, 0.0, 0.009, 0.01, 0.04, 0.3, 0.7])
 contact = st.fixed_dictionaries(ranges | dict.fromkeys(EFFECTS, effect))
@@ -119,6 +125,8 @@ def check_that_nothing_contradicts(codes: list[str], row: dict[str, Any]) -> Non
         assert not {"rhythm", "longest_silence"} & set(codes)
     assert not {"rhythm", "longest_silence"} <= set(codes)
     assert not {"few_purchases", "last_purchase"} <= set(codes)
+    assert (codes[0] == "stated") == (row["stated_reason"] == "price"), "its own word comes first"
+    assert "stated" not in codes[1:]
     if "rhythm" in codes:
         assert silence > row["gap_mean"]
     if "longest_silence" in codes:
@@ -149,7 +157,8 @@ def test_a_cause_is_one_the_strongest_first_and_nothing_contradicts(backend: Any
         assert [round(min(e, 0.49), 2) for e in effects] == sorted(
             (round(min(e, 0.49), 2) for e in effects), reverse=True
         )
-        assert all(code in CAUSES for code in codes[: len(effects)]), "causes before facts"
+        rest = [code for code in codes if code != "stated"]
+        assert all(code in CAUSES for code in rest[: len(effects)]), "causes before facts"
 
 
 @quick
@@ -214,6 +223,15 @@ CAUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
+def test_what_the_contact_said_comes_before_every_cause(backend: Any) -> None:
+    row = PLAIN | {"stated_reason": "delivery", "stated_days": 75.0, "risk_from_silence": 0.4}
+    told = [tell(backend, [row], drivers=True, language=language)[0][0] for language in LANGUAGES]
+    assert told == [
+        "said on 25 Dec 2024: not content with the delivery",
+        "zei op 25 dec 2024: ontevreden over de bezorging",
+    ]
+
+
 @pytest.fixture(scope="module")
 def caused(backend: Any) -> dict[str, Any]:
     """Each cause with an effect, without one, and in Dutch; in one go."""
@@ -247,6 +265,7 @@ def test_every_code_has_a_sentence_in_every_language_with_the_same_values() -> N
         assert list(language.reasons) == list(CANDIDATES), name
         assert len(language.months) == len(set(language.months)) == 12
         assert set(language.nouns) == set(ENGLISH.nouns)
+        assert tuple(language.stated) == STATED_REASONS
         assert language.every_days.count("{}") == 1
         for code, template in language.reasons.items():
             named = {(value, form) for _, value, form in pieces(template) if value}
@@ -257,7 +276,7 @@ def test_every_code_has_a_sentence_in_every_language_with_the_same_values() -> N
 
 
 def test_each_candidate_gives_what_its_sentence_names(backend: Any) -> None:
-    t = ibis.table(dict.fromkeys([*NUMBERS, *EFFECTS], "float64"), name="t")
+    t = ibis.table(dict.fromkeys([*NUMBERS, *EFFECTS], "float64") | {"stated_reason": "string"}, name="t")
     for code, candidate in CANDIDATES.items():
         reason = candidate(t, Context(AS_OF, "EUR"))
         assert set(reason.values) == {name for _, name, _ in pieces(ENGLISH.reasons[code]) if name}

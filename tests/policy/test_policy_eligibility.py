@@ -23,6 +23,7 @@ ALONE: dict[str, dict[str, Any]] = {
     "soft_bounced": {"soft_bounces_in_a_row": 8},
     "no_consent": {"consent_email": False},
     "complained": {"complained": True},
+    "left_for_good": {"stated_reason": "moved_away", "stated_days": 9},
     "open_service_case": {"days_since_service_contact": 7},
     "cart_open": {"cart_open_days": 3},
     "in_other_journey": {"days_since_incentive": 7.0},

@@ -13,8 +13,10 @@ from winback_policy.config import PolicyConfig
 from winback_policy.decide import EXITS_SCHEMA, WINBACK_SCHEMA
 from winback_policy.eligibility import NOT_FLAGGED_REASONS
 from winback_policy.gather import STATE_SCHEMA
+from winback_policy.incentives import INCENTIVE_KINDS, INCENTIVE_TIERS
 from winback_policy.states import EXIT_REASONS, STATES
-from winback_policy.treatment import ACTIONS, INCENTIVE_TIERS
+from winback_policy.steps import REACTIONS, TONES
+from winback_policy.treatment import ACTIONS
 
 README = (Path(__file__).parents[2] / "policy" / "README.md").read_text(encoding="utf-8")
 
@@ -30,6 +32,9 @@ PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
         STATES,
         ACTIONS,
         INCENTIVE_TIERS,
+        INCENTIVE_KINDS,
+        TONES,
+        REACTIONS,
         tuple(c.name for c in CHANNELS),
         tuple(WINBACK_SCHEMA),
         tuple(STATE_SCHEMA),

@@ -19,7 +19,7 @@ from winback_policy.gather import FEATURE_COLUMNS, SCORE_COLUMNS, STATE_SCHEMA, 
 from winback_policy.legal import LegalRule
 
 TEXTS = {"base", "last_category", "email", "phone", "first_name", "last_name", "language", "country"}
-TEXTS |= {"last_product", "top_interest"}
+TEXTS |= {"last_product", "top_interest", "stated_reason"}
 FLAGS = {*STATUS_FLAGS, "has_email", *CONSENTS}
 OWN = Definition("asleep@1", all=("days_since_purchase >= 90",), any=("ignored_sends >= 8",))
 CONFIGS = {

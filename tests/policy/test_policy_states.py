@@ -26,6 +26,7 @@ LEAVES: dict[str, dict[str, Any]] = {
     "soft_bounced": {"soft_bounces_in_a_row": 8},
     "no_consent": {"has_email": False},
     "complained": {"complained": True},
+    "left_for_good": {"stated_reason": "no_need", "stated_days": 9},
     "history_cancelled": {"base": "one_time"},
     "risk_fell": {"p_lapse": 0.34},
 }
@@ -102,6 +103,7 @@ def test_the_states_after_an_exit(second: Any) -> None:
         "purchased": "reactivated",
         **dict.fromkeys(("hard_bounced", "unsubscribed", "soft_bounced", "past_retention"), "active"),
         **dict.fromkeys(("no_consent", "consent_undated", "consent_expired", "complained"), "active"),
+        "left_for_good": "active",
         "history_cancelled": "active",
         "risk_fell": "active",
     }

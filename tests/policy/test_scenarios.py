@@ -38,7 +38,7 @@ ELSEWHERE: dict[str, tuple[str, tuple[str, ...]]] = {
         ("features/test_features_oracle.py", "policy/test_segments.py"),
     ),
     "001.6": (
-        "who took an incentive up; what kind it is, is an experiment's arm",
+        "who took an incentive up, and which kind brought more back",
         ("serving/test_outcomes.py", "policy/test_outcomes_experiments.py"),
     ),
     "001.7": (
@@ -56,14 +56,13 @@ ELSEWHERE: dict[str, tuple[str, tuple[str, ...]]] = {
         "last product, last category, top interest",
         ("features/test_tastes.py", "policy/test_list_columns.py"),
     ),
-    "004.2": ("what is due after how many days, and in which tone", ("policy/test_list_columns.py",)),
     "004.4": ("audiences, and who is taken out of them", ("serving/exports/test_exports_lists.py",)),
     "004.5": ("cohorts", ("features/test_retention.py", "serving/web/test_web_retention.py")),
     "004.8": ("weekday and hour with their sample", ("features/test_contact_status.py",)),
     "004.10": ("baskets of the re-activated", ("serving/test_outcomes.py",)),
     "004.11": ("where win-back is pointless", ("serving/test_horizon.py",)),
 }
-"""What no contact of the book can show: what it is, and the tests that hold it."""
+"""What no contact of the book can show, or the rest of what one shows: what it is, and the tests that hold it."""
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +106,6 @@ def test_every_requirement_is_shown_here_or_elsewhere() -> None:
     wanted = {f"{article}.{n}" for article, numbers in REQUIREMENTS.items() for n in numbers}
     shown = {row for who in BOOK.values() for row in who.rows}
     assert shown <= wanted
-    assert wanted - shown == set(ELSEWHERE)
+    assert wanted - shown <= set(ELSEWHERE) <= wanted
     tests = Path(__file__).parents[1]
     assert [file for _, files in ELSEWHERE.values() for file in files if not (tests / file).is_file()] == []

@@ -75,6 +75,13 @@ def test_the_input_columns_are_those_of_the_code(name: str, contract: str) -> No
     assert [name for name, rule in lines.items() if rule.startswith("required")] == required
 
 
+def test_the_reasons_of_survey_answers_are_those_of_the_code(contract: str) -> None:
+    from winback_features.contracts import STATED_REASONS
+
+    rows = first_column(chapter(contract, "events"), "| reason | what was said |")
+    assert tuple(row[0] for row in rows) == STATED_REASONS
+
+
 def test_the_event_kinds_are_those_of_the_code(contract: str) -> None:
     from winback_features.contracts import EVENT_KINDS
 
@@ -116,10 +123,13 @@ def test_the_columns_of_the_lists_are_those_of_the_code(contract: str) -> None:
 
 def test_every_state_reason_and_action_is_explained(guide: str) -> None:
     from winback_policy.eligibility import NOT_FLAGGED_REASONS
+    from winback_policy.incentives import INCENTIVE_KINDS, INCENTIVE_TIERS
     from winback_policy.states import EXIT_REASONS, STATES
-    from winback_policy.treatment import ACTIONS, INCENTIVE_TIERS
+    from winback_policy.steps import REACTIONS, TONES
+    from winback_policy.treatment import ACTIONS
 
-    for names in (NOT_FLAGGED_REASONS, STATES, EXIT_REASONS, ACTIONS, INCENTIVE_TIERS):
+    told = (NOT_FLAGGED_REASONS, STATES, EXIT_REASONS, ACTIONS, INCENTIVE_TIERS, INCENTIVE_KINDS)
+    for names in (*told, TONES, REACTIONS):
         assert [name for name in names if f"`{name}`" not in guide] == []
 
 

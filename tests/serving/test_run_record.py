@@ -56,6 +56,7 @@ def write(folder: Path, scored: int, rank: list[int | None]) -> None:
         "rank": pa.array(rank, pa.int64()),
         "arm": ["holdout", "treatment", None, None, "holdout"],
         "p_purchase": [0.2, 0.3, 0.9, 0.8, None],
+        "stated_reason": ["price", "delivery", None, "price", None],
     }
     pq.write_table(pa.table(winback), folder / "winback.parquet")
     for name, rows in {"scores": scored, "entries": 1, "exits": 0, "states": 7, "quarantine": 2}.items():
@@ -72,6 +73,7 @@ def test_every_contact_is_counted_once(tmp_path: Path) -> None:
         "not_scored": 1,
         "flagged": 2,
         "not_flagged": {"low_risk": 2, "on_time": 1},
+        "stated_reasons": {"delivery": 1, "price": 2},
         "entries": 1,
         "exits": 0,
         "holdout": 1,

@@ -13,7 +13,9 @@ from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.errors import ConfigError
 from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
+from winback_policy.incentives import IncentiveRule
 from winback_policy.rfm import RfmThresholds
+from winback_policy.steps import Step
 from winback_serving.settings import SECTIONS, Settings, load_settings
 from winback_training.config import TrainingConfig
 from winback_training.gate import GateConfig
@@ -182,6 +184,23 @@ def test_the_config_hash_sees_what_changes_a_result_and_nothing_else(tmp_path: P
         '[brand]\nhorizon_days = "auto"',
     ):
         assert load(tmp_path, MINIMAL + change).config_hash() != digest
+
+
+def test_steps_and_incentives_are_read_from_tables(tmp_path: Path) -> None:
+    text = """
+        [policy]
+        steps = [{ day = 0, tone = "product" }, { day = 0, tone = "why_not", after = "clicked" }]
+        [[policy.incentives]]
+        kind = "points"
+        from_tier = "mid"
+        because = ["price"]
+        bargain_share = 1
+        """
+    policy = load(tmp_path, MINIMAL + text).policy
+    assert policy.steps == (Step(0, "product"), Step(0, "why_not", "clicked"))
+    assert policy.incentives == (IncentiveRule("points", "mid", ("price",), 1.0),)
+    with pytest.raises(ConfigError, match="kind is 'cash'"):
+        load(tmp_path, MINIMAL + text.replace("points", "cash"))
 
 
 def template() -> str:

@@ -25,9 +25,14 @@ DRIFTING = frozenset(
 RAW_MARKS = ("winback_flag", "on_list")
 """What the plain formats add to the columns of the list where only changes are asked for."""
 
-_GONE = {"state": "inactive", "recommended_action": "none", "incentive_tier": "none"}
+_GONE = {
+    "state": "inactive",
+    "recommended_action": "none",
+    "incentive_tier": "none",
+    "incentive_kind": "none",
+}
 _WITHHELD = (
-    *("first_name", "last_name", "phone", "language", "country", "reason_1"),
+    *("first_name", "last_name", "phone", "language", "country", "reason_1", "stated_reason"),
     *(
         "last_category",
         "last_product",
@@ -60,7 +65,7 @@ def shown(t: Any, as_of: date) -> Any:
             t.held_out & t.state.isin(("flagged", "in_winback", "reactivated")), "active", t.state
         ),
         recommended_action=ibis.ifelse(t.held_out, "none", t.recommended_action),
-        incentive_tier=ibis.ifelse(t.held_out, "none", t.incentive_tier),
+        **{name: ibis.ifelse(t.held_out, "none", t[name]) for name in ("incentive_tier", "incentive_kind")},
         **{
             name: ibis.ifelse(t.held_out, None, t[name])
             for name in ("rank", "entered_at", "exit_reason", "channel", "journey_step", "tone", "reason_1")

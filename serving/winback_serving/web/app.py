@@ -62,7 +62,7 @@ def create_app(home: Path, config: WebConfig | None = None, settings: Settings |
     state = app.state
     state.home, state.config = home, config
     state.runs, state.door, state.metrics = Runs(home), Doorkeeper(home, config), ServerMetrics()
-    state.settings = settings
+    state.settings, state.warm_up = settings, None
     state.scorer = Scorer(settings) if settings is not None else None
     state.login_tries = RateLimit(login.TRIES_PER_MINUTE)
     app.add_middleware(Guard, config=config, door=state.door, metrics=state.metrics)
@@ -75,6 +75,7 @@ def create_app(home: Path, config: WebConfig | None = None, settings: Settings |
             app.include_router(router, include_in_schema=False)
         state.render_error = getattr(pages, "render_error", None)
         state.render_login = getattr(pages, "render_login", None)
+        state.warm_up = getattr(pages, "warm_up", None)
     if STATIC.is_dir():
         app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
@@ -86,11 +87,14 @@ async def _watching(app: FastAPI) -> AsyncIterator[None]:
     stop = threading.Event()
 
     def watch() -> None:
+        warm_up = app.state.warm_up
         while not stop.is_set():
             try:
                 app.state.runs.refresh()
             except (WinbackError, OSError) as error:
                 LOG.warning("The newest run cannot be opened, the one before stays: %s", error)
+            if warm_up is not None:
+                warm_up = warm_up()  # once, and after the run: nobody waits for it
             stop.wait(app.state.config.refresh_seconds)
 
     thread = threading.Thread(target=watch, name="winback-watch", daemon=True)

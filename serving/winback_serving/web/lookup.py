@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 KEY = "contact_id"
+AT_ONCE = 4096
+"""So many rows are decoded at a time; what stands behind the contact's rows is not."""
 
 
 def rows_of(path: Path, contact_id: str, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -31,9 +33,8 @@ def rows_of(path: Path, contact_id: str, columns: Sequence[str] | None = None) -
         In the order of the file.
     """
     stat = path.stat()
-    described, ranges = _described(path, stat.st_ino, stat.st_mtime_ns)
-    there = described.schema.to_arrow_schema().names
-    names = there if columns is None else [name for name in columns if name in there]
+    described, schema, ranges = _described(path, stat.st_ino, stat.st_mtime_ns)
+    names = schema.names if columns is None else [name for name in columns if name in schema.names]
     groups = [
         k
         for k, (low, high) in enumerate(ranges)
@@ -41,21 +42,31 @@ def rows_of(path: Path, contact_id: str, columns: Sequence[str] | None = None) -
     ]
     if not groups:
         return []
-    with pq.ParquetFile(path, metadata=described, memory_map=True) as file:
+    # The words of a column are few: they are looked up for the rows that are found, not written out for all.
+    words = [name for name in names if name != KEY and pa.types.is_string(schema.field(name).type)]
+    found: list[dict[str, Any]] = []
+    with pq.ParquetFile(path, metadata=described, memory_map=True, read_dictionary=words) as file:
         ids = file.read_row_groups(groups, columns=[KEY], use_threads=False)[KEY]
-        here = pc.equal(ids, contact_id)
-        if not pc.any(here).as_py():
+        places = pc.indices_nonzero(pc.equal(ids, contact_id).combine_chunks()).to_pylist()
+        if not places:
             return []
-        found = file.read_row_groups(groups, columns=names, use_threads=False).filter(here)
-    missing = dict.fromkeys(name for name in columns or () if name not in there)
-    return [{**missing, **row} for row in found.to_pylist()]
+        begin = 0
+        for batch in file.iter_batches(AT_ONCE, row_groups=groups, columns=names, use_threads=False):
+            end = begin + batch.num_rows
+            here = [place - begin for place in places if begin <= place < end]
+            found += batch.take(pa.array(here, pa.int64())).to_pylist() if here else []
+            begin = end
+            if begin > places[-1]:
+                break
+    missing = dict.fromkeys(name for name in columns or () if name not in schema.names)
+    return [{**missing, **row} for row in found]
 
 
 @lru_cache(maxsize=256)
 def _described(
     path: Path, inode: int, changed: int
-) -> tuple[pq.FileMetaData, list[tuple[str | None, str | None]]]:
-    """Return a file's metadata and each row group's first and last key; an erasure writes a new file."""
+) -> tuple[pq.FileMetaData, pa.Schema, list[tuple[str | None, str | None]]]:
+    """Return a file's metadata, its schema and each row group's first and last key; an erasure writes a new file."""
     described = pq.read_metadata(path)
     schema: pa.Schema = described.schema.to_arrow_schema()
     place = schema.get_field_index(KEY)
@@ -63,4 +74,4 @@ def _described(
     for k in range(described.num_row_groups):
         known = described.row_group(k).column(place).statistics
         ranges.append((known.min, known.max) if known is not None and known.has_min_max else (None, None))
-    return described, ranges
+    return described, schema, ranges

@@ -195,6 +195,8 @@ class Runs:
         newest = self._newest
         if self._watched and newest is not None and (newest.as_of, newest.run_id) == (as_of, run_id):
             return newest
+        if Path(run_id).name != run_id:
+            return None  # the id comes from outside, and no path does
         published = self.store.find(as_of, run_id)
         return None if published is None else self._opened(published)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from scenarios.conflicts import CONFLICTS
 from scenarios.entering import BASES, ENTERS, EXCLUDED
 from scenarios.journeys import JOURNEYS, SLEEPERS
+from scenarios.said import OFFERED, SAID, TAKEN
 from scenarios.scenario import TODAY, Scenario
 from winback_policy.legal import LegalRule
 
@@ -26,4 +27,7 @@ CHAPTERS: Mapping[str, Mapping[str, Scenario]] = {
     "conflicts": CONFLICTS,
     "journeys": JOURNEYS,
     "sleepers": SLEEPERS,
+    "answers": SAID,
+    "incentives": OFFERED,
+    "follow-up": TAKEN,
 }

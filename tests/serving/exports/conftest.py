@@ -39,6 +39,8 @@ TREATED: dict[str, Any] = {
     "recommended_action": "win_back",
     "channel": "email",
     "incentive_tier": "low",
+    "incentive_kind": "voucher",
+    "stated_reason": "price",
     "consent_basis": "consent",
     "consent_email": True,
     "hard_bounced": False,
@@ -56,8 +58,14 @@ OUT: dict[str, Any] = {
     **dict.fromkeys(("rank", "entered_at", "arm", "reason_1", "channel")),
     "recommended_action": "none",
     "incentive_tier": "none",
+    "incentive_kind": "none",
 }
-HELD_OUT = {"arm": "holdout", "recommended_action": "none", "incentive_tier": "none"}
+HELD_OUT = {
+    "arm": "holdout",
+    "recommended_action": "none",
+    "incentive_tier": "none",
+    "incentive_kind": "none",
+}
 
 KINDS: dict[str, dict[str, Any]] = {
     "treated": TREATED,

@@ -124,7 +124,7 @@ def test_the_holdout_never_looks_treated(
         held = [row for row in rows if str(row.get("contact_id", row.get("external_id"))).startswith("held")]
         for row in held:
             assert row["winback_state"] == "active"
-            assert row["recommended_action"] == row["incentive_tier"] == "none"
+            assert row["recommended_action"] == row["incentive_tier"] == row["incentive_kind"] == "none"
             assert not any(row.get(n) for n in ("entered_at", "exit_reason", "reason_1", "channel"))
             assert "arm" not in row
 
@@ -134,7 +134,8 @@ def test_an_objector_leaves_without_a_profile(two_days: Any, read: Any) -> None:
     rows = {r["contact_id"]: r for r in read(shop.export(run, "exits", "klaviyo").files[0].path, "klaviyo")}
     objector = rows["objected"]
     assert (objector["Email"], objector["winback_flag"]) == ("objected@example.com", "false")
-    assert not any(objector[n] for n in ("First Name", "Last Name", "Phone Number", "country", "rfm_segment"))
+    gone = ("First Name", "Last Name", "Phone Number", "country", "rfm_segment", "stated_reason")
+    assert not any(objector[n] for n in gone)
 
 
 def test_the_erased_leave_an_audience_by_the_address_it_knew(two_days: Any, read: Any) -> None:

@@ -31,8 +31,10 @@ NUMBERS = dict.fromkeys(
 )
 WORDS = {
     "winback_state": r"active|flagged|in_winback|reactivated|sunset|farewell|inactive|erased",
-    "tone": r"relational|product|incentive",
+    "tone": r"relational|product|incentive|new_subject|why_not",
     "incentive_tier": r"none|low|mid|high",
+    "incentive_kind": r"none|content|free_delivery|points|gift|voucher|percent_off",
+    "stated_reason": r"[a-z_]+",
     "currency": r"[A-Z]{3}",
 }
 DAYS = dict.fromkeys(("entered_at", "next_purchase_date"), DAY)

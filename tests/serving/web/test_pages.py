@@ -1,5 +1,7 @@
 """The pages as a browser without script gets them: right numbers, nothing from elsewhere, nothing unescaped."""
 
+import base64
+import hashlib
 import html
 import json
 import re
@@ -8,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from xml.etree import ElementTree as ET
 
 import duckdb
 import pyarrow.parquet as pq
@@ -143,9 +146,52 @@ def test_a_contact_is_told_whole(client: TestClient, web_home: Path) -> None:
     assert f"{100 * p:.0f}%" in text
     assert f"${value:,.0f}" in text
     assert reason in text
-    assert page.count('role="img"') == 1
-    assert "Jun 1, 1998" in text
-    assert "purchase day" in page
+    (picture,) = re.findall(r'<img src="([^"]+)"[^>]* alt="The chance of a purchase[^"]*"', page)
+    (past,) = re.findall(r'<p class="past"><a href="([^"]+)"', page)
+    assert f'data-load="{past}"' in page
+    told = words(get(client, html.unescape(past)))
+    assert "Jun 1, 1998" in told
+    ((model,),) = ask(web_home, f"SELECT model_version FROM scores WHERE contact_id = '{contact}'")
+    assert f"version {model}" in told
+    assert "purchase_days" in told
+    assert ET.fromstring(client.get(html.unescape(picture)).text).tag.endswith("svg")
+
+
+def test_a_picture_is_drawn_and_sent_once_for_each_run(client: TestClient, web_home: Path) -> None:
+    contact = a_contact(web_home)
+    addresses = [
+        html.unescape(re.findall(r'<img src="([^"]+)"', get(client, f"/contacts/{contact}?as_of={day}"))[0])
+        for day in ("1998-06-01", "1998-06-02")
+    ]
+    first, second = (client.get(address) for address in addresses)
+    assert first.headers["content-type"] == "image/svg+xml"
+    assert first.headers["cache-control"] == "private, no-cache"
+    assert first.headers["etag"] != second.headers["etag"]
+    again = client.get(addresses[0], headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(addresses[0], headers={"if-none-match": second.headers["etag"]}).status_code == 200
+
+
+def test_the_policy_of_a_picture_allows_its_own_style_and_nothing_else(
+    client: TestClient, web_home: Path
+) -> None:
+    page = get(client, f"/contacts/{a_contact(web_home)}")
+    answer = client.get(html.unescape(re.findall(r'<img src="([^"]+)"', page)[0]))
+    (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert answer.headers["content-security-policy"] == f"default-src 'none'; style-src 'sha256-{digest}'"
+    assert not re.search(r"\sstyle=|<script|https?://(?!www\.w3\.org/2000/svg)", answer.text)
+
+
+@pytest.mark.parametrize("kind", ["pictures", "past"])
+@pytest.mark.parametrize("run", ["nothing", "../1998-06-01", "/etc", "..", "%00"])
+def test_a_run_that_is_not_there_has_no_picture_and_no_past(client: TestClient, kind: str, run: str) -> None:
+    get(client, f"/{kind}/contacts/1?as_of=1998-06-02&run={run}", 404)
+
+
+@pytest.mark.parametrize("kind", ["pictures", "past"])
+def test_who_is_unknown_has_no_picture_and_no_past(client: TestClient, kind: str) -> None:
+    get(client, f"/{kind}/contacts/nobody?as_of=1998-06-02", 404)
 
 
 def test_an_unknown_contact_is_a_page_with_a_way_on(client: TestClient) -> None:
@@ -196,6 +242,12 @@ def test_a_hostile_id_has_its_page(hostile: TestClient) -> None:
     assert "Number 1 on the list" in words(page)
     assert "{{ 7 * 7 }}" in page
     assert "<script>alert" not in page
+    (picture,) = re.findall(r'<img src="([^"]+)"', page)
+    ET.fromstring(hostile.get(html.unescape(picture)).text)
+    (past,) = re.findall(r'data-load="([^"]+)"', page)
+    told = get(hostile, html.unescape(past))
+    assert "{{ 7 * 7 }}" in told
+    assert "<script>alert" not in told
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -14,17 +15,25 @@ from hypothesis import strategies as st
 from winback_features.errors import ConfigError
 from winback_models.drivers import DRIVERS
 from winback_policy.eligibility import NOT_FLAGGED_REASONS
+from winback_policy.incentives import INCENTIVE_KINDS, INCENTIVE_TIERS
 from winback_policy.moves import MOVES
 from winback_policy.own_content import HINTS
 from winback_policy.rfm import SEGMENTS
 from winback_policy.states import EXIT_REASONS, STATES
 from winback_policy.strategies import STRATEGIES
-from winback_policy.treatment import ACTIONS, INCENTIVE_TIERS
+from winback_policy.treatment import ACTIONS
 from winback_serving import wording
 from winback_serving.lists import LISTS
 from winback_serving.web import pages
 from winback_serving.web.format import Formatter
-from winback_serving.web.pages.contact_chart import AHEAD_DAYS, BACK_DAYS, Story, draw_contact, span
+from winback_serving.web.pages.contact_chart import (
+    AHEAD_DAYS,
+    BACK_DAYS,
+    Story,
+    draw_contact,
+    numbers_of,
+    span,
+)
 from winback_serving.web.pages.history import EVERY_DAY, EVERY_WEEK, changes, days_to_read
 from winback_serving.web.pages.notices import notices
 from winback_serving.web.pages.shade import STEPS, shade
@@ -69,6 +78,7 @@ def test_every_code_of_the_policy_has_words(language: str) -> None:
         "state": STATES,
         "action": ACTIONS,
         "tier": INCENTIVE_TIERS,
+        "kind": INCENTIVE_KINDS,
         "segment": SEGMENTS,
         "move": MOVES,
         "hint": HINTS,
@@ -147,11 +157,21 @@ def test_the_picture_of_a_contact_says_its_chance_in_words() -> None:
         TODAY, scores, [TODAY - timedelta(days=30)], [TODAY - timedelta(days=3)], [TODAY], (TODAY, None)
     )
     for language in LANGUAGES:
-        picture = draw_contact(story, "c", texts(language), Formatter.of(language))
-        assert "25" in picture.svg.split('aria-label="')[1].split('"')[0]
-        assert picture.rows[0][1].startswith("25")
-        assert "xmlns" not in picture.svg
-        assert "style=" not in picture.svg
+        t, f = texts(language), Formatter.of(language)
+        svg = draw_contact(story, t, f)
+        assert "25" in ET.fromstring(svg).attrib["aria-label"]
+        assert numbers_of(scores, t, f).rows[0][1].startswith("25")
+        assert "style=" not in svg
+
+
+def test_every_colour_of_a_picture_follows_light_and_dark() -> None:
+    scores = [{"day": TODAY - timedelta(days=back), "p_purchase": 0.2, "p_alive": 0.9} for back in (9, 0)]
+    days = [TODAY - timedelta(days=30)]
+    svg = draw_contact(Story(TODAY, scores, days, days, days, (TODAY, None)), texts("en"), Formatter.of("en"))
+    style, drawn = svg.split("</style>")
+    used = set(re.findall(r'(?:fill|stroke)="(#\w+)"', drawn))
+    assert len(used) >= 5
+    assert {colour for colour in used if f'"{colour}"' not in style} == set()
 
 
 def record(**more: Any) -> dict[str, Any]:

@@ -122,11 +122,15 @@ class Row(BaseModel):
     reason_1: str | None = Field(examples=["buys every day on average, now 22 days silent"])
     reason_2: str | None
     reason_3: str | None
+    stated_reason: str | None = Field(
+        description="What the contact said of why it stopped.", examples=["price"]
+    )
     recommended_action: str | None = Field(examples=["win_back"])
     channel: str | None = Field(examples=["email"])
     send_weekday: int | None = Field(description="0 is Monday.")
     send_hour: int | None
-    incentive_tier: str | None
+    incentive_tier: str | None = Field(description="The most that may be offered.")
+    incentive_kind: str | None = Field(examples=["free_delivery"])
     last_category: str | None
     arm: str | None = Field(description="`holdout` is not to be written to.", examples=["treatment"])
     consent_basis: str | None

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -27,7 +28,23 @@ router = APIRouter(prefix="/api/v1", tags=["score"])
 MOST_CONTACTS = 10
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Instant = AwareDatetime | NaiveDatetime
-Amount = Annotated[Decimal, Field(max_digits=12, decimal_places=4)]
+MOST_MONEY = 99_999_999
+
+
+def _exact(value: float | str) -> Decimal:
+    """Return an amount with the four decimals that the data contract keeps.
+
+    >>> _exact(1e-3), _exact("49.90")
+    (Decimal('0.0010'), Decimal('49.9000'))
+    """
+    return Decimal(str(value)).quantize(Decimal("0.0001"))
+
+
+Amount = Annotated[
+    Annotated[float, Field(strict=True, ge=-MOST_MONEY, le=MOST_MONEY)]
+    | Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,8}(\.[0-9]{1,9})?$")],
+    AfterValidator(_exact),
+]
 
 
 class _Strict(BaseModel):

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 
 from winback_serving.web.pages import (
     contact,
+    contact_past,
     hygiene,
     model,
     outcomes,
@@ -19,12 +20,14 @@ from winback_serving.web.pages import (
     sandbox,
     today,
 )
+from winback_serving.web.pages.picture import warm_up
 from winback_serving.web.pages.view import render_error, render_login
 
 PAGES: tuple[APIRouter, ...] = (
     today.router,
     risk_list.router,
     contact.router,
+    contact_past.router,
     rfm.router,
     retention.router,
     model.router,
@@ -33,4 +36,4 @@ PAGES: tuple[APIRouter, ...] = (
     outcomes.router,
 )
 
-__all__ = ["PAGES", "render_error", "render_login"]
+__all__ = ["PAGES", "render_error", "render_login", "warm_up"]

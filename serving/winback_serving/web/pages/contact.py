@@ -1,4 +1,4 @@
-"""One contact: what is expected of it, why, what happened to it, and what that rests on."""
+"""One contact as a run sees it: what is expected of it, why, and what to do. What came before stands at addresses of its own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from winback_features.dictionary import FEATURES
 from winback_serving.web.errors import NotFoundError
 from winback_serving.web.lookup import rows_of
-from winback_serving.web.pages.contact_chart import Story, draw_contact
-from winback_serving.web.pages.history import read_history, read_timeline
+from winback_serving.web.pages.contact_chart import HEIGHT_DRAWN, WIDTH_DRAWN
+from winback_serving.web.pages.contact_past import past_address, picture_address
 from winback_serving.web.pages.view import CurrentView, View
 
 router = APIRouter(include_in_schema=False)
@@ -32,28 +31,16 @@ def show_contact(v: CurrentView, contact_id: str) -> HTMLResponse:
     if row is None:
         what = f"The run of {v.run.as_of} knows no contact {contact_id!r}."
         raise NotFoundError(what, where="contact_id", how="Search for a part of its id.")
-    scores, states = read_history(v.runs, v.run, contact_id)
-    done = read_timeline(v.run, contact_id)
     scored = row["p_purchase"] is not None
-    story = Story(
-        v.run.as_of,
-        scores,
-        done["purchase"] if done else [],
-        done["click"] if done else [],
-        sorted({state["entered_at"] for state in states if state["entered_at"]}),
-        (row["next_purchase_low"], row["next_purchase_high"]),
-    )
     return v.page(
         "contact",
         row=row,
         reasons=[row[f"reason_{n}"] for n in (1, 2, 3) if row[f"reason_{n}"]],
-        picture=draw_contact(story, contact_id, v.t, v.f) if scored else None,
-        states=states[::-1],
-        runs_read=len(scores),
-        timeline=done,
+        picture=picture_address(v.run, contact_id) if scored else None,
+        picture_size=(WIDTH_DRAWN, HEIGHT_DRAWN),
+        past=past_address(v.run, contact_id),
         drivers=drivers(v, contact_id),
         curve=curve(row),
-        facts=facts(v, contact_id),
     )
 
 
@@ -77,17 +64,3 @@ def curve(row: dict[str, Any]) -> list[tuple[int, float]]:
     """
     marked = ((name[9:-1], p) for name, p in row.items() if name.startswith("p_within_"))
     return sorted((int(days), p) for days, p in marked if p is not None)
-
-
-def facts(v: View, contact_id: str) -> dict[str, list[tuple[str, str, str]]]:
-    """Return what is known of the contact: per group of features, what it is, its value and its unit."""
-    found = rows_of(v.run.folder / "features.parquet", contact_id)
-    groups: dict[str, list[tuple[str, str, str]]] = {}
-    for feature in FEATURES if found else ():
-        value = found[0].get(feature.name)
-        if value is None:
-            continue
-        whole = isinstance(value, float) and value == round(value)
-        written = v.f.number(value, 0 if whole else 2) if isinstance(value, float) else str(value)
-        groups.setdefault(feature.group, []).append((feature.name, written, feature.description))
-    return groups

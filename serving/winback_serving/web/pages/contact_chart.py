@@ -16,7 +16,7 @@ import altair as alt
 
 from winback_serving import charts
 from winback_serving.web.format import Formatter
-from winback_serving.web.pages.picture import Picture, render
+from winback_serving.web.pages.picture import Picture, render, standing_alone
 from winback_serving.web.texts import Texts
 
 BACK_DAYS = 400
@@ -24,6 +24,12 @@ AHEAD_DAYS = 120
 """What the picture shows at most, around the day of the run."""
 
 WIDTH, HEIGHT, FOOT, HEAD = 1080, 290, -0.22, 1.16
+WIDTH_DRAWN, HEIGHT_DRAWN = 1125, 346
+"""Roughly, with axes and legend: the page keeps that room until the picture has come."""
+
+
+_TIMES = {"year": "%b %Y", "month": "%b %Y", "week": "%-d %b", "date": "%-d %b", "day": "%-d %b"}
+"""A tick is written as finely as the ticks stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +56,30 @@ class Story:
     expected: tuple[date | None, date | None]
 
 
-def draw_contact(story: Story, contact_id: str, t: Texts, f: Formatter) -> Picture:
-    """Draw a contact's story.
+def draw_contact(story: Story, t: Texts, f: Formatter) -> str:
+    """Draw a contact's story as an SVG document of its own.
 
     Parameters
     ----------
     story : Story
-    contact_id : str
     t, f
         Texts and locale.
     """
     spec = copy.deepcopy(_spec(t, f))
     spec["datasets"] = data_of(story, t)
-    now = f.percent(story.scores[-1]["p_purchase"]) if story.scores else "–"
-    label = t(
-        "contact.chart_label",
-        p=now,
-        day=f.day(story.as_of),
-        n=t.count("purchase_day", len(story.purchases), f.number(len(story.purchases))),
-    )
+    now = f.percent(story.scores[-1]["p_purchase"] if story.scores else None)
+    label = t("contact.chart_label", p=now, day=f.day(story.as_of))
+    return standing_alone(render(spec, prefix="story", label=label, f=f))
+
+
+def numbers_of(scores: Sequence[Mapping[str, Any]], t: Texts, f: Formatter) -> Picture:
+    """Return the numbers behind the picture, the newest first."""
     rows = [
         (f.day(row["day"]), f.percent(row["p_purchase"]), f.percent(row["p_alive"]))
-        for row in reversed(story.scores)
+        for row in reversed(scores)
     ]
     heads = (t("contact.run_of"), t("contact.p_purchase_line"), t("contact.p_alive_line"))
-    svg = render(spec, prefix="story", label=label, f=f)
-    return Picture(t("contact.chart_title"), t("contact.chart_caption"), svg, heads, rows)
+    return Picture(t("contact.chart_title"), t("contact.chart_caption"), "", heads, rows)
 
 
 def data_of(story: Story, t: Texts) -> dict[str, list[dict[str, Any]]]:
@@ -135,7 +139,7 @@ def _spec(t: Texts, f: Formatter) -> dict[str, Any]:
     def named(name: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(name=name))
 
-    x = alt.X("day:T", title=None).axis(grid=False, format="%b %Y", tickCount=7, labelOverlap=True)
+    x = alt.X("day:T", title=None).axis(grid=False, format=_TIMES, tickCount=7, labelOverlap=True)
     y = alt.Y("p:Q", title=None).scale(domain=[FOOT, HEAD]).axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
     names = [t("contact.p_purchase_line"), t("contact.p_alive_line")]
     colour = alt.Color("line:N", scale=alt.Scale(domain=names, range=[charts.RISK, charts.CALM]))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from winback_serving.web.lookup import rows_of
@@ -13,7 +14,7 @@ EVERY_DAY = 14
 EVERY_WEEK = 52
 """So many days back every run is read, and so many weeks before that one a week: a page never opens hundreds of files."""
 
-_SCORES = ("p_purchase", "p_alive", "model_version")
+_SCORES = ("p_purchase", "p_alive")
 _STATES = (
     *("state", "entered_at", "entry_reason", "exit_reason", "not_flagged_reason"),
     *("recommended_action", "incentive_tier", "arm"),
@@ -53,35 +54,60 @@ def days_to_read(days: Sequence[date], as_of: date) -> list[date]:
     return sorted([*kept, *weeks.values()])
 
 
-def read_history(runs: Runs, run: Run, contact_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Read what the published runs said of a contact.
+def read_folders(runs: Runs, run: Run) -> dict[date, Path]:
+    """Return the folders of the runs before one, thinned out, the oldest first."""
+    days = [day for day in days_to_read(runs.days(), run.as_of) if day < run.as_of]
+    return {day: found.folder for day in days if (found := runs.store.current(day))}
+
+
+def read_scores(folders: Mapping[date, Path], run: Run, contact_id: str) -> list[dict[str, Any]]:
+    """Read the chances that the runs gave a contact.
 
     Parameters
     ----------
-    runs : Runs
+    folders : mapping of date to Path
+        See `read_folders`.
     run : Run
-        The run of the page; later ones are not read.
+        The run of the page.
     contact_id : str
 
     Returns
     -------
-    scores : list of dict
-        ``day, p_purchase, p_alive, model_version``, oldest first.
-    states : list of dict
+    list of dict
+        ``day, p_purchase, p_alive``, oldest first; no row for a run that did not score it.
+    """
+    now = run.contact(contact_id)
+    scored = now is not None and now["p_purchase"] is not None
+    return _over_time(folders, "scores", contact_id, _SCORES, run.as_of, now if scored else None)
+
+
+def read_states(folders: Mapping[date, Path], run: Run, contact_id: str) -> list[dict[str, Any]]:
+    """Read what the runs decided about a contact; see `read_scores`.
+
+    Returns
+    -------
+    list of dict
         ``day``, ``state`` and what stands beside it in ``winback``, oldest first, a row for each change.
     """
-    folders = {
-        day: found.folder
-        for day in days_to_read(runs.days(), run.as_of)
-        if (found := runs.store.current(day))
-    }
-    folders[run.as_of] = run.folder
-    scores: list[dict[str, Any]] = []
-    states: list[dict[str, Any]] = []
-    for day, folder in sorted(folders.items()):
-        scores += [{"day": day, **row} for row in rows_of(folder / "scores.parquet", contact_id, _SCORES)]
-        states += [{"day": day, **row} for row in rows_of(folder / "winback.parquet", contact_id, _STATES)]
-    return scores, changes(states)
+    now = run.contact(contact_id)
+    return changes(_over_time(folders, "winback", contact_id, _STATES, run.as_of, now))
+
+
+def _over_time(
+    folders: Mapping[date, Path],
+    table: str,
+    contact_id: str,
+    columns: Sequence[str],
+    today: date,
+    now: Mapping[str, Any] | None,
+) -> list[dict[str, Any]]:
+    """Return a contact's rows of a table in earlier runs, and that of the run of today, which is at hand."""
+    found = [
+        {"day": day, **row}
+        for day, folder in folders.items()
+        for row in rows_of(folder / f"{table}.parquet", contact_id, columns)
+    ]
+    return found + ([{"day": today} | {name: now.get(name) for name in columns}] if now else [])
 
 
 def changes(states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

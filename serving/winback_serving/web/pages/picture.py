@@ -1,10 +1,17 @@
-"""From an Altair chart to a picture that stands in a page: its words, its numbers as a table, no script, no address."""
+"""From an Altair chart to a picture that stands in a page: its words, its numbers as a table, no script, no address.
+
+A picture that takes long stands at an address of its own, and the page shows it as an image. No style of the page reaches it
+there, so it takes the colours along.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -12,6 +19,11 @@ import vl_convert
 
 from winback_serving import charts
 from winback_serving.web.format import Formatter
+
+COLOURS = (Path(__file__).parents[1] / "static" / "colours.css").read_text(encoding="utf-8")
+_DIGEST = base64.b64encode(hashlib.sha256(COLOURS.encode()).digest()).decode()
+PICTURE_POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'"
+"""The content policy of a picture with its own address: the colours it takes along, and nothing else."""
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
@@ -24,7 +36,7 @@ class Picture:
     ----------
     title, caption : str
     svg : str
-        Fit to stand inside a page.
+        Fit to stand inside a page; empty where the picture has an address of its own.
     heads : sequence of str
         Of the table behind it.
     rows : sequence of sequence of str
@@ -65,6 +77,23 @@ def render(spec: dict[str, Any], *, prefix: str, label: str, f: Formatter) -> st
         spec, vl_version=VEGA_LITE, allowed_base_urls=[], format_locale=place, time_format_locale=place
     )
     return charts.inline(svg, prefix=prefix, label=label)
+
+
+def standing_alone(svg: str) -> str:
+    """Make a document of a picture that `render` drew.
+
+    Examples
+    --------
+    >>> standing_alone('<svg role="img" width="9"><g/></svg>').replace(COLOURS, "…")
+    '<svg class="picture" xmlns="http://www.w3.org/2000/svg" role="img" width="9"><style>…</style><g/></svg>'
+    """
+    head, body = svg.removeprefix("<svg").replace(' class="marks"', "", 1).split(">", 1)
+    return f'<svg class="picture" xmlns="http://www.w3.org/2000/svg"{head}><style>{COLOURS}</style>{body}'
+
+
+def warm_up() -> None:
+    """Start the engine that draws, which takes seconds the first time."""
+    vl_convert.vegalite_to_svg({"mark": "point", "data": {"values": []}}, vl_version=VEGA_LITE)
 
 
 @cache

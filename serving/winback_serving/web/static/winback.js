@@ -1,4 +1,5 @@
-// Only makes quicker what works without it: the day changes when it is chosen, the sandbox answers while one types.
+// Only makes quicker what works without it: the day changes when it is chosen, a page takes in what it would link to, the
+// sandbox answers while one types.
 "use strict";
 
 for (const select of document.querySelectorAll("select[data-submit]")) {
@@ -11,6 +12,14 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     button.textContent = button.dataset.done;
+  });
+}
+
+for (const place of document.querySelectorAll("[data-load]")) {
+  fetch(place.dataset.load, { headers: { accept: "text/html" } }).then(async (answer) => {
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    place.replaceChildren(...page.getElementById("past").childNodes);
   });
 }
 

@@ -1,0 +1,313 @@
+"""What a contact says and how it takes a message: whom it spares, what is offered, what the next step is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scenarios.scenario import GONE, PHONE, Scenario, journey
+
+RICH_AND_LATE = {"spend_total": 9000.0, "days_overdue": 90}
+
+
+def said(reason: str, days: int = 30, **more: Any) -> dict[str, Any]:
+    """Return a contact that answered the survey so many days ago, and has not bought since."""
+    return {"stated_reason": reason, "stated_days": days, "answers_365d": 1.0, **more}
+
+
+def wrote(days: int, ignored: float = 0.0, channel: str = "email", **more: Any) -> dict[str, Any]:
+    """Return a contact to whom was last written so many days ago."""
+    return {f"{channel}_days_since_send": float(days), f"{channel}_ignored_in_a_row": ignored, **more}
+
+
+SAID: dict[str, Scenario] = {
+    "Aldona": Scenario(
+        "said in the survey that she moved away: not won back",
+        ("002.8",),
+        said("moved_away"),
+        "active",
+        "left_for_good",
+        more={"stated_reason": "moved_away", "incentive_kind": "none"},
+    ),
+    "Bastiaan": Scenario(
+        "said in the journey that he needs it no more: out the same day",
+        ("002.8", "000.6"),
+        said("no_need", 1),
+        "active",
+        "left_for_good",
+        "left_for_good",
+        yesterday=journey(5),
+    ),
+    "Catrien": Scenario(
+        "said that she moved away, and bought since: her order is the later word",
+        ("002.8",),
+        said("moved_away", 32),
+        "flagged",
+        does="win_back",
+        more={"stated_reason": None},
+    ),
+    "Stijn": Scenario(
+        "said so on the day of his last order: his parting word",
+        ("002.8",),
+        said("moved_away", 31),
+        "active",
+        "left_for_good",
+    ),
+    "Evert": Scenario(
+        "said a year ago that he has no need: still spared",
+        ("002.8",),
+        said("no_need", 365, **GONE),
+        "inactive",
+        "left_for_good",
+    ),
+    "Dagmar": Scenario(
+        "said so a day earlier: forgotten, and lapsed long ago anyway",
+        ("002.8",),
+        said("no_need", 366, **GONE),
+        "inactive",
+        "lapsed_already",
+        more={"stated_reason": None},
+    ),
+    "Nadia": Scenario(
+        "moved away, and called a mail spam: the complaint is told first",
+        ("002.8", "001.9"),
+        said("moved_away", complained=True),
+        "active",
+        "complained",
+    ),
+    "Ulrike": Scenario(
+        "has no need any more, and unsubscribed in the journey: that is told first",
+        ("002.8", "002.7"),
+        said("no_need", consent_email=False),
+        "active",
+        "no_consent",
+        "unsubscribed",
+        yesterday=journey(5),
+    ),
+    "Katarzyna": Scenario(
+        "gets too many messages, she says: asked how many she wants",
+        ("002.8", "000.5"),
+        said("too_many_messages"),
+        "flagged",
+        does="preference_form",
+    ),
+    "Lambert": Scenario(
+        "does not find what he looks for: show him something else",
+        ("002.8",),
+        said("assortment"),
+        "flagged",
+        does="refresh_content",
+    ),
+    "Tekla": Scenario(
+        "says the same, and clicks without buying: her word counts before her clicks",
+        ("002.8", "000.4"),
+        said("assortment", email_clicks_90d=3.0),
+        "flagged",
+        does="refresh_content",
+    ),
+    "Renske": Scenario(
+        "gets too many messages, and opened a cart in the journey: nothing today",
+        ("002.8", "001.5"),
+        said("too_many_messages", cart_open_days=1),
+        "in_winback",
+        yesterday=journey(5),
+    ),
+    "Marit": Scenario(
+        "buys elsewhere: carried along, and nothing else follows",
+        ("002.8",),
+        said("competitor"),
+        "flagged",
+        does="win_back",
+        more={
+            "stated_reason": "competitor",
+            "reason_1": "said on 8 Feb: buys elsewhere",
+            "incentive_kind": "voucher",
+        },
+    ),
+}
+"""Reason codes of the survey: who is not won back, and who is asked or shown something else."""
+
+OFFERED: dict[str, Scenario] = {
+    "Felicja": Scenario(
+        "too expensive, she says: a share of the price off",
+        ("001.6", "002.8"),
+        said("price"),
+        "flagged",
+        does="win_back",
+        more={"stated_reason": "price", "incentive_tier": "mid", "incentive_kind": "percent_off"},
+    ),
+    "Gijs": Scenario(
+        "says so too, and had an incentive lately: his tier is lower, a voucher is within it",
+        ("001.6", "003.5"),
+        said("price", incentives_180d=1.0, days_since_incentive=20.0),
+        "flagged",
+        does="win_back",
+        more={"incentive_tier": "low", "incentive_kind": "voucher"},
+    ),
+    "Halina": Scenario(
+        "says so too, and had two: nothing, so that she learns not to wait for it",
+        ("001.6", "003.5"),
+        said("price", incentives_180d=2.0, days_since_incentive=20.0),
+        "flagged",
+        does="win_back",
+        more={"incentive_tier": "none", "incentive_kind": "none"},
+    ),
+    "Pieter": Scenario(
+        "says so too, and is held out: nothing",
+        ("001.6", "003.6"),
+        said("price"),
+        "in_winback",
+        yesterday=journey(5, arm="holdout"),
+        more={"stated_reason": "price", "incentive_kind": "none"},
+    ),
+    "Ineke": Scenario(
+        "the delivery kept her away: it is free once",
+        ("001.6", "002.8"),
+        said("delivery"),
+        "flagged",
+        does="win_back",
+        more={"incentive_kind": "free_delivery"},
+    ),
+    "Jarek": Scenario(
+        "the service failed him: a gift makes good, and is no discount",
+        ("001.6", "002.8"),
+        said("service", coupon_share=0.9),
+        "flagged",
+        does="win_back",
+        more={"incentive_kind": "gift"},
+    ),
+    "Wiesia": Scenario(
+        "buys mostly with coupons: a share of the price off",
+        ("001.6",),
+        {**RICH_AND_LATE, "coupon_share": 0.6, "discount_share": 0.1},
+        "flagged",
+        does="win_back",
+        more={"incentive_tier": "high", "incentive_kind": "percent_off"},
+    ),
+    "Ximena": Scenario(
+        "just as valuable and late, never looks for a coupon, and gets the discounts that all get: a gift",
+        ("001.6",),
+        {**RICH_AND_LATE, "coupon_share": 0.1, "discount_share": 0.9},
+        "flagged",
+        does="win_back",
+        more={"incentive_tier": "high", "incentive_kind": "gift"},
+    ),
+    "Ysolde": Scenario(
+        "a little late: free delivery at most",
+        ("001.6",),
+        {"coupon_share": 0.9},
+        "flagged",
+        does="win_back",
+        more={"incentive_tier": "low", "incentive_kind": "free_delivery"},
+    ),
+    "Zenon": Scenario(
+        "not late yet: nothing",
+        ("001.6",),
+        {"days_overdue": -1},
+        "flagged",
+        does="win_back",
+        more={"incentive_tier": "none", "incentive_kind": "none"},
+    ),
+}
+"""Kinds of incentive: by what was said, by what is bought on offer, within the tier."""
+
+TAKEN: dict[str, Scenario] = {
+    "Abel": Scenario(
+        "ignored the first mail for two days: the same under another subject",
+        ("004.2",),
+        wrote(2, ignored=1.0),
+        "in_winback",
+        does="win_back",
+        yesterday=journey(2),
+        more={"journey_step": 2, "tone": "new_subject", "last_reaction": "ignored"},
+    ),
+    "Berit": Scenario(
+        "clicked, and did not buy: why not?",
+        ("004.2",),
+        wrote(2, email_clicks_90d=1.0),
+        "in_winback",
+        does="check_landing_page",
+        yesterday=journey(2),
+        more={"journey_step": 2, "tone": "why_not", "last_reaction": "clicked"},
+    ),
+    "Corneel": Scenario(
+        "opened it: on to the product",
+        ("004.2",),
+        wrote(2, ignored=1.0, email_days_since_open_unreliable=1.0),
+        "in_winback",
+        does="win_back",
+        yesterday=journey(2),
+        more={"journey_step": 2, "tone": "product", "last_reaction": "opened"},
+    ),
+    "Dieuwke": Scenario(
+        "got her first mail yesterday only: not ignored yet, and the step is the usual one",
+        ("004.2",),
+        wrote(1, ignored=1.0),
+        "in_winback",
+        does="win_back",
+        yesterday=journey(2),
+        more={"tone": "product", "last_reaction": None},
+    ),
+    "Eelco": Scenario(
+        "nobody recorded what he was sent: the usual steps",
+        ("004.2",),
+        {},
+        "in_winback",
+        does="win_back",
+        yesterday=journey(2),
+        more={"tone": "product", "last_reaction": None},
+    ),
+    "Filip": Scenario(
+        "ignored a newsletter before he entered: that says nothing of this journey",
+        ("004.2",),
+        wrote(3, ignored=2.0),
+        "in_winback",
+        does="win_back",
+        yesterday=journey(2),
+        more={"tone": "product", "last_reaction": None},
+    ),
+    "Gerda": Scenario(
+        "ignored the mail, and tapped the text message of the next day: the last message counts",
+        ("004.2", "004.6"),
+        wrote(3, ignored=1.0) | wrote(2, channel="sms", sms_clicks_90d=1.0, consent_sms=True, phone=PHONE),
+        "in_winback",
+        does="check_landing_page",
+        yesterday=journey(3),
+        more={"channel": "sms", "tone": "why_not", "last_reaction": "clicked"},
+    ),
+    "Hessel": Scenario(
+        "ignored the second mail as well: the third step is the incentive for all",
+        ("004.2",),
+        wrote(2, ignored=2.0),
+        "in_winback",
+        does="win_back",
+        yesterday=journey(4),
+        more={"journey_step": 3, "tone": "incentive", "last_reaction": "ignored"},
+    ),
+    "Ilse": Scenario(
+        "is held out, and ignored a mail that she should not have got: no step",
+        ("004.2", "003.6"),
+        wrote(2, ignored=1.0),
+        "in_winback",
+        yesterday=journey(3, arm="holdout"),
+        more={"journey_step": None, "tone": None, "last_reaction": None},
+    ),
+    "Jacek": Scenario(
+        "enters today, and clicked a newsletter last week: the journey begins as always",
+        ("004.2",),
+        wrote(7),
+        "flagged",
+        does="win_back",
+        more={"journey_step": 1, "tone": "relational", "last_reaction": None},
+    ),
+    "Krystyna": Scenario(
+        "clicked and bought: out, and no step any more",
+        ("004.2", "000.6"),
+        wrote(2, email_clicks_90d=1.0, days_since_purchase=1),
+        "reactivated",
+        "recently_active",
+        "purchased",
+        yesterday=journey(2),
+        more={"journey_step": None, "tone": None, "last_reaction": None},
+    ),
+}
+"""The follow-up after 48 hours: ignored, clicked, opened, or not known."""
