@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis.formats.pyarrow import PyArrowSchema
 from ibis.util import gen_name
 
@@ -65,7 +66,7 @@ def together(tables: list[Any]) -> Any:
 
 
 def _laid_together(queries: Mapping[str, Any]) -> Any:
-    """Return the rows of all tables as those of one, with every column of any, and the name of the table."""
+    """Return the rows of all tables as those of one, with every column of any, and the place of the table."""
     kinds = dict(kind for query in queries.values() for kind in query.schema().items())
     return ibis.union(
         *(
@@ -74,9 +75,9 @@ def _laid_together(queries: Mapping[str, Any]) -> Any:
                     name: query[name] if name in query.columns else ibis.null(kind)
                     for name, kind in kinds.items()
                 },
-                **{_TABLE: ibis.literal(table)},
+                **{_TABLE: ibis.literal(place, "int8")},
             )
-            for table, query in queries.items()
+            for place, query in enumerate(queries.values())
         )
     )
 
@@ -90,12 +91,8 @@ class _Task:
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Return what the work makes of them."""
-        of = rows[_TABLE].to_numpy(zero_copy_only=False)
-        return self.work(
-            facts_of(
-                {
-                    table: rows.filter(pa.array(of == table)).select(kind.names).cast(kind)
-                    for table, kind in self.kinds.items()
-                }
-            )
-        )
+        found = {
+            table: rows.filter(pc.equal(rows[_TABLE], place)).select(kind.names).cast(kind)
+            for place, (table, kind) in enumerate(self.kinds.items())
+        }
+        return self.work(facts_of(found))
