@@ -4,10 +4,10 @@
     python benchmarks/serving.py --contacts 50000 --seconds 5       # a quick look
     python benchmarks/serving.py --write benchmarks/results/serving.md
 
-Four loads one after the other: the risk list with a filter and an order, one contact after the other, its page (for which
-there is no aim), and many contact look-ups at a fixed rate. Then a second run is published while lists and contacts are asked
-for: every answer must come, and each from one run (every row of a run bears its mark). The load comes from this process; the
-server is another one.
+Six loads one after the other: the risk list with a filter and an order, one contact after the other, its page, the picture and
+the past that the page loads (for which there is no aim), and many contact look-ups at a fixed rate. Then a second run is
+published while lists and contacts are asked for: every answer must come, and each from one run (every row of a run bears its
+mark). The load comes from this process; the server is another one.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from serving_run import two_runs
 AIMS = {
     "list p95, ms": 250.0,
     "contact p95, ms": 60.0,
+    "page of a contact p95, ms": 60.0,
     "look-ups, 1/s": 300.0,
     "look-ups p99, ms": 50.0,
     "peak memory, MiB": 1024.0,
@@ -152,7 +153,12 @@ def mixed(body: Any) -> str:
 
 def whole_page(answer: httpx.Response) -> str:
     """Return what is wrong with the page of a contact."""
-    return "" if "<svg" in answer.text and answer.text.rstrip().endswith("</html>") else "no whole page"
+    return "" if "<h1>" in answer.text and answer.text.rstrip().endswith("</html>") else "no whole page"
+
+
+def whole_picture(answer: httpx.Response) -> str:
+    """Return what is wrong with the picture of a contact."""
+    return "" if "<path" in answer.text and answer.text.endswith("</svg>") else "no whole picture"
 
 
 def start(home: Path) -> tuple[subprocess.Popen[str], str]:
@@ -182,8 +188,8 @@ def memory(process: subprocess.Popen[str], word: str) -> float:
     return float("nan")
 
 
-async def measure(address: str, contacts: int, seconds: float, rate: float) -> dict[str, Times]:
-    """Put the three loads on the server, one after the other."""
+async def measure(address: str, day: Any, contacts: int, seconds: float, rate: float) -> dict[str, Times]:
+    """Put the loads on the server, one after the other."""
 
     def list_url() -> str:
         sort, segment = random.choice(SORTS), random.choice(SEGMENTS)
@@ -196,12 +202,17 @@ async def measure(address: str, contacts: int, seconds: float, rate: float) -> d
     def page_url() -> str:
         return contact_url().replace("/api/v1", "")
 
+    def part_url(part: str) -> str:
+        return f"{page_url().replace('/contacts', f'/{part}/contacts')}?as_of={day}&run=run-one"
+
     limits = httpx.Limits(max_connections=CONNECTIONS)
     async with httpx.AsyncClient(timeout=60, limits=limits) as client:
         return {
             "list": await in_turn(list_url, client, seconds, 2, one_run),
             "contact": await in_turn(contact_url, client, seconds, 1, one_run),
             "page of a contact": await in_turn(page_url, client, seconds, 1, whole_page),
+            "its picture": await in_turn(lambda: part_url("pictures"), client, seconds, 1, whole_picture),
+            "its past": await in_turn(lambda: part_url("past"), client, seconds, 1, whole_page),
             "look-ups": await at_rate(
                 lambda: contact_url().removeprefix(address), address, seconds, rate, CONNECTIONS
             ),
@@ -244,6 +255,7 @@ def table(times: dict[str, Times], peak: dict[str, float], switch: tuple[Times, 
     found = {
         "list p95, ms": times["list"].quantile(0.95),
         "contact p95, ms": times["contact"].quantile(0.95),
+        "page of a contact p95, ms": times["page of a contact"].quantile(0.95),
         "look-ups, 1/s": times["look-ups"].rate,
         "look-ups p99, ms": times["look-ups"].quantile(0.99),
         "peak memory, MiB": peak["loads"],
@@ -300,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"made a run of {chosen.contacts:,} contacts", flush=True)
         process, address = start(home)
         try:
-            times = asyncio.run(measure(address, chosen.contacts, chosen.seconds, chosen.rate))
+            times = asyncio.run(measure(address, day, chosen.contacts, chosen.seconds, chosen.rate))
             peak = {"loads": memory(process, "VmHWM"), "file": memory(process, "RssFile")}
             switch = asyncio.run(
                 publish_under_load(address, home, day, chosen.contacts, chosen.switch_seconds)

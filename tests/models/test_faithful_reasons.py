@@ -21,7 +21,7 @@ from winback_policy.reasons import CANDIDATES, FLOOR, Context
 from winback_policy.texts import ENGLISH, pieces
 
 DAY = date(2026, 8, 24)
-TEXTS = ("email", "phone", "first_name", "last_name", "last_category", "base")
+TEXTS = ("email", "phone", "first_name", "last_name", "last_category", "stated_reason", "base")
 BY_NAME = {driver.name: driver for driver in DRIVERS}
 
 

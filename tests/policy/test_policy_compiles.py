@@ -9,28 +9,11 @@ import ibis
 import ibis.backends.sql.compilers as compilers
 import pytest
 from ibis.common.exceptions import OperationNotDefinedError
+from unbound import inputs
 
-from winback_features.contact_status import CONSENTS
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import decide
-from winback_policy.gather import FEATURE_COLUMNS, SCORE_COLUMNS, STATE_SCHEMA, STATUS_COLUMNS, STATUS_FLAGS
 from winback_policy.legal import LegalRule
-
-TEXTS = {
-    *("base", "email", "phone", "first_name", "last_name", "language", "country"),
-    "stated_reason",
-    *(name for name in (*FEATURE_COLUMNS, *STATUS_COLUMNS) if name.startswith(("last_", "top_"))),
-}
-FLAGS = {*STATUS_FLAGS, "has_email", *CONSENTS}
-
-
-def unbound(name: str, columns: tuple[str, ...]) -> Any:
-    def kind(column: str) -> str:
-        if column in FLAGS:
-            return "boolean"
-        return "string" if column in TEXTS else "date" if column.startswith("next_") else "float64"
-
-    return ibis.table({"contact_id": "string"} | {c: kind(c) for c in columns}, name=name)
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +26,7 @@ def steps() -> list[Any]:
         return ibis.table(step.schema(), name=f"step_{len(kept)}")
 
     decision = decide(
-        unbound("scores", SCORE_COLUMNS),
-        unbound("features", FEATURE_COLUMNS),
-        unbound("status", (*STATUS_COLUMNS, *STATUS_FLAGS)),
-        ibis.table(STATE_SCHEMA, name="states"),
+        *inputs(),
         as_of=date(2025, 3, 10),
         config=PolicyConfig(
             capacity=9, legal=(LegalRule("GB", "email", "soft_opt_in_buyers", 1095, 540, 730),)

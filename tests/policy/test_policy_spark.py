@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import ibis
 import pytest
 from ibis.backends.sql.compilers.pyspark import compiler
 from ibis.config import Config
+from unbound import inputs
 
-from winback_features.contact_status import CONSENTS
 from winback_policy import hygiene
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import decide
 from winback_policy.definitions import ENGAGEMENT_INACTIVE, Definition
-from winback_policy.gather import FEATURE_COLUMNS, SCORE_COLUMNS, STATE_SCHEMA, STATUS_COLUMNS, STATUS_FLAGS
 from winback_policy.legal import LegalRule
 
-TEXTS = {"base", "last_category", "email", "phone", "first_name", "last_name", "language", "country"}
-TEXTS |= {"last_product", "top_interest", "stated_reason"}
-FLAGS = {*STATUS_FLAGS, "has_email", *CONSENTS}
 OWN = Definition("asleep@1", all=("days_since_purchase >= 90",), any=("ignored_sends >= 8",))
 CONFIGS = {
     "purchases": PolicyConfig(
@@ -31,15 +26,6 @@ CONFIGS = {
 }
 
 
-def unbound(name: str, columns: tuple[str, ...]) -> Any:
-    def kind(column: str) -> str:
-        if column in TEXTS:
-            return "string"
-        return "boolean" if column in FLAGS else "date" if column.startswith("next_") else "float64"
-
-    return ibis.table({"contact_id": "string"} | {c: kind(c) for c in columns}, name=name)
-
-
 @pytest.mark.parametrize("name", CONFIGS)
 def test_it_compiles_for_spark(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class SparkOptions(Config):
@@ -48,13 +34,12 @@ def test_it_compiles_for_spark(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     # Ibis reads this option while it compiles, and sets it only when pyspark is installed.
     monkeypatch.setattr(ibis.options, "pyspark", SparkOptions())
     day, config = date(2025, 3, 10), CONFIGS[name]
-    features = unbound("features", (*FEATURE_COLUMNS, "email_sends_90d"))
-    status = unbound("status", (*STATUS_COLUMNS, *STATUS_FLAGS))
+    scores, features, status, states = inputs()
     decision = decide(
-        unbound("scores", SCORE_COLUMNS),
+        scores,
         features,
         status,
-        ibis.table(STATE_SCHEMA, name="states"),
+        states,
         as_of=day,
         config=config,
         currency="EUR",

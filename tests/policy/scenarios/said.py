@@ -19,6 +19,28 @@ def wrote(days: int, ignored: float = 0.0, channel: str = "email", **more: Any) 
     return {f"{channel}_days_since_send": float(days), f"{channel}_ignored_in_a_row": ignored, **more}
 
 
+def offered(story: str, today: dict[str, Any], tier: str, kind: str, *rows: str) -> Scenario:
+    """Return a contact that enters today, with what it may be offered."""
+    more = {"incentive_tier": tier, "incentive_kind": kind}
+    return Scenario(story, ("001.6", *rows), today, "flagged", does="win_back", more=more)
+
+
+def taken(
+    story: str,
+    today: dict[str, Any],
+    tone: str,
+    reaction: str | None,
+    *rows: str,
+    day: int = 2,
+    does: str = "win_back",
+) -> Scenario:
+    """Return a contact that entered so many days ago, with the tone that its step has after how it took the last message."""
+    more = {"tone": tone, "last_reaction": reaction}
+    return Scenario(
+        story, ("004.2", *rows), today, "in_winback", does=does, yesterday=journey(day), more=more
+    )
+
+
 SAID: dict[str, Scenario] = {
     "Aldona": Scenario(
         "said in the survey that she moved away: not won back",
@@ -127,29 +149,22 @@ SAID: dict[str, Scenario] = {
 """Reason codes of the survey: who is not won back, and who is asked or shown something else."""
 
 OFFERED: dict[str, Scenario] = {
-    "Felicja": Scenario(
-        "too expensive, she says: a share of the price off",
-        ("001.6", "002.8"),
-        said("price"),
-        "flagged",
-        does="win_back",
-        more={"stated_reason": "price", "incentive_tier": "mid", "incentive_kind": "percent_off"},
+    "Felicja": offered(
+        "too expensive, she says: a share of the price off", said("price"), "mid", "percent_off", "002.8"
     ),
-    "Gijs": Scenario(
+    "Gijs": offered(
         "says so too, and had an incentive lately: his tier is lower, a voucher is within it",
-        ("001.6", "003.5"),
         said("price", incentives_180d=1.0, days_since_incentive=20.0),
-        "flagged",
-        does="win_back",
-        more={"incentive_tier": "low", "incentive_kind": "voucher"},
+        "low",
+        "voucher",
+        "003.5",
     ),
-    "Halina": Scenario(
+    "Halina": offered(
         "says so too, and had two: nothing, so that she learns not to wait for it",
-        ("001.6", "003.5"),
         said("price", incentives_180d=2.0, days_since_incentive=20.0),
-        "flagged",
-        does="win_back",
-        more={"incentive_tier": "none", "incentive_kind": "none"},
+        "none",
+        "none",
+        "003.5",
     ),
     "Pieter": Scenario(
         "says so too, and is held out: nothing",
@@ -159,129 +174,86 @@ OFFERED: dict[str, Scenario] = {
         yesterday=journey(5, arm="holdout"),
         more={"stated_reason": "price", "incentive_kind": "none"},
     ),
-    "Ineke": Scenario(
-        "the delivery kept her away: it is free once",
-        ("001.6", "002.8"),
-        said("delivery"),
-        "flagged",
-        does="win_back",
-        more={"incentive_kind": "free_delivery"},
+    "Ineke": offered(
+        "the delivery kept her away: it is free once", said("delivery"), "mid", "free_delivery", "002.8"
     ),
-    "Jarek": Scenario(
-        "the service failed him: a gift makes good, and is no discount",
-        ("001.6", "002.8"),
+    "Jarek": offered(
+        "the service failed him: a gift makes good, and is no discount, though he looks for coupons",
         said("service", coupon_share=0.9),
-        "flagged",
-        does="win_back",
-        more={"incentive_kind": "gift"},
+        "mid",
+        "gift",
+        "002.8",
     ),
-    "Wiesia": Scenario(
+    "Wiesia": offered(
         "buys mostly with coupons: a share of the price off",
-        ("001.6",),
         {**RICH_AND_LATE, "coupon_share": 0.6, "discount_share": 0.1},
-        "flagged",
-        does="win_back",
-        more={"incentive_tier": "high", "incentive_kind": "percent_off"},
+        "high",
+        "percent_off",
     ),
-    "Ximena": Scenario(
+    "Ximena": offered(
         "just as valuable and late, never looks for a coupon, and gets the discounts that all get: a gift",
-        ("001.6",),
         {**RICH_AND_LATE, "coupon_share": 0.1, "discount_share": 0.9},
-        "flagged",
-        does="win_back",
-        more={"incentive_tier": "high", "incentive_kind": "gift"},
+        "high",
+        "gift",
     ),
-    "Ysolde": Scenario(
-        "a little late: free delivery at most",
-        ("001.6",),
+    "Ysolde": offered(
+        "a little late, and buys with coupons: free delivery at most",
         {"coupon_share": 0.9},
-        "flagged",
-        does="win_back",
-        more={"incentive_tier": "low", "incentive_kind": "free_delivery"},
+        "low",
+        "free_delivery",
     ),
-    "Zenon": Scenario(
-        "not late yet: nothing",
-        ("001.6",),
-        {"days_overdue": -1},
-        "flagged",
-        does="win_back",
-        more={"incentive_tier": "none", "incentive_kind": "none"},
-    ),
+    "Zenon": offered("not late yet: nothing", {"days_overdue": -1}, "none", "none"),
 }
-"""Kinds of incentive: by what was said, by what is bought on offer, within the tier."""
+"""Kinds of incentive: by what was said, by what is bought with coupons, within the tier."""
 
 TAKEN: dict[str, Scenario] = {
-    "Abel": Scenario(
+    "Abel": taken(
         "ignored the first mail for two days: the same under another subject",
-        ("004.2",),
         wrote(2, ignored=1.0),
-        "in_winback",
-        does="win_back",
-        yesterday=journey(2),
-        more={"journey_step": 2, "tone": "new_subject", "last_reaction": "ignored"},
+        "new_subject",
+        "ignored",
     ),
-    "Berit": Scenario(
+    "Berit": taken(
         "clicked, and did not buy: why not?",
-        ("004.2",),
         wrote(2, email_clicks_90d=1.0),
-        "in_winback",
+        "why_not",
+        "clicked",
         does="check_landing_page",
-        yesterday=journey(2),
-        more={"journey_step": 2, "tone": "why_not", "last_reaction": "clicked"},
     ),
-    "Corneel": Scenario(
+    "Corneel": taken(
         "opened it: on to the product",
-        ("004.2",),
         wrote(2, ignored=1.0, email_days_since_open_unreliable=1.0),
-        "in_winback",
-        does="win_back",
-        yesterday=journey(2),
-        more={"journey_step": 2, "tone": "product", "last_reaction": "opened"},
+        "product",
+        "opened",
     ),
-    "Dieuwke": Scenario(
+    "Dieuwke": taken(
         "got her first mail yesterday only: not ignored yet, and the step is the usual one",
-        ("004.2",),
         wrote(1, ignored=1.0),
-        "in_winback",
-        does="win_back",
-        yesterday=journey(2),
-        more={"tone": "product", "last_reaction": None},
+        "product",
+        None,
     ),
-    "Eelco": Scenario(
-        "nobody recorded what he was sent: the usual steps",
-        ("004.2",),
-        {},
-        "in_winback",
-        does="win_back",
-        yesterday=journey(2),
-        more={"tone": "product", "last_reaction": None},
-    ),
-    "Filip": Scenario(
+    "Eelco": taken("nobody recorded what he was sent: the usual steps", {}, "product", None),
+    "Filip": taken(
         "ignored a newsletter before he entered: that says nothing of this journey",
-        ("004.2",),
         wrote(3, ignored=2.0),
-        "in_winback",
-        does="win_back",
-        yesterday=journey(2),
-        more={"tone": "product", "last_reaction": None},
+        "product",
+        None,
     ),
-    "Gerda": Scenario(
+    "Gerda": taken(
         "ignored the mail, and tapped the text message of the next day: the last message counts",
-        ("004.2", "004.6"),
         wrote(3, ignored=1.0) | wrote(2, channel="sms", sms_clicks_90d=1.0, consent_sms=True, phone=PHONE),
-        "in_winback",
+        "why_not",
+        "clicked",
+        "004.6",
+        day=3,
         does="check_landing_page",
-        yesterday=journey(3),
-        more={"channel": "sms", "tone": "why_not", "last_reaction": "clicked"},
     ),
-    "Hessel": Scenario(
+    "Hessel": taken(
         "ignored the second mail as well: the third step is the incentive for all",
-        ("004.2",),
         wrote(2, ignored=2.0),
-        "in_winback",
-        does="win_back",
-        yesterday=journey(4),
-        more={"journey_step": 3, "tone": "incentive", "last_reaction": "ignored"},
+        "incentive",
+        "ignored",
+        day=4,
     ),
     "Ilse": Scenario(
         "is held out, and ignored a mail that she should not have got: no step",

@@ -208,3 +208,16 @@ def test_the_verdict_on_uplift_says_how_far_away_it_is(language: str) -> None:
     assert t("outcomes.uplift_asleep", share=f.percent(0.1)) in said(
         sleeping={"at_most": -0.01, "share": 0.1}
     )
+
+
+def test_an_experiment_that_is_over_has_one_interval() -> None:
+    readout = reading().readout
+    assert readout is not None
+    one, teller = readout.as_dict(), Teller.of("en", "EUR")
+    both = ["Holds at every reading", "For one reading"]
+    assert teller.effects(one, once=True)["heads"][3:5] == both
+    assert teller.effects(one, once=False)["heads"][3:4] == both[:1]
+    over = one | {"plan": one["plan"] | {"running": False}}
+    found = teller.effects(over, once=True)
+    assert found["heads"][3:] == ["Interval", "Verdict"]
+    assert [row[3] for row in found["rows"]] == [row[4] for row in teller.effects(one, once=True)["rows"]]

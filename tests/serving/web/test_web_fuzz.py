@@ -1,4 +1,7 @@
-"""Schemathesis against the API by its own documentation, every check: no answer but those that are documented, and no 5xx."""
+"""Schemathesis against the API by its own documentation, every check: no answer but those that are documented, and no 5xx.
+
+The same from the command line, with its own edge cases, against a running server: see benchmarks/README.md.
+"""
 
 from __future__ import annotations
 
