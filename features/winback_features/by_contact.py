@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,9 @@ Work = Callable[[Facts], pa.Table]
 _TABLE = "of_table"
 
 
-def facts_in_parts(tables: Tables, as_of: date) -> Iterator[Facts]:
-    """Read the facts before a day, those of some contacts at a time, by rising contact id."""
-    for part in parts_of(tables):
-        yield facts_of({name: query.to_pyarrow() for name, query in fact_queries(part, as_of).items()})
+def read_facts(tables: Tables, as_of: date) -> Facts:
+    """Read the facts before a day."""
+    return facts_of({name: query.to_pyarrow() for name, query in fact_queries(tables, as_of).items()})
 
 
 def compute(tables: Tables, as_of: date, work: Work, schema: pa.Schema) -> list[Any]:
@@ -56,7 +55,7 @@ def compute(tables: Tables, as_of: date, work: Work, schema: pa.Schema) -> list[
         queries = fact_queries(tables, as_of)
         kinds = {name: PyArrowSchema.from_ibis(query.schema()) for name, query in queries.items()}
         return [backend.apply_by_contact(_laid_together(queries), _Task(work, kinds), schema, groups)]
-    found = map(work, facts_in_parts(tables, as_of))
+    found = (work(read_facts(part, as_of)) for part in parts_of(tables))
     return [backend.create_table(gen_name("winback_computed"), rows, temp=True) for rows in found]
 
 

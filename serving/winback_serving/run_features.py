@@ -9,11 +9,13 @@ from typing import Any
 
 from ibis.util import gen_name
 
+from winback_features.answers import name_of
 from winback_features.build import SCHEMA as FEATURES
 from winback_features.build import build_features, features_of
-from winback_features.by_contact import compute, facts_in_parts, together
-from winback_features.contact_habits import contact_habits, habits_of
+from winback_features.by_contact import compute, read_facts, together
+from winback_features.contact_habits import habits_of
 from winback_features.contact_status import build_contact_status
+from winback_features.parts import parts_of
 from winback_features.tables import Tables
 from winback_serving.parquet import OrderedFile, write_expression
 from winback_serving.run_timeline import SCHEMA as TIMELINE
@@ -46,15 +48,17 @@ def write_features(tables: Tables, as_of: date, folder: Path) -> tuple[int, Any]
         contacts = write_expression(
             build_features(tables, as_of), ["contact_id"], paths[0], FEATURES_PER_GROUP
         )
-        habits = contact_habits(tables, as_of)
-    else:
-        held = []
-        with OrderedFile(paths[0], FEATURES_PER_GROUP) as features, OrderedFile(paths[1]) as ticks:
-            for facts in facts_in_parts(tables, as_of):
-                features.extend(features_of(facts, as_of, tables.closed).to_batches(), FEATURES)
-                ticks.extend(timeline(facts, as_of).to_batches(), TIMELINE)
-                held.append(backend.create_table(gen_name("winback_habits"), habits_of(facts), temp=True))
-                del facts  # else two parts are there at a time
-        contacts, habits = features.rows, together(held)
-    status = build_contact_status(tables, as_of, habits)
-    return contacts, backend.create_table(gen_name("winback_status"), status, temp=True)
+        status = build_contact_status(tables, as_of)
+        return contacts, backend.create_table(gen_name("winback_status"), status, temp=True)
+    statuses = []
+    with OrderedFile(paths[0], FEATURES_PER_GROUP) as features, OrderedFile(paths[1]) as ticks:
+        for part in parts_of(tables):
+            facts = read_facts(part, as_of)
+            features.extend(features_of(facts, as_of, tables.closed).to_batches(), FEATURES)
+            ticks.extend(timeline(facts, as_of).to_batches(), TIMELINE)
+            habits = backend.create_table(gen_name("winback_habits"), habits_of(facts), temp=True)
+            del facts  # else two parts are there at a time
+            status = build_contact_status(part, as_of, habits)
+            statuses.append(backend.create_table(gen_name("winback_status"), status, temp=True))
+            backend.drop_table(name_of(habits))
+    return features.rows, together(statuses)
