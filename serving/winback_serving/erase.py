@@ -138,6 +138,8 @@ def _rewrite(path: Path, words: Collection[str], home: Path) -> ErasedFile | Non
     file = pq.ParquetFile(path)
     schema, before, touched = file.schema_arrow, file_digest(path), 0
     wanted = pa.array(sorted(words), pa.string())
+    groups = file.metadata.num_row_groups
+    of_group = max((file.metadata.row_group(number).num_rows for number in range(groups)), default=1)
 
     def rows() -> Iterator[pa.RecordBatch]:
         nonlocal touched
@@ -152,7 +154,7 @@ def _rewrite(path: Path, words: Collection[str], home: Path) -> ErasedFile | Non
 
     part = path.with_name(f".{path.name}.part")
     try:
-        write_batches(rows(), schema, part)
+        write_batches(rows(), schema, part, of_group)
         if not touched:
             return None
         fsync(part)

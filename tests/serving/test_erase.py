@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from winback_features.errors import InputError
 from winback_serving import cli
 from winback_serving.batch import score_day
-from winback_serving.erase import FOLDER, NOBODY, erase
+from winback_serving.erase import FOLDER, NOBODY, _rewrite, erase
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import RunStore
 from winback_serving.suppression import key_of, suppressed_keys
@@ -148,3 +150,13 @@ def test_the_command_reads_ids_from_a_file(shop: Settings, tmp_path: Path) -> No
     said = json.loads(printed.getvalue())
     assert said["rows"] > 4
     assert said["aggregates_untouched"] is True
+
+
+def test_the_groups_of_a_file_stay_as_small_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "features.parquet"
+    path.parent.mkdir()
+    rows = pa.table({"contact_id": [f"c{n}" for n in range(8)], "orders": [1.0] * 8})
+    pq.write_table(rows, path, row_group_size=3)
+    assert _rewrite(path, {"c4"}, tmp_path) is not None
+    found = pq.ParquetFile(path).metadata
+    assert [found.row_group(n).num_rows for n in range(found.num_row_groups)] == [3, 3, 2]
