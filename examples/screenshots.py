@@ -75,6 +75,7 @@ def main() -> None:
         page.set_default_timeout(120_000)
         for name in PAGES:
             show(page, address, name, options.rank)
+            page.wait_for_load_state("networkidle")  # pictures load by themselves
             page.screenshot(path=options.out / f"{name}.png")
             print(options.out / f"{name}.png")
         browser.close()

@@ -21,6 +21,8 @@ from winback_serving.web.texts import Texts
 
 router = APIRouter(include_in_schema=False)
 TREND_DAYS = 30
+NAMED_DAYS = 6
+"""Days named under the picture at most."""
 NEW_SHOWN = 6
 
 _LISTED_SQL = """
@@ -87,7 +89,9 @@ def trend(run: Run, runs: Runs, days: tuple[date, ...], t: Texts, f: Formatter) 
     heads = (t("today.day"), t("today.on_list"), t("today.entered"), t("today.left"))
     data = pd.DataFrame(rows, columns=["day", "listed", "entered", "left"])
     data["day"] = pd.to_datetime(data["day"])
-    x = alt.X("day:T", title=None).scale(padding=12).axis(grid=False, tickCount=6, format="%e %b")
+    named = pd.DatetimeIndex(data["day"][:: -(-len(rows) // NAMED_DAYS)])
+    ticks = [alt.DateTime(year=day.year, month=day.month, date=day.day) for day in named]
+    x = alt.X("day:T", title=None).scale(padding=12).axis(grid=False, values=ticks, format="%e %b")
     top = alt.Y("listed:Q", title=heads[1]).axis(tickCount=4, format=",d")
     area = alt.Chart(data).encode(x=x, y=top)
     line = area.mark_area(color=charts.CALM, opacity=0.14) + area.mark_line(
