@@ -14,9 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.util import gen_name
 
-from winback_features.build import build_features
 from winback_features.config import EngineConfig, SourceConfig
-from winback_features.contact_status import build_contact_status
 from winback_features.contracts import CONTACTS, EVENTS, ORDERS, TableSpec
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError
@@ -24,7 +22,7 @@ from winback_features.ingest import ingest
 from winback_policy.decide import decide
 from winback_policy.drivers import worth_explaining
 from winback_policy.rfm import RfmThresholds
-from winback_serving.parquet import write_expression
+from winback_serving.run_features import write_features
 from winback_serving.run_segments import THRESHOLDS_KEY
 from winback_serving.scorer import Predictor, score_drivers, score_features
 from winback_serving.settings import Settings
@@ -130,11 +128,13 @@ def score_histories(
         tables = ingest(backend, source, settings.brand, today=today, base_dir=folder, work_dir=folder)
         tables = without_suppressed(tables, suppressed_keys(settings.home))
 
-        def path(table: str) -> Path:
-            return folder / f"made-{table}.parquet"
+        made = folder / "made"
+        made.mkdir()
 
-        write_expression(build_features(tables, as_of), ["contact_id"], path("features"))
-        status = backend.create_table(gen_name("status"), build_contact_status(tables, as_of), temp=True)
+        def path(table: str) -> Path:
+            return made / f"{table}.parquet"
+
+        _, status = write_features(tables, as_of, made)
         score_features(path("features"), model, as_of, score, currency, path("scores"))
         scores, features = (backend.read_parquet(path(table)) for table in ("scores", "features"))
         states = _states_before(settings.home, run, status, backend)
