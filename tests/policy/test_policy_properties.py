@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from unbound import inputs
 
-from winback_features.contact_status import CONSENTS
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import decide
 from winback_policy.eligibility import NOT_FLAGGED_REASONS
@@ -303,21 +303,11 @@ def test_one_more_place_adds_the_next_best_and_changes_nobody_else(world: Any) -
 @pytest.mark.slow
 def test_the_policy_needs_no_backend_to_be_written_down() -> None:
     """Decide over unbound tables: nothing is executed until the caller asks an engine."""
-    from winback_policy.gather import FEATURE_COLUMNS, SCORE_COLUMNS, STATUS_COLUMNS, STATUS_FLAGS
-
-    kinds = {"base": "string", "last_category": "string", "email": "string", "phone": "string"}
-    kinds |= dict.fromkeys(("last_product", "top_interest"), "string")
-    kinds |= {"first_name": "string", "last_name": "string", "has_email": "boolean"}
-    kinds |= dict.fromkeys((*STATUS_FLAGS, *CONSENTS), "boolean") | {"country": "string"}
-    kinds |= {n: "date" for n in SCORE_COLUMNS if n.startswith("next_")}
-
-    def unbound(name: str, columns: tuple[str, ...]) -> Any:
-        return ibis.table({"contact_id": "string"} | {c: kinds.get(c, "float64") for c in columns}, name=name)
-
+    scores, features, status, _ = inputs()
     decision = decide(
-        unbound("scores", SCORE_COLUMNS),
-        unbound("features", FEATURE_COLUMNS),
-        unbound("status", (*STATUS_COLUMNS, *STATUS_FLAGS)),
+        scores,
+        features,
+        status,
         None,
         as_of=AS_OF,
         config=PolicyConfig(capacity=10),

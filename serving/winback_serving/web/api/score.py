@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     NaiveDatetime,
+    PlainSerializer,
     StringConstraints,
     model_validator,
 )
@@ -44,6 +45,7 @@ Amount = Annotated[
     Annotated[float, Field(strict=True, ge=-MOST_MONEY, le=MOST_MONEY)]
     | Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,8}(\.[0-9]{1,9})?$")],
     AfterValidator(_exact),
+    PlainSerializer(lambda amount: amount, return_type=Decimal),  # else it is taken for what it was before
 ]
 
 
