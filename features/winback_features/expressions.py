@@ -1,4 +1,4 @@
-"""Small Ibis helpers shared by the feature modules: days before the cut, exact ratios, joins by contact."""
+"""Small Ibis helpers shared by the feature modules: days before the cut, joins by contact."""
 
 from __future__ import annotations
 
@@ -32,11 +32,6 @@ def facts_before(table: ibis.Table, as_of: date) -> ibis.Table:
     return past.mutate(age=cut(as_of).delta(past.day, unit="day"))
 
 
-def ratio(numerator: Any, denominator: Any) -> Any:
-    """Divide as doubles; null where the denominator is zero or either side is null."""
-    return numerator.cast("float64") / denominator.cast("float64").nullif(0.0)
-
-
 def join_contacts(contacts: ibis.Table, *facts: ibis.Table) -> ibis.Table:
     """Left-join tables to ``contacts`` on ``contact_id``, in one join, so that engines plan it once.
 
@@ -58,19 +53,3 @@ def join_contacts(contacts: ibis.Table, *facts: ibis.Table) -> ibis.Table:
         table = table.rename({keys[-1]: "contact_id"})
         joined = joined.left_join(table, contacts.contact_id == table[keys[-1]])
     return joined.drop(*keys)
-
-
-def mode_key(count: Any, value: Any) -> Any:
-    """Encode (count, value) as one integer; `mode` decodes the largest.
-
-    Parameters
-    ----------
-    count : integer column
-    value : integer column in 0..99
-    """
-    return count * 100 + (99 - value)
-
-
-def mode(keys: Any) -> Any:
-    """Return the most frequent value of a group from its `mode_key` column, the lowest among equals."""
-    return 99 - keys.max() % 100

@@ -6,7 +6,6 @@ from datetime import date
 
 import ibis
 
-from winback_features.expressions import facts_before
 from winback_features.tables import MONEY, Tables
 
 
@@ -26,29 +25,6 @@ def purchase_orders(tables: Tables, before: date) -> ibis.Table:
     """
     known = tables.orders.filter(tables.orders.day < ibis.literal(before))
     return known.filter(_bought(known, before))
-
-
-def purchase_lines(tables: Tables, before: date) -> ibis.Table:
-    """Return the lines of the orders that, as known on the morning of ``before``, are purchases.
-
-    Parameters
-    ----------
-    tables : Tables
-    before : datetime.date
-
-    Returns
-    -------
-    ibis.Table
-        The columns of ``tables.lines`` and ``on_last_day`` (bool): whether it is of the contact's last purchase day.
-    """
-    known = tables.orders.filter(tables.orders.day < ibis.literal(before))
-    # Few orders are no purchase: to leave their lines out is much cheaper than to look for those of the others.
-    others = known.filter(~_bought(known, before)).select("contact_id", "order_id", "day")
-    lines = tables.lines.filter(tables.lines.day < ibis.literal(before))
-    lines = lines.anti_join(others, ["contact_id", "order_id", "day"])
-    last = lines.group_by("contact_id").aggregate(last_day=lines.day.max())
-    lines = lines.inner_join(last, "contact_id")
-    return lines.mutate(on_last_day=lines.day == lines.last_day).drop("last_day")
 
 
 def _bought(orders: ibis.Table, before: date) -> ibis.Value:
@@ -75,12 +51,3 @@ def purchase_days(tables: Tables, before: date) -> ibis.Table:
     return orders.group_by("contact_id", "day").aggregate(
         n_orders=orders.count(), amount=orders.amount.sum().cast(MONEY)
     )
-
-
-def personal_events(tables: Tables, before: date) -> ibis.Table:
-    """Return the events before ``before`` that no machine made, with ``age`` in days.
-
-    An incentive is the shop's own doing: its flag says nothing.
-    """
-    events = facts_before(tables.events, before)
-    return events.filter(~events.machine.fill_null(False) | (events.role == "incentive"))
