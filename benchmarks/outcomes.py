@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,22 @@ from winback_features.config import EngineConfig
 from winback_features.engine import open_engine
 from winback_policy.outcomes.cells import Metric
 from winback_policy.outcomes.comparison import compare
-from winback_policy.outcomes.effects import difference_of_means, difference_of_shares
+from winback_policy.outcomes.effects import Interval, difference_of_shares
 from winback_policy.outcomes.moments import Sums
+from winback_policy.outcomes.money import difference_of_money
 from winback_serving.experiment_table import ExperimentTable, read_experiment
 from winback_serving.outcomes_told import Teller
 
 RUNS = 1_000
+MONEY = (
+    (900, 100, 0.05, 0.03, 0.7),
+    (900, 100, 0.15, 0.1, 0.7),
+    (1800, 200, 0.3, 0.2, 0.7),
+    (9000, 1000, 0.15, 0.1, 0.7),
+    (900, 100, 0.15, 0.1, 1.0),
+    (9000, 1000, 0.15, 0.1, 1.0),
+)
+"""Contacts treated and held out, the share of each that buys, and the standard deviation of the logarithm of what it spends."""
 RESULT = Path(__file__).parent / "results" / "outcomes.md"
 
 
@@ -54,8 +65,8 @@ def rows(table: Mapping[str, Any]) -> list[str]:
 def coverage(rng: np.random.Generator) -> list[str]:
     """Return how often the 95 % interval holds the known effect."""
     lines = [
-        "| outcome | treated | held out | share that buys | interval holds the truth |",
-        "|---|---|---|---|---|",
+        "| outcome | treated | held out | share that buys | no interval | interval holds the truth | too low | too high |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for n1, n0, p1, p0 in [
         (900, 100, 0.05, 0.03),
@@ -65,19 +76,27 @@ def coverage(rng: np.random.Generator) -> list[str]:
     ]:
         drawn = zip(rng.binomial(n1, p1, RUNS), rng.binomial(n0, p0, RUNS), strict=True)
         found = [difference_of_shares(Sums(n1, k, k), Sums(n0, j, j)) for k, j in drawn]
-        hit = np.mean([f.low <= p1 - p0 <= f.high for f in found])
-        lines.append(f"| bought | {n1:,} | {n0:,} | {p1:g} and {p0:g} | {hit:.1%} |")
-    for n1, n0, p1, p0 in [(900, 100, 0.05, 0.03), (1800, 200, 0.3, 0.2), (9000, 1000, 0.15, 0.1)]:
-        truth = (p1 - p0) * np.exp(3.5 + 0.3**2 / 2 + 0.7**2 / 2)
-        found = [difference_of_means(_money(rng, n1, p1), _money(rng, n0, p0)) for _ in range(RUNS)]
-        hit = np.mean([f.low <= truth <= f.high for f in found])
-        lines.append(f"| money | {n1:,} | {n0:,} | {p1:g} and {p0:g} | {hit:.1%} |")
+        lines.append(f"| bought | {n1:,} | {n0:,} | {p1:g} and {p0:g} | {_hits(found, p1 - p0)} |")
+    for n1, n0, p1, p0, spread in MONEY:
+        truth = (p1 - p0) * np.exp(3.5 + 0.3**2 / 2 + spread**2 / 2)
+        found = [
+            difference_of_money(_money(rng, n1, p1, spread), _money(rng, n0, p0, spread)) for _ in range(RUNS)
+        ]
+        told = f"money, spread {spread:g}"
+        lines.append(f"| {told} | {n1:,} | {n0:,} | {p1:g} and {p0:g} | {_hits(found, truth)} |")
     return lines
 
 
-def _money(rng: np.random.Generator, n: int, rate: float) -> Sums:
+def _hits(found: list[Interval], truth: float) -> str:
+    """Return the share without an interval, and of the others how many hold the truth, lie below it and above it."""
+    told = [f for f in found if isfinite(f.high)]
+    below, above = np.mean([f.high < truth for f in told]), np.mean([f.low > truth for f in told])
+    return f"{1 - len(told) / len(found):.1%} | {1 - below - above:.1%} | {below:.1%} | {above:.1%}"
+
+
+def _money(rng: np.random.Generator, n: int, rate: float, spread: float) -> Sums:
     x = rng.normal(size=n)
-    y = np.where(rng.random(n) < rate, rng.lognormal(3.5 + 0.3 * x, 0.7, n), 0.0)
+    y = np.where(rng.random(n) < rate, rng.lognormal(3.5 + 0.3 * x, spread, n), 0.0)
     return Sums(n, y.sum(), (y * y).sum(), x.sum(), (x * x).sum(), (x * y).sum())
 
 

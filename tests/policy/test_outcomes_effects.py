@@ -13,6 +13,7 @@ from winback_policy.outcomes.cells import Metric
 from winback_policy.outcomes.comparison import compare
 from winback_policy.outcomes.effects import Interval, difference_of_means, difference_of_shares, mean, wilson
 from winback_policy.outcomes.moments import Sums, added
+from winback_policy.outcomes.money import difference_of_money, mean_of_money
 from winback_policy.outcomes.multiple import heterogeneity, holm
 from winback_policy.outcomes.sequential import always_valid
 
@@ -88,11 +89,43 @@ def test_the_adjustment_is_the_residuals_difference(rng: np.random.Generator) ->
 
 def test_a_bootstrap_gives_the_same_bounds_for_money(rng: np.random.Generator) -> None:
     ours, theirs = spend(rng, 6000, 0.15), spend(rng, 2000, 0.1)
-    found = difference_of_means(Sums.of(ours), Sums.of(theirs))
     drawn = [rng.choice(ours, len(ours)).mean() - rng.choice(theirs, len(theirs)).mean() for _ in range(2000)]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    width = found.high - found.low
-    assert (found.low, found.high) == pytest.approx((low, high), abs=0.06 * width)
+    for difference in (difference_of_means, difference_of_money):
+        found = difference(Sums.of(ours), Sums.of(theirs))
+        assert (found.low, found.high) == pytest.approx((low, high), abs=0.06 * (found.high - found.low))
+
+
+AMOUNTS = st.lists(st.integers(0, 5000), min_size=2, max_size=40).filter(lambda amounts: sum(amounts) > 0)
+
+
+@given(AMOUNTS, AMOUNTS)
+def test_the_bounds_of_money_hold_the_estimate_turn_with_the_arms_and_agree_with_the_p_value(
+    ours: list[int], theirs: list[int]
+) -> None:
+    a, b = Sums.of(ours), Sums.of(theirs)
+    found, turned = difference_of_money(a, b), difference_of_money(b, a)
+    assert found.low <= found.value <= found.high
+    assert (-turned.high, -turned.low) == pytest.approx((found.low, found.high))
+    clear = found.low > 0 or found.high < 0
+    assert clear == (found.p < 0.05) or found.p == pytest.approx(0.05, rel=1e-6)
+    one = mean_of_money(a)
+    assert 0 < one.low <= one.value <= one.high
+
+
+def test_where_all_spend_and_many_are_asked_money_has_welchs_interval(rng: np.random.Generator) -> None:
+    ours, theirs = (Sums.of(rng.normal(mean, 5, 3000)) for mean in (52, 51))
+    found, welch = difference_of_money(ours, theirs), difference_of_means(ours, theirs)
+    assert (found.low, found.high, found.p) == pytest.approx((welch.low, welch.high, welch.p), rel=0.01)
+
+
+def test_money_that_nobody_spent_has_no_bounds_and_returns_have_welchs() -> None:
+    nothing, some = Sums.of([0, 0, 0]), Sums.of([0, 9, 0])
+    assert difference_of_money(some, nothing).high == float("inf")
+    assert mean_of_money(nothing).low == float("-inf")
+    returned = Sums.of([0, -9, 4])
+    assert difference_of_money(some, returned) == difference_of_means(some, returned)
+    assert mean_of_money(returned) == mean(returned)
 
 
 def spend(rng: np.random.Generator, n: int, rate: float) -> np.ndarray:
@@ -120,17 +153,25 @@ def test_the_intervals_of_shares_cover_the_truth(rng: np.random.Generator) -> No
 
 
 @pytest.mark.slow
-def test_the_intervals_of_money_cover_the_truth(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(
+    ("treated", "held_out", "rate", "spread"),
+    [(900, 100, 0.03, 0.7), (900, 100, 0.1, 0.7), (900, 100, 0.1, 1.0), (9000, 1000, 0.1, 0.7)],
+)
+def test_the_intervals_of_money_cover_the_truth(
+    rng: np.random.Generator, treated: int, held_out: int, rate: float, spread: float
+) -> None:
     """1,000 campaigns with a known effect on who buys and for how much, and a covariate that tells of the amount."""
-    truth = (0.15 - 0.10) * np.exp(3.5 + 0.3**2 / 2 + 0.7**2 / 2)
+    truth = 0.5 * rate * np.exp(3.5 + 0.3**2 / 2 + spread**2 / 2)
 
     def arm(n: int, rate: float) -> Sums:
         x = rng.normal(size=n)
-        y = np.where(rng.random(n) < rate, rng.lognormal(3.5 + 0.3 * x, 0.7, n), 0.0)
+        y = np.where(rng.random(n) < rate, rng.lognormal(3.5 + 0.3 * x, spread, n), 0.0)
         return Sums(n, y.sum(), (y * y).sum(), x.sum(), (x * x).sum(), (x * y).sum())
 
-    found = [difference_of_means(arm(9000, 0.15), arm(1000, 0.10)) for _ in range(RUNS)]
-    assert 0.93 <= np.mean([f.low <= truth <= f.high for f in found]) <= 0.97
+    found = [difference_of_money(arm(treated, 1.5 * rate), arm(held_out, rate)) for _ in range(RUNS)]
+    told = [f for f in found if f.high < float("inf")]
+    assert len(told) > 0.9 * RUNS
+    assert 0.93 <= np.mean([f.low <= truth <= f.high for f in told]) <= 0.98
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ from typing import Literal
 
 from winback_policy.holdout import detectable_effect
 from winback_policy.outcomes.cells import Metric
-from winback_policy.outcomes.effects import CONFIDENCE, difference_of_means, difference_of_shares
+from winback_policy.outcomes.effects import CONFIDENCE, difference_of_shares
 from winback_policy.outcomes.moments import Sums
+from winback_policy.outcomes.money import buyers, difference_of_money
 from winback_policy.outcomes.multiple import holm
 from winback_policy.outcomes.sequential import ENOUGH, always_valid
 
@@ -114,7 +115,7 @@ def _pair(
     arm: str, ours: Sums, theirs: Sums, metric: Metric, running: bool, confidence: float, each: float
 ) -> Comparison:
     share = metric.kind == "share"
-    once = (difference_of_shares if share else difference_of_means)(ours, theirs, confidence)
+    once = (difference_of_shares if share else difference_of_money)(ours, theirs, confidence)
     often = always_valid(once, ours.n + theirs.n, each)
     base = theirs.mean
     known = ours.n > 1 and theirs.n > 1
@@ -139,11 +140,8 @@ def _pair(
 
 
 def _enough(sums: Sums, least: int, *, share: bool) -> bool:
-    """Say whether an arm holds enough contacts on either side; of money, enough contacts that spent any.
-
-    How many spent is not among the sums: ``y^2 / yy`` is that number where all spend alike, and less where some spend much more.
-    """
-    with_it = sums.y if share else sums.y**2 / sums.yy if sums.yy else 0.0
+    """Say whether an arm holds enough contacts on either side; of money, enough contacts that spent any."""
+    with_it = sums.y if share else buyers(sums)
     return with_it >= least and (not share or sums.n - sums.y >= least)
 
 

@@ -126,7 +126,7 @@ def difference_of_means(
     >>> found.value, found.low < 0 < found.high
     (3.0, True)
     """
-    value, spread1, spread0 = _adjusted(treated, control) if adjust else _plain(treated, control)
+    value, spread1, spread0 = adjusted(treated, control) if adjust else _plain(treated, control)
     se = sqrt(spread1 + spread0)
     if se == 0 or min(treated.n, control.n) < 2:
         return Interval(value, float("-inf"), float("inf"))
@@ -140,8 +140,8 @@ def _plain(treated: Sums, control: Sums) -> tuple[float, float, float]:
     return treated.mean - control.mean, spread1, spread0
 
 
-def _adjusted(treated: Sums, control: Sums) -> tuple[float, float, float]:
-    """Return the difference and each arm's share of its variance."""
+def adjusted(treated: Sums, control: Sums) -> tuple[float, float, float]:
+    """Return the difference of means that the covariate leaves (CUPED), and each arm's share of its variance."""
     arms = (treated, control)
     before = sum(s.variance_before / max(s.n, 1) for s in arms)
     slope = sum(s.covariance / max(s.n, 1) for s in arms) / before if before > 0 else 0.0

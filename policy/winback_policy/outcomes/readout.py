@@ -13,6 +13,7 @@ from winback_policy.outcomes.comparison import Comparison, compare
 from winback_policy.outcomes.cost import Cost, costs
 from winback_policy.outcomes.effects import CONFIDENCE, Interval, mean, wilson
 from winback_policy.outcomes.moments import Sums
+from winback_policy.outcomes.money import mean_of_money
 from winback_policy.outcomes.multiple import heterogeneity, holm
 
 
@@ -200,8 +201,10 @@ def _compared(arms: Mapping[str, Sums], metric: Metric, plan: Plan) -> list[Comp
 
 def _measured(arms: Mapping[str, Sums], metric: Metric, arm: str, plan: Plan) -> Measured:
     sums = arms.get(arm, Sums())
-    share = metric.kind == "share"
-    found = wilson(sums.y, sums.n, plan.confidence) if share else mean(sums, plan.confidence)
+    if metric.kind == "share":
+        found = wilson(sums.y, sums.n, plan.confidence)
+    else:
+        found = (mean_of_money if metric.kind == "money" else mean)(sums, plan.confidence)
     low, high = _finite(found.low), _finite(found.high)
     return Measured(arm, metric.name, metric.kind, sums.n, sums.mean, low, high)
 
