@@ -31,8 +31,8 @@ from winback_serving.web.columns import COUNTS, DATES, KEYS, NUMBERS, PERSONAL, 
 ROW = "row_number"
 PACKED = "packed"
 """Name of the database in memory that holds the keys."""
-PACKED_AT_ONCE = 2 * 122_880
-"""Rows that are packed at a time: two of DuckDB's own row groups, for its two threads."""
+FILES_AT_ONCE = 5
+"""So many files of rows are packed at a time: about two of DuckDB's own row groups, for its two threads."""
 
 
 class RunIndex:
@@ -49,13 +49,14 @@ class RunIndex:
     def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection) -> None:
         scratch = tempfile.mkdtemp(prefix="winback-web-")
         weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
-        parts = _write_rows(folder, Path(scratch))
+        files = _write_rows(folder, Path(scratch))
+        _write_keys(files, connection)
+        parts = [_mapped(file) for file in files]
         self._cells = [dict(zip(part.schema.names, part.columns, strict=True)) for part in parts]
         self._ends = list(accumulate(part.num_rows for part in parts))
         self._ids = pa.chunked_array([cells["contact_id"] for cells in self._cells], pa.string())
         # An erasure leaves new ids in old places, so the file's own order is not relied on.
         self._order = pc.sort_indices(self._ids).to_numpy().astype(np.int32)
-        _write_keys(pa.Table.from_batches(parts), connection)
         pa.default_memory_pool().release_unused()
 
     def __len__(self) -> int:
@@ -90,8 +91,8 @@ class RunIndex:
         return found
 
 
-def _write_rows(folder: Path, scratch: Path, *, whole: bool = False) -> list[pa.RecordBatch]:
-    """Write the wide rows, in the order of the run's list, into Arrow files of one batch each, and map them.
+def _write_rows(folder: Path, scratch: Path, *, whole: bool = False) -> list[Path]:
+    """Write the wide rows, in the order of the run's list, into Arrow files of one batch each.
 
     ``whole`` has the scores in memory all at once, as is needed where their order is another.
     """
@@ -102,21 +103,26 @@ def _write_rows(folder: Path, scratch: Path, *, whole: bool = False) -> list[pa.
         names = [name for name in winback.schema_arrow.names if name not in PERSONAL]
         more = [name for name in scores.schema_arrow.names if name not in winback.schema_arrow.names]
         beside = _Beside(scores, more, in_order=not whole)
-        parts: list[pa.RecordBatch] = []
+        files: list[Path] = []
         for batch in _batches_of(winback, names):
             columns = dict(zip(names, batch.columns, strict=True))
             columns |= beside.of(batch.column("contact_id"))
             small = {
                 name: values if name == "contact_id" else _small(values) for name, values in columns.items()
             }
-            place = scratch / f"{len(parts)}.arrow"
+            place = scratch / f"{len(files)}.arrow"
             rows = pa.RecordBatch.from_pydict(small)
             with pa.ipc.new_file(str(place), rows.schema) as writer:
                 writer.write_batch(rows)
-            parts.append(pa.ipc.open_file(pa.memory_map(str(place))).get_batch(0))
+            files.append(place)
         if whole or beside.found == scores.metadata.num_rows:
-            return parts
+            return files
     return _write_rows(folder, scratch, whole=True)
+
+
+def _mapped(file: Path) -> pa.RecordBatch:
+    """Return the rows of a file as mapped memory, of which the system holds what is looked at."""
+    return pa.ipc.open_file(pa.memory_map(str(file))).get_batch(0)
 
 
 class _Beside:
@@ -180,29 +186,33 @@ def _small(values: pa.Array) -> pa.Array:
     return values
 
 
-def _write_keys(rows: pa.Table, connection: duckdb.DuckDBPyConnection) -> None:
+def _write_keys(files: list[Path], connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table ``keys`` of the columns that decide lists; what a run lacks is empty.
 
     Words and whole numbers are packed, which takes a quarter of the memory and no time; numbers that would are left as they are.
+    A few files are read at a time, and let go.
     """
     kinds = dict.fromkeys(NUMBERS, "DOUBLE") | dict.fromkeys(COUNTS, "INTEGER") | dict.fromkeys(DATES, "DATE")
     kinds |= dict.fromkeys(WORDS, "VARCHAR")
-    there = [name for name in KEYS if name in rows.column_names]
-    numbered = rows.select(there).append_column(ROW, pa.array(np.arange(rows.num_rows, dtype=np.int32)))
+    there = [name for name in KEYS if name in _mapped(files[0]).schema.names]
     with connection.cursor() as cursor:
         # Every word put into these texts is one of our own.
         cursor.execute(f"ATTACH ':memory:' AS {PACKED} (COMPRESS)")
-        cursor.register("rows_to_key", numbered)
         for name in (name for name in there if name in WORDS and name != "contact_id"):
+            said = {word for file in files for word in _mapped(file).column(name).dictionary.to_pylist()}
+            cursor.register("words", pa.table({"word": pa.array(said, pa.string())}))
             kinds[name] = f'{PACKED}."words_{name}"'
-            words = f"SELECT DISTINCT {name} FROM rows_to_key WHERE {name} IS NOT NULL ORDER BY {name}"  # noqa: S608
-            cursor.execute(f"CREATE TYPE {kinds[name]} AS ENUM ({words})")
+            cursor.execute(f"CREATE TYPE {kinds[name]} AS ENUM (SELECT word FROM words ORDER BY word)")  # noqa: S608
         plain = dict.fromkeys((*NUMBERS, "contact_id"), "USING COMPRESSION uncompressed")
         columns = [f'"{name}" {kinds[name]} {plain.get(name, "")}' for name in KEYS]
         cursor.execute(f"CREATE TABLE {PACKED}.keys ({ROW} INTEGER, {', '.join(columns)})")
         cells = [f"CAST({name if name in there else 'NULL'} AS {kinds[name]})" for name in KEYS]
-        for begin in range(0, rows.num_rows, PACKED_AT_ONCE):
-            cursor.register("rows_to_key", numbered.slice(begin, PACKED_AT_ONCE))
+        number = 0
+        for begin in range(0, len(files), FILES_AT_ONCE):
+            rows = pa.Table.from_batches([_mapped(file) for file in files[begin : begin + FILES_AT_ONCE]])
+            numbers = pa.array(np.arange(number, number + rows.num_rows, dtype=np.int32))
+            number += rows.num_rows
+            cursor.register("rows_to_key", rows.select(there).append_column(ROW, numbers))
             cursor.execute(f"INSERT INTO {PACKED}.keys SELECT {ROW}, {', '.join(cells)} FROM rows_to_key")  # noqa: S608
             cursor.execute(f"CHECKPOINT {PACKED}")
         cursor.unregister("rows_to_key")

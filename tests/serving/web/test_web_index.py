@@ -21,7 +21,7 @@ def small_groups():
     """A few rows in each part, so that small tables have many."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "ROWS_PER_GROUP", 3)
-        patch.setattr(index, "PACKED_AT_ONCE", 7)
+        patch.setattr(index, "FILES_AT_ONCE", 2)
         yield
 
 
