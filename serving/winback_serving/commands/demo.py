@@ -192,6 +192,7 @@ def _next_commands(home: Path, run: PublishedRun) -> list[tuple[str, str]]:
     config, listed = quote(str(home / "winback.toml")), quote(str(home / "winback.csv"))
     store = quote(f"sqlite:///{home / 'mlflow.db'}")
     return [
+        (f"{winback} serve -c {config}", "The pages of these runs, in a browser."),
         (
             f"{winback} export -c {config} --to csv --list winback --out {listed}",
             "The whole list, and why everybody else is not on it, for a spreadsheet.",
