@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 
 from winback_features.contracts import CONTACTS
 from winback_features.reports import IngestReport
@@ -119,3 +120,20 @@ class Tables:
     has_contacts: bool
     closed: tuple[tuple[date, date], ...] = ()
     campaign_log: ibis.Table | None = None
+
+    def release(self, kept: ibis.Table) -> None:
+        """Let go what DuckDB holds of the facts, but for what ``kept`` rests upon; they cannot be asked any more.
+
+        Another engine holds its tables in files, and keeps them to the end.
+        """
+        if self.backend.name != "duckdb":
+            return
+        facts = (self.orders, self.lines, self.events, self.contacts, self.quarantine, self.campaign_log)
+        held = set().union(*(_names(table) for table in facts if table is not None)) - _names(kept)
+        for name in sorted(held & set(self.backend.list_tables())):
+            self.backend.drop_table(name)
+
+
+def _names(table: ibis.Table) -> set[str]:
+    """Return the names of the engine's tables that a table is computed from."""
+    return {node.name for node in table.op().find(ops.DatabaseTable)}

@@ -201,6 +201,11 @@ def _write_tables(
         contacts, status = write_features(tables, as_of, folder)
         write_expression(tables.quarantine, QUARANTINE_ORDER, path("quarantine"))
     clock.tell("features", contacts)
+    say("Counting who comes back")
+    with clock.step("retention"):
+        write_retention(tables, as_of, score.horizon_days, currency, folder / RETENTION_FILE)
+    clock.tell("retention", contacts)
+    tables.release(status)
     say("Scoring contacts")
     with clock.step("scores"):
         if on_spark:
@@ -244,10 +249,6 @@ def _write_tables(
         listed = backend.read_parquet(path("winback"))  # to read the list is much less than to make it again
         write_expression(entries_of(listed), ["contact_id"], path("entries"))
     clock.tell("decisions", contacts)
-    say("Counting who comes back")
-    with clock.step("retention"):
-        write_retention(tables, as_of, score.horizon_days, currency, folder / RETENTION_FILE)
-    clock.tell("retention", contacts)
     return sorted([*(file.name for file in folder.glob("*.parquet")), RETENTION_FILE])
 
 
