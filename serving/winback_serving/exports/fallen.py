@@ -1,4 +1,4 @@
-"""Who is on a list and no longer to be written to: bought, refused, bounced or was erased since the list's run.
+"""Who is on a list and no longer to be written to: bought, refused, left, bounced or was erased since the list's run.
 
 A list that goes out in batches is hours or days old when the last one goes. What is known by then comes from two sides: the
 inputs as they are now, and the newest published run.
@@ -21,6 +21,7 @@ from winback_features.expressions import join_contacts
 from winback_features.facts import purchase_orders
 from winback_features.tables import Tables
 from winback_policy.channels import CHANNELS, SOFT_BOUNCES, of_channel
+from winback_policy.stated import left_for_good
 from winback_serving.exports.rows import address
 from winback_serving.lists import LISTS, read_flags
 from winback_serving.store import PublishedRun
@@ -33,6 +34,7 @@ FELL_OUT = (
     "hard_bounced",
     "complained",
     "unsubscribed",
+    "left_for_good",
     "soft_bounced",
     "refused_address",
 )
@@ -86,7 +88,7 @@ def fell_out(
     newer = newest if newest and newest.run_id != run.run_id and newest.as_of >= run.as_of else None
     listed = _listed(run, name, newer)
     until = [table.day.max().to_pyarrow().as_py() for table in (tables.orders, tables.events)]
-    found = _by_inputs(tables, listed, today + timedelta(days=1))
+    found = _by_inputs(tables, listed, run.as_of, today + timedelta(days=1))
     return Fallen(found, max(filter(None, until), default=None), newer.as_of if newer else None)
 
 
@@ -127,8 +129,8 @@ def _tonight(backend: Any, newer: PublishedRun, name: str) -> Any:
     return flags.left_join(ended, flags.tonight_of == ended.ended_of).drop("ended_of")
 
 
-def _by_inputs(tables: Tables, listed: pa.Table, cut: date) -> pa.Table:
-    """Ask the inputs of before ``cut`` about the contacts of a list, and those that share an address with them."""
+def _by_inputs(tables: Tables, listed: pa.Table, day: date, cut: date) -> pa.Table:
+    """Ask the inputs of before ``cut`` about the contacts of the list of ``day``, and those that share an address with them."""
     backend = tables.backend
     rows = backend.create_table(gen_name("listed"), listed, temp=True)
     same = tables.contacts.mutate(address=address(tables.contacts.email))
@@ -150,6 +152,7 @@ def _by_inputs(tables: Tables, listed: pa.Table, cut: date) -> pa.Table:
         objected="objected_profiling",
         staff="is_staff",
         refuses=refuses,
+        left=left_for_good(status) & (status.stated_days <= (cut - day).days),
         full=status.soft_bounces_in_a_row > SOFT_BOUNCES,
         now_address=address(status.email),
     )
@@ -168,6 +171,7 @@ def _by_inputs(tables: Tables, listed: pa.Table, cut: date) -> pa.Table:
         "hard_bounced": t.hard_bounced,
         "complained": t.complained,
         "unsubscribed": (~t.consent_email & ~t.refused) | declined,
+        "left_for_good": t.left,
         "soft_bounced": t.full & ~t.bounced,
         "refused_address": t.refusals > t.refuses.fill_null(False).cast("int64"),
     }

@@ -49,8 +49,9 @@ def home(shop: Any, kinds: Any, tmp_path: Path) -> Home:
 
     (tmp_path / "contacts.csv").write_text("contact_id\np00\n")
 
-    def events(rows: list[tuple[str, str, str]]) -> None:
-        lines = ["contact_id,occurred_at,kind", *(",".join(row) for row in rows)]
+    def events(rows: list[tuple[str, ...]]) -> None:
+        """Write rows of contact, day and kind, some with the reason given."""
+        lines = ["contact_id,occurred_at,kind,reason", *(",".join([*row, ""][:4]) for row in rows)]
         (tmp_path / "events.csv").write_text("\n".join(lines) + "\n")
 
     events([("p00", "2025-03-01", "site_visit")])
@@ -105,6 +106,9 @@ def since(home: Home) -> dict[str, str]:
             ("p17", "2025-03-11", "email_complaint"),
             ("p18", "2025-03-11", "email_bounce_hard"),
             ("p19", "2025-03-11", "site_visit"),
+            ("p19", "2025-03-11", "survey_answer", "too_expensive"),
+            ("p27", "2025-03-11", "survey_answer", "moved_away"),
+            ("p28", "2025-03-08", "survey_answer", "no_need"),  # before the run, which had its reasons
             *(("p20", f"2025-03-{n:02}", "email_bounce_soft") for n in range(1, 10)),
         ]
     )
@@ -132,6 +136,7 @@ def since(home: Home) -> dict[str, str]:
         "p24": "unsubscribed",
         "p25": "objected_profiling",
         "p26": "refused_address",
+        "p27": "left_for_good",
     }
 
 
