@@ -15,7 +15,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < tuple(map(int, "$(MINIMUM)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format type layers docs bench build lock clean
+.PHONY: help setup demo test test-all coverage lint format type layers docs bench build lock clean
 .DELETE_ON_ERROR:
 
 help:  ## what can be made
@@ -27,8 +27,11 @@ demo: $(VENV)/.installed-run  ## train on real purchases, score five days, show 
 test: $(VENV)/.installed-test  ## the quick tests and the doctests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
 
-test-all: $(VENV)/.installed-test $(VENV)/.installed-spark  ## every test, with coverage
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(ARGS)
+test-all: $(VENV)/.installed-test $(VENV)/.installed-spark  ## every test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+coverage: ARGS += --cov --cov-report=term
+coverage: test-all  ## every test, and which lines they reach
 
 setup: $(VENV)/.installed-dev  ## the whole development environment
 
