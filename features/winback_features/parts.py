@@ -17,8 +17,16 @@ from winback_features.tables import Tables
 ROWS_PER_PART = 6_000_000
 """Orders and events in a part, about: its features are built within a few hundred megabytes."""
 
+CONTACTS_PER_PART = 500_000
+"""Contacts in a part, about, where only their own rows are joined."""
+
 SAMPLE = 20_000
-"""Orders, about, that the bounds between the parts are read off."""
+"""Rows, about, that the bounds between the parts are read off."""
+
+Range = tuple[str | None, str | None]
+"""The contact ids from the first to before the second; None is no bound."""
+
+WHOLE: Sequence[Range] = ((None, None),)
 
 
 def parts_of(tables: Tables) -> Iterator[Tables]:
@@ -33,10 +41,10 @@ def parts_of(tables: Tables) -> Iterator[Tables]:
     Tables
         Some contacts with all of theirs.
     """
-    for low, high in pairwise([None, *contact_bounds(tables), None]):
-        log = None if tables.campaign_log is None else _between(tables.campaign_log, low, high)
+    for ids in pairwise([None, *contact_bounds(tables), None]):
+        log = None if tables.campaign_log is None else between(tables.campaign_log, ids)
         names = ("orders", "lines", "events", "contacts")
-        part = {name: _between(getattr(tables, name), low, high) for name in names}
+        part = {name: between(getattr(tables, name), ids) for name in names}
         yield replace(tables, campaign_log=log, **part)
 
 
@@ -49,15 +57,35 @@ def contact_bounds(tables: Tables) -> Sequence[str]:
     wanted = -(-rows // ROWS_PER_PART)
     if wanted < 2 or tables.backend.name != "duckdb":
         return ()
-    share = min(1.0, SAMPLE / max(count(tables.orders), 1))
-    some = tables.orders.select("contact_id").sample(share, method="row", seed=0)
-    ids = sorted(some.to_pyarrow()["contact_id"].to_pylist())
-    places = (len(ids) * number // wanted for number in range(1, wanted))
-    return sorted({ids[place] for place in places}) if ids else ()
+    return _bounds(tables.orders, count(tables.orders), wanted)
 
 
-def _between(table: ibis.Table, low: str | None, high: str | None) -> ibis.Table:
-    """Keep the contacts from ``low`` to before ``high``; None is no bound."""
+def contact_ranges(contacts: ibis.Table, n: int) -> Sequence[Range]:
+    """Return ranges of contact ids that hold about `CONTACTS_PER_PART` each, in order.
+
+    Parameters
+    ----------
+    contacts : ibis.Table
+        With ``contact_id``.
+    n : int
+        Its rows.
+    """
+    wanted = -(-n // CONTACTS_PER_PART)
+    return WHOLE if wanted < 2 else tuple(pairwise([None, *_bounds(contacts, n, wanted), None]))
+
+
+def between(table: ibis.Table, ids: Range) -> ibis.Table:
+    """Keep the contacts of a range."""
+    low, high = ids
     if low is not None:
         table = table.filter(table.contact_id >= low)
     return table if high is None else table.filter(table.contact_id < high)
+
+
+def _bounds(table: ibis.Table, rows: int, wanted: int) -> Sequence[str]:
+    """Return the contact ids, read off a sample, at which a table falls into so many parts."""
+    share = min(1.0, SAMPLE / max(rows, 1))
+    some = table.select("contact_id").sample(share, method="row", seed=0)
+    ids = sorted(some.to_pyarrow()["contact_id"].to_pylist())
+    places = (len(ids) * number // wanted for number in range(1, wanted))
+    return sorted({ids[place] for place in places}) if ids else ()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import ibis
 
+from winback_features.by_contact import together
+from winback_features.parts import WHOLE, Range, between
 from winback_policy import (
     channels,
     definitions,
@@ -27,6 +29,7 @@ from winback_policy.config import PolicyConfig
 from winback_policy.dates import days_from
 from winback_policy.drivers import with_drivers
 from winback_policy.gather import STATE_SCHEMA, gather, previous_or_none
+from winback_policy.rfm import rfm, rfm_values
 
 WINBACK_SCHEMA = {
     "contact_id": "string",
@@ -151,6 +154,7 @@ def decide(
     drivers: Any | None = None,
     uplift: Any | None = None,
     cache: Cache = as_is,
+    ranges: Sequence[Range] = WHOLE,
 ) -> Decision:
     """Decide who enters win-back, who stays, who leaves, and why everybody else is not flagged.
 
@@ -180,17 +184,28 @@ def decide(
         ``contact_id, incremental_value, leave_asleep`` by an accepted uplift model: it ranks, and leaves sleeping dogs asleep.
     cache : callable, optional
         Materialises an intermediate table, such as
-        ``lambda t: backend.create_table(gen_name("policy"), t, temp=True)``; called twice. Without it the
-        four tables are large lazy expressions, right but each computed from the start.
+        ``lambda t: backend.create_table(gen_name("policy"), t, temp=True)``; called twice, and more where there are ranges.
+        Without it the four tables are large lazy expressions, right but each computed from the start.
+    ranges : sequence of (str or None, str or None), optional
+        From `winback_features.parts.contact_ranges`: joined one after the other, so that memory does not grow with the shop. They
+        change nothing else.
 
     Returns
     -------
     Decision
     """
-    facts = gather(scores, features, status, previous_or_none(status, previous_states), config.rfm)
-    facts = ranking.with_uplift(facts, uplift)
-    facts = facts.mutate(**stated.standing(facts, config))
-    journeys = cache(_step(facts, as_of, config, has_contacts=has_contacts))
+    before = previous_or_none(status, previous_states)
+    graded = rfm(rfm_values(features, scores), config.rfm).rename(contact_id="rfm_of")
+    if len(ranges) > 1:
+        graded = cache(graded)
+    parts = []
+    for ids in ranges:
+        facts = gather(*(between(t, ids) for t in (scores, features, status, before, graded)))
+        facts = ranking.with_uplift(facts, None if uplift is None else between(uplift, ids))
+        facts = facts.mutate(**stated.standing(facts, config))
+        parts.append(_weighed(facts, as_of, config, has_contacts=has_contacts))
+    moved = [cache(_moved(part, as_of, config)) for part in ranking.admit(parts, config, cache)]
+    journeys = together(moved)
     flagged = _flagged(
         with_drivers(journeys.filter(journeys.in_journey), drivers), as_of, config, currency, cache
     )
@@ -216,8 +231,8 @@ def entries_of(winback: ibis.Table) -> ibis.Table:
     return winback.filter(winback.state == "flagged")
 
 
-def _step(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: bool) -> Any:
-    """Move every contact one day on: exits, then entries, then tonight's state."""
+def _weighed(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: bool) -> Any:
+    """Say of every contact whether it leaves, and whether it may enter."""
     t = facts.mutate(
         channel_number=channels.choose_channel(facts, config, has_contacts=has_contacts),
         closed_by=channels.closed_by(facts, config, has_contacts=has_contacts),
@@ -233,8 +248,11 @@ def _step(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: bool) 
     t = t.mutate(asleep_since=states.asleep_since(t, as_of, config))
     blocked = eligibility.blocking_reason(t, as_of, config)
     stays = t.previous_state.isin(states.IN_JOURNEY).fill_null(False) & t.leaving.isnull()
-    t = t.mutate(not_flagged_reason=ibis.ifelse(stays, None, blocked), candidate=blocked.isnull() & ~stays)
-    t = t.mutate(entered=ranking.admit(t, config))
+    return t.mutate(not_flagged_reason=ibis.ifelse(stays, None, blocked), candidate=blocked.isnull() & ~stays)
+
+
+def _moved(t: Any, as_of: date, config: PolicyConfig) -> Any:
+    """Move every contact one day on: exits, then entries, then tonight's state."""
     over = t.candidate & ~t.entered
     return t.mutate(
         **states.transition(t, as_of, config),

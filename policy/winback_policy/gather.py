@@ -7,7 +7,6 @@ from typing import Any
 import ibis
 
 from winback_policy.channels import CHANNELS
-from winback_policy.rfm import RfmThresholds, rfm, rfm_values
 
 STATE_SCHEMA = {
     "contact_id": "string",
@@ -118,9 +117,7 @@ def previous_or_none(status: Any, previous_states: Any | None) -> Any:
     return status.filter(ibis.literal(False)).select("contact_id", **nulls)
 
 
-def gather(
-    scores: Any, features: Any, status: Any, previous: Any, thresholds: RfmThresholds | None = None
-) -> Any:
+def gather(scores: Any, features: Any, status: Any, previous: Any, graded: Any) -> Any:
     """Join the inputs of a decision, one row per contact in ``status``.
 
     Parameters
@@ -129,8 +126,8 @@ def gather(
         Unique by ``contact_id``. ``scores`` and ``features`` may miss contacts (erased, objected).
     previous : ibis.Table
         From `previous_or_none`; its columns come out with the prefix ``previous_``.
-    thresholds : RfmThresholds, optional
-        Of the RFM scores; quintiles when absent.
+    graded : ibis.Table
+        From `winback_policy.rfm.rfm`, by ``contact_id``.
 
     Returns
     -------
@@ -143,7 +140,7 @@ def gather(
     scored = scores.select("contact_id", *SCORE_COLUMNS).rename(score_of="contact_id")
     featured = features.select("contact_id", *FEATURE_COLUMNS).rename(features_of="contact_id")
     before = previous.rename({f"previous_{name}": name for name in STATE_SCHEMA})
-    graded = rfm(rfm_values(features, scores), thresholds)
+    graded = graded.rename(rfm_of="contact_id")
     joined = (
         known.left_join(scored, known.contact_id == scored.score_of)
         .left_join(featured, known.contact_id == featured.features_of)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ibis
@@ -10,6 +11,9 @@ from winback_policy.config import PolicyConfig
 
 UNKNOWN = -1e18
 """Below every incremental value."""
+
+SORTED_BY = ("contact_id", "incremental_value", "value_at_risk", "p_lapse")
+"""What `best_first` looks at."""
 
 
 def with_uplift(t: Any, uplift: Any | None) -> Any:
@@ -45,21 +49,32 @@ def position(t: Any) -> Any:
     return (ibis.row_number().over(order_by=best_first(t)) + 1).cast("int64")
 
 
-def admit(t: Any, config: PolicyConfig) -> Any:
-    """Say which candidates enter today: all, or the best ``capacity`` of them.
+def admit(parts: Sequence[Any], config: PolicyConfig, cache: Callable[[Any], Any]) -> list[Any]:
+    """Add ``entered``, whether a candidate enters today: all of them, or the best ``capacity`` of all parts together.
+
+    With a larger capacity the same contacts enter, and more.
 
     Parameters
     ----------
-    t : ibis.Table
-        With the bool column ``candidate``.
+    parts : sequence of ibis.Table
+        The contacts, with the bool column ``candidate``.
     config : PolicyConfig
+    cache : callable
+        Materialises an intermediate table; only called where there are several parts and a capacity.
 
     Returns
     -------
-    ibis bool column
-        With a larger capacity the same contacts enter, and more.
+    list of ibis.Table
+        The parts.
     """
     if config.capacity is None:
-        return t.candidate
-    place = ibis.row_number().over(group_by=t.candidate, order_by=best_first(t))
-    return t.candidate & (place < config.capacity)
+        return [t.mutate(entered=t.candidate) for t in parts]
+    if len(parts) == 1:
+        (t,) = parts
+        place = ibis.row_number().over(group_by=t.candidate, order_by=best_first(t))
+        return [t.mutate(entered=t.candidate & (place < config.capacity))]
+    parts = [cache(t) for t in parts]
+    asking = ibis.union(*(t.filter(t.candidate).select(*SORTED_BY) for t in parts))
+    best = cache(asking.order_by(best_first(asking)).limit(config.capacity).select(best_id="contact_id"))
+    known = [t.left_join(best, t.contact_id == best.best_id) for t in parts]
+    return [t.mutate(entered=t.best_id.notnull()).drop("best_id") for t in known]

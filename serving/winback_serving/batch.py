@@ -22,6 +22,7 @@ from ibis.util import gen_name
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError
 from winback_features.ingest import ingest
+from winback_features.parts import WHOLE, contact_ranges
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
 from winback_models.uplift_bundle import UpliftBundle, load_uplift
@@ -231,6 +232,7 @@ def _write_tables(
     clock.tell("drivers", count_rows(path("drivers")))
     say("Deciding who enters and who leaves")
     with clock.step("decisions"):
+        ranges = WHOLE if on_spark else contact_ranges(status, contacts)
         decision = decide(
             scores,
             features,
@@ -243,9 +245,10 @@ def _write_tables(
             drivers=backend.read_parquet(path("drivers")),
             uplift=backend.read_parquet(path("uplift")) if uplift else None,
             cache=lambda table: backend.create_table(gen_name("decision"), table, temp=True),
+            ranges=ranges,
         )
         for name in ("winback", "states", "exits"):
-            write_expression(getattr(decision, name), ["contact_id"], path(name))
+            write_expression(getattr(decision, name), ["contact_id"], path(name), ranges=ranges)
         listed = backend.read_parquet(path("winback"))  # to read the list is much less than to make it again
         write_expression(entries_of(listed), ["contact_id"], path("entries"))
     clock.tell("decisions", contacts)

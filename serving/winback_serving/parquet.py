@@ -10,6 +10,8 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from winback_features.parts import WHOLE, Range, between
+
 ROWS_PER_GROUP = 50_000
 
 
@@ -95,7 +97,11 @@ class OrderedFile:
 
 
 def write_expression(
-    expression: Any, order_by: Sequence[Any], path: Path, rows_per_group: int = ROWS_PER_GROUP
+    expression: Any,
+    order_by: Sequence[Any],
+    path: Path,
+    rows_per_group: int = ROWS_PER_GROUP,
+    ranges: Sequence[Range] = WHOLE,
 ) -> int:
     """Run an Ibis expression and stream its ordered rows into a Parquet file; on Spark, a task writes it.
 
@@ -106,6 +112,8 @@ def write_expression(
         Columns or sort keys that leave no ties.
     path : Path
     rows_per_group : int
+    ranges : sequence of (str or None, str or None), optional
+        Of contact ids, in the order of the file: run one after the other, which takes less memory and leaves no trace.
 
     Returns
     -------
@@ -118,7 +126,8 @@ def write_expression(
 
         return write_on_spark(backend, expression, order_by, path, rows_per_group)
     with OrderedFile(path, rows_per_group) as file:
-        file.append(expression, order_by)
+        for ids in ranges:
+            file.append(between(expression, ids), order_by)
         return file.rows
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
+from winback_features.parts import WHOLE, Range
 from winback_models import drivers
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import WINBACK_SCHEMA, Decision, as_is, decide
@@ -245,6 +246,7 @@ class World:
         config: PolicyConfig | None = None,
         lazy: bool = False,
         with_drivers: bool = False,
+        ranges: Sequence[Range] = WHOLE,
         **settings: Any,
     ) -> Decision:
         """Decide for contacts given as differences from `LATE`."""
@@ -261,6 +263,7 @@ class World:
             has_contacts=has_contacts,
             drivers=self.drivers(rows) if with_drivers else None,
             cache=as_is if lazy else self.materialise,
+            ranges=ranges,
         )
 
     def known(self, rows: Rows) -> tuple[Any, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import ibis
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unbound import inputs
 
+from winback_features.parts import WHOLE, between
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import decide
 from winback_policy.eligibility import NOT_FLAGGED_REASONS
@@ -121,26 +123,40 @@ candidates = st.lists(
 )
 
 
-@some
-@given(rows=candidates, capacity=st.integers(0, 8))
-def test_more_capacity_drops_nobody(backend: Any, rows: Any, capacity: int) -> None:
-    columns = list(zip(*rows, strict=True))
+def entering(backend: Any, table: pa.Table, capacity: int | None, *cuts: str) -> set[str]:
+    """Return who enters, asked of the table in parts."""
     name = ibis.util.gen_name("candidates")
-    table = {
-        "contact_id": [f"{i:02}" for i in range(len(rows))],
-        "candidate": pa.array(columns[0], pa.bool_()),
-        "value_at_risk": pa.array(columns[1], pa.float64()),
-        "p_lapse": pa.array(columns[2], pa.float64()),
-    }
-    backend.con.register(name, pa.table(table))
+    backend.con.register(name, table)
     t = backend.table(name)
-    capacities = {"fewer": capacity, "more": capacity + 1, "all": None}
-    columns = {n: admit(t, PolicyConfig(capacity=c)) for n, c in capacities.items()}
-    admitted = backend.to_pyarrow(t.mutate(**columns)).to_pylist()
-    fewer, more, everybody = ({r["contact_id"] for r in admitted if r[n]} for n in columns)
+    parts = [between(t, ids) for ids in pairwise([None, *cuts, None])]
+
+    def kept(part: Any) -> Any:
+        return backend.create_table(ibis.util.gen_name("kept"), part, temp=True)
+
+    found = admit(parts, PolicyConfig(capacity=capacity), kept)
+    rows = [row for part in found for row in backend.to_pyarrow(part).to_pylist()]
+    assert sorted(row["contact_id"] for row in rows) == table["contact_id"].to_pylist()
+    return {row["contact_id"] for row in rows if row["entered"]}
+
+
+@some
+@given(rows=candidates, capacity=st.integers(0, 8), cut=st.integers(0, 12))
+def test_more_capacity_drops_nobody(backend: Any, rows: Any, capacity: int, cut: int) -> None:
+    columns = list(zip(*rows, strict=True))
+    table = pa.table(
+        {
+            "contact_id": [f"{i:02}" for i in range(len(rows))],
+            "candidate": pa.array(columns[0], pa.bool_()),
+            "value_at_risk": pa.array(columns[1], pa.float64()),
+            "p_lapse": pa.array(columns[2], pa.float64()),
+            "incremental_value": pa.nulls(len(rows), pa.float64()),
+        }
+    )
+    fewer, more, everybody = (entering(backend, table, c) for c in (capacity, capacity + 1, None))
     assert fewer <= more <= everybody
     assert len(fewer) == min(capacity, len(everybody))
     assert everybody == {f"{i:02}" for i, row in enumerate(rows) if row[0]}
+    assert entering(backend, table, capacity, f"{cut:02}") == fewer, "parts change nothing"
 
 
 def test_the_best_enter_and_the_rest_is_told_why(world: Any) -> None:
@@ -165,6 +181,17 @@ def test_the_cache_changes_nothing(world: Any) -> None:
     lazy = world.decide(rows, capacity=1, lazy=True)
     assert world.rows(lazy.winback) == cached.winback
     assert world.rows(lazy.states) == cached.states
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("capacity", [None, 2])
+def test_ranges_of_contacts_change_nothing(world: Any, capacity: int | None) -> None:
+    rows = {f"c{i}": {"value_at_risk": float(i * 7 % 5), "p_lapse": 0.4 + i / 20} for i in range(9)}
+    rows |= {"c5": {"erased": True}, "c7": {"hard_bounced": True}}
+    ranges = ((None, "c2"), ("c2", "c6"), ("c6", None))
+    whole, parts = (world.decide(rows, capacity=capacity, ranges=r) for r in (WHOLE, ranges))
+    for name in ("winback", "states", "entries", "exits"):
+        assert world.rows(getattr(whole, name)) == world.rows(getattr(parts, name)), name
 
 
 def test_an_empty_base_gives_empty_tables(world: Any) -> None:
@@ -235,20 +262,10 @@ def test_admission_takes_the_best_candidates_only(backend: Any) -> None:
             "value_at_risk": pa.array([1.0, None, 5.0, 5.0, 9.0]),
             "p_lapse": [0.9, 0.99, 0.6, 0.7, 0.9],
             "candidate": [True, True, True, True, False],
+            "incremental_value": pa.nulls(5, pa.float64()),
         }
     )
-    backend.con.register("candidates", table)
-    t = backend.table("candidates")
-    admitted = {
-        capacity: {
-            row["contact_id"]
-            for row in backend.to_pyarrow(
-                t.mutate(entered=admit(t, PolicyConfig(capacity=capacity)))
-            ).to_pylist()
-            if row["entered"]
-        }
-        for capacity in (0, 1, 2, 3, 4, 9, None)
-    }
+    admitted = {capacity: entering(backend, table, capacity) for capacity in (0, 1, 2, 3, 4, 9, None)}
     assert admitted == {
         0: set(),
         1: {"d"},

@@ -14,7 +14,7 @@ from winback_serving.joblog import JobLog
 from winback_serving.output import Output
 from winback_serving.settings import load_settings
 
-STEPS = ["ingest", "features", "scores", "drivers", "decisions"]
+STEPS = ["ingest", "features", "retention", "scores", "drivers", "decisions"]
 
 
 def lines(text: str) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def test_a_job_tells_its_steps_with_the_id_of_its_run(
     shown = capsys.readouterr()
     said = lines(shown.err)
     steps = [line for line in said if "step" in line]
-    assert [line["step"] for line in steps][:5] == STEPS
+    assert [line["step"] for line in steps] == STEPS
     assert all(line["run_id"] == run.run_id and line["seconds"] >= 0 for line in steps)
     counts = run.info()["counts"]
     rows = {line["step"]: line["rows"] for line in steps}
