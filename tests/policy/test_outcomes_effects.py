@@ -171,7 +171,7 @@ def test_the_intervals_of_money_cover_the_truth(
     found = [difference_of_money(arm(treated, 1.5 * rate), arm(held_out, rate)) for _ in range(RUNS)]
     told = [f for f in found if f.high < float("inf")]
     assert len(told) > 0.9 * RUNS
-    assert 0.93 <= np.mean([f.low <= truth <= f.high for f in told]) <= 0.98
+    assert 0.93 <= np.mean([f.low <= truth <= f.high for f in told]) <= 0.97
 
 
 @pytest.mark.slow

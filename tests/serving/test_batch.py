@@ -12,6 +12,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from winback_features import parts
 from winback_features.errors import ConfigError, InputError
 from winback_serving.batch import score_day
 from winback_serving.lists import open_list, top_of_list
@@ -41,6 +42,21 @@ def two_days(shop: Settings, rule_model: Any) -> tuple[PublishedRun, PublishedRu
 
 def digests(run: PublishedRun) -> dict[str, str]:
     return {p.name: file_digest(p) for p in run.folder.iterdir() if p.name != "timings.json"}
+
+
+@pytest.mark.slow
+def test_a_day_decided_in_ranges_of_contacts_has_the_same_bytes(
+    two_days: TwoDays,
+    tmp_path: Path,
+    write_shop: WriteShop,
+    rule_model: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parts, "CONTACTS_PER_PART", 50)
+    settings = load_settings(write_shop(tmp_path), {})
+    runs = [score(settings, day, rule_model()) for day in (DAY, NEXT)]
+    assert [digests(run) for run in runs] == [digests(run) for run in two_days]
+    assert runs[0].info()["counts"]["contacts"] > 200, "several ranges"
 
 
 def test_a_run_holds_every_table_and_says_what_it_was_made_of(
