@@ -13,10 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
+from winback_features.contracts import STATED_REASONS
+from winback_models.simulate import surveys
 from winback_models.simulate.people import draw_people, draw_purchases
 from winback_models.simulate.shop import TABLES, Block, simulate
 from winback_models.simulate.truth import TRUTH_HORIZONS, true_p_purchase
 from winback_models.simulate.world import BLOCK, World
+from winback_policy.stated import GONE
 
 WORLD = World(contacts=BLOCK, days=400, seed=7)
 
@@ -157,6 +160,32 @@ def test_a_treatment_brings_about_what_the_truth_says() -> None:
 def purchase_table(orders: pd.DataFrame) -> pd.DataFrame:
     bought = orders[~(orders["amount"] <= 0)]
     return bought.assign(day=bought["ordered_at"].dt.normalize())[["contact_id", "day"]].drop_duplicates()
+
+
+def answers_of(block: Block, truth: pd.DataFrame) -> pd.DataFrame:
+    """Return the survey answers with a reason, with ``gone``: whether the contact had left by then."""
+    events = block.events.to_pandas().dropna(subset="reason").merge(truth, on="contact_id")
+    return events.assign(gone=events["occurred_at"].dt.normalize() > events["left_on"])
+
+
+def test_who_has_gone_says_why_and_hardly_anybody_else(block: Block, truth: pd.DataFrame) -> None:
+    told = answers_of(block, truth)
+    gone = told["gone"]
+    assert set(told["kind"]) == {"survey_answer"}
+    assert 40 < gone.sum() < 0.1 * (~truth["alive"]).sum()
+    assert 0 < (~gone).sum() < 0.2 * gone.sum()
+    assert set(told["reason"]) == set(STATED_REASONS)
+    assert not told.loc[~gone, "reason"].isin(GONE).any(), "who still buys has not moved away"
+
+
+def test_the_answers_leave_the_other_facts_as_they_are(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surveys, "GONE_ANSWER", 0.0)
+    monkeypatch.setattr(surveys, "ALIVE_ANSWER", 0.0)
+    (silent,) = simulate(WORLD)
+    unasked = block.events.filter(pc.is_null(block.events["reason"]))
+    assert silent.events.equals(unasked)
+    assert unasked.num_rows < block.events.num_rows
+    assert all(getattr(silent, name).equals(getattr(block, name)) for name in TABLES if name != "events")
 
 
 @settings(max_examples=6, deadline=None)

@@ -48,5 +48,10 @@ def among(words: tuple[str, ...], codes: npt.NDArray[np.integer[Any]]) -> Any:
     return pa.array(words).take(pa.array(codes))
 
 
+def only(there: npt.NDArray[np.bool_], values: Any) -> Any:
+    """Return the texts where there is one, else null."""
+    return pc.if_else(pa.array(there), values, pa.scalar(None, pa.string()))
+
+
 def _offset(world: World) -> int:
     return int((np.datetime64(world.first_day, "D") - _EPOCH).astype(np.int64))

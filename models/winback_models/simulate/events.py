@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from winback_features.contracts import STATED_REASONS
 from winback_models.btyd import Array
-from winback_models.simulate.arrow import among, instants, texts
+from winback_models.simulate.arrow import among, instants, only, texts
 from winback_models.simulate.orders import clock_times
 from winback_models.simulate.people import Bools, Ints, People
 from winback_models.simulate.profiles import Profiles
+from winback_models.simulate.surveys import Answers
 from winback_models.simulate.trials import INCENTIVE, Trials
 from winback_models.simulate.world import World
 
@@ -42,6 +44,7 @@ EVENTS_SCHEMA = pa.schema(
         ("campaign_id", pa.string()),
         ("value", pa.float64()),
         ("machine", pa.bool_()),
+        ("reason", pa.string()),
     ]
 )
 
@@ -85,6 +88,7 @@ def events_table(
     profiles: Profiles,
     purchases: tuple[Ints, Array],
     trials: Trials,
+    answers: Answers,
     rng: np.random.Generator,
 ) -> pa.Table:
     """Return the events of one block, by contact and time."""
@@ -93,6 +97,7 @@ def events_table(
         *_visits(world, people, purchases, rng),
         *_rare(world, people, purchases, rng),
         _Facts.of(trials.who[trials.treated], trials.day[trials.treated], GIFT, value=INCENTIVE),
+        _Facts.of(answers.who, answers.day, SURVEY),
     ]
     who = np.concatenate([f.who for f in facts])
     day = np.concatenate([f.day for f in facts])
@@ -102,7 +107,9 @@ def events_table(
         np.concatenate([getattr(f, name) for f in facts])[kept]
         for name in ("kind", "campaign", "value", "machine")
     )
-    seconds = clock_times(people.hour[who], rng)
+    others = len(who) - len(answers.who)  # the answers come last, and lie within the days
+    seconds = np.concatenate([clock_times(people.hour[who[:others]], rng), answers.seconds])
+    reason = np.concatenate([np.full(others, -1, dtype=np.int64), answers.reason])
     order = np.lexsort((np.arange(len(who)), seconds, day, who))
     campaigns = texts("n", np.maximum(campaign[order], 0), 3)
     return pa.table(
@@ -110,9 +117,10 @@ def events_table(
             texts("c", people.number[who[order]], 9),
             instants(world, day[order], seconds[order]),
             among(KINDS, kind[order].astype(np.int8)),
-            pa.compute.if_else(pa.array(campaign[order] >= 0), campaigns, pa.scalar(None, pa.string())),
+            only(campaign[order] >= 0, campaigns),
             pa.array(value[order], mask=np.isnan(value[order])),
             pa.array(machine[order]),
+            only(reason[order] >= 0, among(STATED_REASONS, np.maximum(reason[order], 0))),
         ],
         schema=EVENTS_SCHEMA,
     )

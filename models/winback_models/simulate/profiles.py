@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from winback_models.btyd import Array
-from winback_models.simulate.arrow import among, instants, texts
+from winback_models.simulate.arrow import among, instants, only, texts
 from winback_models.simulate.people import Bools, People
 from winback_models.simulate.world import World
 
@@ -105,8 +105,8 @@ def draw_profiles(world: World, people: People, rng: np.random.Generator) -> Pro
     status = np.where(has_email, np.where(dead, 1, 0), 2).astype(np.int8)
     columns = [
         ids,
-        _only(has_email, address),
-        _only(has_phone, phone),
+        only(has_email, address),
+        only(has_phone, phone),
         among(FIRST_NAMES, rng.integers(0, len(FIRST_NAMES), n)),
         among(LAST_NAMES, rng.integers(0, len(LAST_NAMES), n)),
         among(LANGUAGES, country),
@@ -122,7 +122,3 @@ def draw_profiles(world: World, people: People, rng: np.random.Generator) -> Pro
     ]
     table = pa.table(columns, schema=CONTACTS_SCHEMA)
     return Profiles(has_email & (consent[0] != NO_CONSENT), ends, dead, private, table)
-
-
-def _only(there: Bools, values: pa.Array) -> pa.Array:
-    return pc.if_else(pa.array(there), values, pa.scalar(None, pa.string()))

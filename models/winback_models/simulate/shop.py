@@ -15,6 +15,7 @@ from winback_models.simulate.events import EVENTS_SCHEMA, events_table
 from winback_models.simulate.orders import ORDERS_SCHEMA, orders_table
 from winback_models.simulate.people import People, draw_people, draw_purchases
 from winback_models.simulate.profiles import CONTACTS_SCHEMA, draw_profiles
+from winback_models.simulate.surveys import draw_answers
 from winback_models.simulate.trials import Trials, run_trials
 from winback_models.simulate.truth import truth_table
 from winback_models.simulate.world import BLOCK, World
@@ -30,6 +31,8 @@ CAMPAIGNS_SCHEMA = pa.schema(
         ("incentive", pa.string()),
     ]
 )
+ANSWERS = 1
+"""Number of the stream of chance that the survey answers with a reason are drawn from."""
 TABLES = ("orders", "events", "contacts", "campaigns", "truth")
 
 
@@ -96,7 +99,8 @@ def _block(world: World, number: int) -> Block:
     order = np.lexsort((when, who))
     bought = who[order], when[order]
     orders = orders_table(world, people, *bought, rng)
-    events = events_table(world, people, profiles, bought, trials, rng)
+    answers = draw_answers(world, people, profiles, world.generator(number, ANSWERS))
+    events = events_table(world, people, profiles, bought, trials, answers, rng)
     return Block(orders, events, profiles.table, _campaigns(world, people, trials), truth)
 
 

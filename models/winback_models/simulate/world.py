@@ -83,9 +83,9 @@ class World:
         """Blocks of contacts."""
         return -(-self.contacts // BLOCK)
 
-    def generator(self, block: int) -> np.random.Generator:
-        """Return the source of chance of one block: its own, whatever the others draw."""
-        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(block,)))
+    def generator(self, block: int, *stream: int) -> np.random.Generator:
+        """Return the source of chance of one block, or of one stream of it: its own, whatever the others draw."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(block, *stream)))
 
     def clock(self, day: npt.ArrayLike) -> Array:
         """Return the shop's own time at a calendar time (days from the first): it runs faster in season."""
