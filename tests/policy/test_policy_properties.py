@@ -11,10 +11,11 @@ from typing import Any
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from unbound import inputs
 
+from winback_features.contracts import STATED_REASONS
 from winback_features.parts import WHOLE, between
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import decide
@@ -22,6 +23,7 @@ from winback_policy.eligibility import NOT_FLAGGED_REASONS
 from winback_policy.holdout import draw_arm
 from winback_policy.ranking import admit
 from winback_policy.rfm import SEGMENT_GRID, SEGMENTS, rfm
+from winback_policy.stated import GONE
 from winback_policy.states import EXIT_REASONS, IN_JOURNEY, STATES
 
 AS_OF = date(2025, 3, 10)
@@ -31,6 +33,7 @@ few = settings(
     deadline=None,
     database=None,
     derandomize=True,
+    phases=(Phase.explicit, Phase.generate),  # a base shrinks for minutes
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.function_scoped_fixture,
@@ -58,22 +61,85 @@ contact = st.fixed_dictionaries(
         "cart_open_days": maybe,
         "days_since_service_contact": maybe,
         "email_ignored_in_a_row": st.integers(0, 8).map(float),
+        "email_days_since_send": st.sampled_from([None, 1.0, 2.0, 7.0]),
+        "email_days_since_open_unreliable": st.sampled_from([None, None, 1.0, 40.0]),
+        "email_clicks_90d": st.sampled_from([0.0, 0.0, 2.0]),
+        "sms_days_since_send": st.sampled_from([None, None, 1.0, 2.0]),
+        "sms_ignored_in_a_row": st.sampled_from([0.0, 1.0, 6.0]),
+        "consent_sms": st.sampled_from([None, True, False]),
+        "phone": st.sampled_from([None, "+31612345678"]),
+        "days_since_activity": st.sampled_from([None, 1.0, 5.0, 120.0]),
+        "stated_reason": st.sampled_from([None] * 10 + list(STATED_REASONS)),
+        "stated_days": st.sampled_from([1, 5, 30, 60, 365, 366]),
+        "answers_365d": st.sampled_from([0.0, 1.0]),
+        "incentives_180d": st.sampled_from([0.0, 0.0, 1.0, 3.0]),
+        "coupon_share": st.sampled_from([None, 0.1, 0.9]),
     }
-)
+).map(lambda facts: facts if facts["stated_reason"] else facts | {"stated_days": None})
+
+
+def stands(facts: dict[str, Any]) -> str | None:
+    """Return the reason that a drawn contact gave, unless it bought since or gave it too long ago."""
+    told, days = facts["stated_reason"], facts["stated_days"]
+    scored = not (facts["erased"] or facts["objected_profiling"])
+    return told if told and days <= 365 and not (scored and facts["days_since_purchase"] < days) else None
+
 
 bases = st.lists(contact, min_size=25, max_size=50).map(
     lambda rows: {f"c{i:03}": r for i, r in enumerate(rows)}
 )
 
 
+def taken(facts: dict[str, Any], days_in_journey: int) -> str | None:
+    """Return how a drawn contact that is written to took the last message of its journey."""
+    lying = {c: facts[f"{c}_ignored_in_a_row"] for c in ("email", "sms") if facts[f"{c}_days_since_send"]}
+    last = min((facts[f"{c}_days_since_send"] for c in lying), default=days_in_journey + 1)
+    if last > days_in_journey:
+        return None
+    if any(lying[c] == 0 for c in lying if facts[f"{c}_days_since_send"] == last):
+        return "clicked"
+    opened = facts["email_days_since_open_unreliable"]
+    if facts["email_days_since_send"] == last and opened and opened <= last:
+        return "opened"
+    return "ignored" if last >= 2 else None
+
+
+def holds_for_what_is_sent(row: dict[str, Any], facts: dict[str, Any], as_of: date) -> None:
+    """Check what the contact said, how it took the last message, and what it is sent."""
+    written_to = row["state"] in IN_JOURNEY and row["arm"] == "treatment"
+    told = stands(facts)
+    assert row["stated_reason"] == told
+    assert (row["stated_on"] is None) == (told is None)
+    if told in GONE:
+        assert row["state"] not in IN_JOURNEY
+        assert row["exit_reason"] in (None, *EXIT_REASONS[: EXIT_REASONS.index("left_for_good") + 1])
+        place = NOT_FLAGGED_REASONS.index("left_for_good") + 1
+        assert row["not_flagged_reason"] in NOT_FLAGGED_REASONS[:place]
+    else:
+        assert "left_for_good" not in (row["not_flagged_reason"], row["exit_reason"])
+    if row["state"] in IN_JOURNEY and told not in (None, "other"):
+        assert row["reason_1"].startswith("said on")
+    assert (row["tone"] is None) == (row["journey_step"] is None) == (not written_to)
+    reaction = taken(facts, (as_of - row["entered_at"]).days) if written_to else None
+    assert row["last_reaction"] == reaction
+    if row["tone"] in ("new_subject", "why_not"):
+        assert row["last_reaction"] == {"new_subject": "ignored", "why_not": "clicked"}[row["tone"]]
+    assert (row["incentive_kind"] == "none") == (row["incentive_tier"] == "none")
+    if row["incentive_kind"] == "percent_off":
+        assert row["incentive_tier"] in ("mid", "high")
+    if row["incentive_tier"] != "none":
+        assert written_to
+
+
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @few
 @given(first=bases, second=bases)
 def test_invariants_over_two_days(world: Any, first: Any, second: Any) -> None:
     one = world.day(0, first, None, holdout_share=0.3)
-    two = world.day(1, second, one.states, holdout_share=0.3)
+    two = world.day(2, second, one.states, holdout_share=0.3)  # a day without a run between
     assert set(one.winback) == set(first)
     assert set(two.states) == set(first) | set(second)
-    for day in (one, two):
+    for day, facts, today in ((one, first, AS_OF), (two, second, world.day_of(2))):
         listed = {c: r for c, r in day.winback.items() if r["state"] in IN_JOURNEY}
         for contact_id, row in day.winback.items():
             assert row["state"] in STATES
@@ -82,6 +148,7 @@ def test_invariants_over_two_days(world: Any, first: Any, second: Any) -> None:
             assert row["exit_reason"] in (None, *EXIT_REASONS)
             assert (row["rank"] is None) == (row["reason_3"] is None) == (contact_id not in listed)
             assert day.states[contact_id]["state"] == row["state"]
+            holds_for_what_is_sent(row, facts[contact_id], today)
         assert sorted(r["rank"] for r in listed.values()) == list(range(1, len(listed) + 1))
         best = sorted(
             listed.values(),

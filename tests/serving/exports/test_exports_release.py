@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from winback_features.errors import ConfigError, GateRefusal, InputError
+from winback_policy.stated import GONE
 from winback_serving import cli
 from winback_serving.erase import erase
 from winback_serving.export import ExportRequest
+from winback_serving.exports.fallen import FELL_OUT
 from winback_serving.exports.release import BatchExported, record_path, release_batch
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import PublishedRun, RunStore
@@ -138,6 +141,48 @@ def since(home: Home) -> dict[str, str]:
         "p26": "refused_address",
         "p27": "left_for_good",
     }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_many_things_since_the_first_in_order_is_told(home: Home, seed: int) -> None:
+    """Any of what the inputs may say, at once, for everybody on the list."""
+    draw, base = Random(seed), home[0].base_dir
+    orders = ["contact_id,order_id,ordered_at,amount", "p00,o0,2025-01-02,10"]
+    contacts = ["contact_id,email,objected_profiling_at,erased_at,is_staff,consent_email"]
+    events: list[tuple[str, ...]] = [("p00", "2025-03-11", "site_visit")]
+    wanted = {}
+    for who in (f"p{n:02}" for n in range(PEOPLE)):
+        happened = {name for name in FELL_OUT if draw.random() < 0.12}
+        wanted[who] = next((name for name in FELL_OUT if name in happened), None)
+        bought = "2025-03-02" if "purchased" in happened else "2025-02-28"
+        orders.append(f"{who},o-{who},{bought},10")
+        kinds = {"hard_bounced": "email_bounce_hard", "complained": "email_complaint"}
+        kinds |= {"unsubscribed": "unsubscribe", "left_for_good": "survey_answer"}
+        events += [
+            (who, "2025-03-11", kind, draw.choice(GONE) if kind == "survey_answer" else "")
+            for name, kind in kinds.items()
+            if name in happened
+        ]
+        if "left_for_good" not in happened and draw.random() < 0.5:
+            events += draw.sample(
+                [
+                    (who, "2025-03-11", "survey_answer", "price"),
+                    (who, "2025-03-08", "survey_answer", "no_need"),
+                ],
+                1,
+            )
+        if "soft_bounced" in happened:
+            events += [(who, f"2025-03-{n:02}", "email_bounce_soft") for n in range(1, 9)]
+        if "refused_address" in happened:
+            contacts.append(f"other-{who},{who.upper()}@example.com,,,,false")
+        day = {name: "2025-03-11" if name in happened else "" for name in ("objected_profiling", "erased")}
+        staff = "true" if "staff" in happened else ""
+        contacts.append(f"{who},{who}@example.com,{day['objected_profiling']},{day['erased']},{staff},")
+    (base / "orders.csv").write_text("\n".join(orders) + "\n")
+    (base / "contacts.csv").write_text("\n".join(contacts) + "\n")
+    home[2](events)
+    found = ask(home, 1, batches=1).fallen.contacts.to_pylist()
+    assert {row["contact_id"]: row["fell_out"] for row in found} == {w: r for w, r in wanted.items() if r}
 
 
 @pytest.mark.parametrize("to", ["klaviyo", "csv"])
