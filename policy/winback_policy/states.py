@@ -111,10 +111,12 @@ def slept_since(t: Any) -> Any:
 def woken(t: Any, as_of: date) -> Any:
     """Say whether a sleeper gave a sign of life: any activity since, or a purchase since the journey began.
 
-    A purchase that lay in the journey and came to be known only after its end counts too.
+    A purchase that lay in the journey and came to be known only after its end counts too. Who said that it left for good is
+    woken by a purchase alone: the answer to a goodbye mail that says so is no sign of life.
     """
     ended = (t.previous_exit_reason == "journey_ended").fill_null(False)
     active = (t.days_since_activity <= days_since(as_of, slept_since(t))).fill_null(False)
+    active &= ~left_for_good(t)
     return active | bought_since(t, ibis.ifelse(ended, t.previous_entered_at, slept_since(t)), as_of)
 
 

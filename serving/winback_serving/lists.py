@@ -17,6 +17,7 @@ from winback_features.engine import open_engine
 from winback_policy.channels import IGNORED_SENDS, SOFT_BOUNCES
 from winback_policy.decide import WINBACK_SCHEMA
 from winback_policy.gather import STATE_SCHEMA
+from winback_policy.stated import left_for_good
 from winback_policy.states import IN_JOURNEY
 from winback_policy.steps import STEPS, THIRD_TOUCH, journey_step
 from winback_serving.store import PublishedRun
@@ -159,7 +160,7 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
         email_allowed=has_address & permitted & delivers & ~t.withdrawn,
     )
     asked = known(t.recommended_action == "preference_form") & ~t.held_out
-    sleeper = known(t.state == "sunset") & t.email_allowed & ~t.was_held_out
+    sleeper = known(t.state == "sunset") & t.email_allowed & ~t.was_held_out & ~left_for_good(t)
     # A run of version 0.1.0 names no step.
     by_days = journey_step(ibis.literal(as_of).delta(t.entered_at, unit="day"), STEPS)
     third = known(t.journey_step.coalesce(by_days) >= THIRD_TOUCH)

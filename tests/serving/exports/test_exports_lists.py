@@ -73,6 +73,16 @@ def test_who_is_on_a_list(name: str, export_once: Any, read: Any, kinds: Any) ->
     assert names_of(read(exported.files[0].path, "csv"), "csv", kinds) == MEMBERS[name]
 
 
+def test_who_said_that_it_left_for_good_is_not_asked_for_its_wishes(shop: Any, kinds: Any, read: Any) -> None:
+    gone = {"stated_reason": "moved_away", "not_flagged_reason": "left_for_good"}
+    run = shop.run({"sunset": kinds["sunset"], "gone": kinds["sunset"] | gone, "treated": kinds["treated"]})
+    asked, asleep = (
+        {row["contact_id"] for row in read(shop.export(run, name, "csv", force=True).files[0].path, "csv")}
+        for name in ("preference_form", "sunset")
+    )
+    assert (asked, asleep) == ({"sunset"}, {"sunset", "gone"})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "to"), PAIRS)
 def test_a_list_in_a_format(name: str, to: str, export_once: Any, read: Any, kinds: Any) -> None:
