@@ -62,7 +62,7 @@ def features_of(facts: Facts, as_of: date, closed: Sequence[tuple[date, date]] =
         **send_features(facts.events),
         **response_features(facts.events),
         **loyalty_features(facts.events),
-        "tenure_days": _tenure(facts),
+        "tenure_days": known_days(facts),
     }
     found["closed_days_in_silence"] = closed_days(found["days_since_purchase"], closed, as_of)
     found["season_sin"], found["season_cos"] = (np.full(len(facts.ids), x) for x in season_of(as_of))
@@ -90,7 +90,7 @@ def named(names: pa.Array, place: Floats) -> pa.Array:
     return names.take(pa.array(np.nan_to_num(place).astype(np.int64), mask=np.isnan(place)))
 
 
-def _tenure(facts: Facts) -> Floats:
+def known_days(facts: Facts) -> Floats:
     """Return the days since the first thing known of each contact; NaN where nothing has a date."""
     orders, events = facts.orders, facts.events
     first = np.fmax(orders.rows.last(orders.age), events.rows.last(events.age))

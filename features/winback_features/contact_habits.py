@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from winback_features.build import named
+from winback_features.build import known_days, named
 from winback_features.by_contact import compute, together
 from winback_features.contracts import STATED_REASONS
-from winback_features.engagement_features import VISIT_ROLES
+from winback_features.engagement_features import VISIT_ROLES, loyalty_features, quiet_days
 from winback_features.fact_arrays import BEFORE_TIME, CHANNELS, FAULTS, Events, Facts, Lines, Orders
 from winback_features.order_features import dearest
 from winback_features.segments import Floats, Ints, Segments, changes, pairs, sums
@@ -26,6 +26,9 @@ TASTES = ("last_product", "top_interest")
 
 STATED = ("stated_reason", "stated_days")
 """Why a contact said that it stopped, and the days since."""
+
+SILENCES = ("quiet_days", "known_days", "loyalty_days")
+"""Days since the last activity, else since the contact is known; since it is known; since its loyalty points changed."""
 
 SCHEMA = pa.schema(
     [
@@ -44,6 +47,7 @@ SCHEMA = pa.schema(
         *((taste, pa.string()) for taste in TASTES),
         ("stated_reason", pa.string()),
         ("stated_days", pa.int64()),
+        *((silence, pa.int64()) for silence in SILENCES),
     ]
 )
 """The columns of the habits, in order."""
@@ -80,6 +84,7 @@ def habits_of(facts: Facts) -> pa.Table:
         **_recent(facts.orders, facts.events),
         **_send_time(facts.orders, facts.events),
         **_stated(facts.events),
+        **_silences(facts),
     }
     kept = np.flatnonzero(facts.known)
     words = {
@@ -161,6 +166,17 @@ def _stated(events: Events) -> dict[str, Floats]:
     by = np.lexsort((told.reason, -told.at, told.rows.contact))
     last = Segments(told.rows.contact[by], told.rows.n)
     return {"stated_reason": last.first(told.reason[by]), "stated_days": last.first(told.age[by])}
+
+
+def _silences(facts: Facts) -> dict[str, Floats]:
+    """Measure the silences that a definition of inactive may speak of; the one since the last purchase is a feature."""
+    quiet, known = quiet_days(facts.orders, facts.events), known_days(facts)
+    loyalty = loyalty_features(facts.events)["days_since_loyalty_change"]
+    return {
+        "quiet_days": np.where(np.isnan(quiet), known, quiet),
+        "known_days": known,
+        "loyalty_days": np.asarray(loyalty, dtype=np.float64),
+    }
 
 
 def _counts(contact: Ints, value: Ints, n: int, values: int) -> Ints:

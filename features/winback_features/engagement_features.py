@@ -92,9 +92,7 @@ def loyalty_features(events: Events) -> Columns:
 
 def activity_features(orders: Orders, events: Events) -> Columns:
     """Count the days on which a contact did anything: bought, clicked, visited, called, answered."""
-    active = events.personal & (events.played(*ACTIVE_ROLES) | events.other)
-    bought, n = orders.bought, orders.rows.n
-    since = np.fmin(orders.rows.first(orders.age, bought), events.rows.first(events.age, active))
+    active, bought, n = _of_a_person(events), orders.bought, orders.rows.n
     by_window = []
     for w in (30, 90):
         lately, here = bought & (orders.age <= w), active & (events.age <= w)
@@ -106,8 +104,19 @@ def activity_features(orders: Orders, events: Events) -> Columns:
         "active_days_30d": lately_30,
         "active_days_90d": lately_90,
         "activity_trend": ratio(lately_30 * 3, lately_90),
-        "days_since_activity": since,
+        "days_since_activity": quiet_days(orders, events),
     }
+
+
+def quiet_days(orders: Orders, events: Events) -> Floats:
+    """Return the days since each contact did anything, NaN where it never did; shape (contacts,)."""
+    acted = events.rows.first(events.age, _of_a_person(events))
+    return np.fmin(orders.rows.first(orders.age, orders.bought), acted)
+
+
+def _of_a_person(events: Events) -> Bools:
+    """Say which events are a person's doing."""
+    return events.personal & (events.played(*ACTIVE_ROLES) | events.other)
 
 
 def _days(events: Events, mask: Bools) -> Ints:

@@ -93,15 +93,16 @@ class Definition:
 def measure(t: Any, name: str) -> Any:
     """Return a measure of `MEASURES` for each contact, null where it is unknown.
 
-    Who never bought has not bought for as long as it is known, and likewise for activity. ``ignored_sends`` counts the
-    sends of all channels, on each since the last answer there.
+    Who never bought has not bought for as long as it is known, and likewise for activity. Days on which the shop was closed
+    are no days of silence. ``ignored_sends`` counts the sends of all channels, on each since the last answer there.
     """
     if name == "days_since_purchase":
-        return t.days_since_purchase.fill_null(t.tenure_days)
+        bought = t.days_since_purchase - t.closed_days_in_silence.fill_null(0.0)
+        return bought.fill_null(t.tenure_days - t.closed_known_days.fill_null(0))
     if name == "days_since_activity":
-        return t.days_since_activity.fill_null(t.tenure_days)
+        return t.days_since_activity.fill_null(t.tenure_days) - t.closed_quiet_days.fill_null(0)
     if name == "loyalty_unchanged_days":
-        return t.days_since_loyalty_change
+        return t.days_since_loyalty_change - t.closed_loyalty_days.fill_null(0)
     ignored = [t[f"{channel.prefix}_ignored_in_a_row"].fill_null(0) for channel in CHANNELS]
     return sum(ignored[1:], ignored[0])
 
@@ -123,7 +124,7 @@ def purchase_inactive(t: Any, config: PolicyConfig) -> Any:
     A contact that never bought counts once it has been known for longer than the horizon.
     """
     late = (t.days_overdue > 0) & (t.p_lapse >= config.enter_p_lapse)
-    never = (t.base == "never_bought") & (t.tenure_days > t.horizon_days)
+    never = (t.base == "never_bought") & (measure(t, "days_since_purchase") > t.horizon_days)
     return late.fill_null(False) | (t.base == "lapsed") | never.fill_null(False)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import ibis
 
+from winback_features.contact_status import CLOSED_DAYS
 from winback_policy.channels import CHANNELS
 
 STATE_SCHEMA = {
@@ -63,6 +64,7 @@ STATUS_COLUMNS = (
     "top_interest",
     "stated_reason",
     "stated_days",
+    *CLOSED_DAYS.values(),
 )
 
 STATUS_FLAGS = ("hard_bounced", "complained", "objected_profiling", "erased", "is_staff")

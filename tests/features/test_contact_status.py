@@ -3,7 +3,8 @@
 from datetime import date, datetime, time, timedelta
 
 import pytest
-from feature_shop import Shop, event, order, random_shop, rows_of
+from feature_oracle import oracle_features
+from feature_shop import CLOSED, Shop, event, order, random_shop, rows_of
 
 from winback_features.contact_status import COLUMNS, CONSENTS, PROFILE, build_contact_status
 
@@ -26,6 +27,31 @@ def test_every_known_contact_has_one_row_with_all_columns(shop_engine):
     assert ids == sorted(set(ids))
     scored = {r["contact_id"] for r in table.to_pylist() if not (r["erased"] or r["objected_profiling"])}
     assert scored == set(features["contact_id"].to_pylist()) < set(ids)
+
+
+@pytest.mark.parametrize(
+    ("seed", "cut"), [(3, CUT), (4, CLOSED[-1][0] + timedelta(days=9)), (5, CLOSED[0][1])]
+)
+def test_closed_days_of_each_silence_against_counting_them(shop_engine, seed, cut):
+    """Since the last activity, since the contact is known, and since its points changed."""
+    shop = random_shop(seed)
+    found, features = rows_of(shop_engine.status(shop, cut)), oracle_features(shop, cut)
+
+    def closed(days: float | None) -> int:
+        silent = (cut - timedelta(days=n) for n in range(1, int(days or 0)))
+        return sum(any(first <= day < after for first, after in CLOSED) for day in silent)
+
+    told = 0
+    for contact, facts in features.items():
+        quiet, known = facts["days_since_activity"], facts["tenure_days"]
+        wanted = {
+            "closed_quiet_days": closed(known if quiet is None else quiet),
+            "closed_known_days": closed(known),
+            "closed_loyalty_days": closed(facts["days_since_loyalty_change"]),
+        }
+        assert {name: found[contact][name] for name in wanted} == wanted
+        told += sum(wanted.values())
+    assert told > 0
 
 
 def test_a_buyer_without_a_contact_row_is_unknown_not_refused(shop_engine):

@@ -12,6 +12,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
+from winback_features.contact_status import CLOSED_DAYS
 from winback_features.parts import WHOLE, Range
 from winback_models import drivers
 from winback_policy.config import PolicyConfig
@@ -121,6 +122,7 @@ STATUS = {
             "send_hour",
             "send_time_n",
             "stated_days",
+            *CLOSED_DAYS.values(),
         ),
         "int64",
     ),

@@ -53,6 +53,32 @@ def test_a_shop_may_enter_by_its_own_definition(world: Any) -> None:
     assert listed["never bought, never active"]["rank"] == 4, "its value is unknown"
 
 
+def test_days_on_which_the_shop_was_closed_are_no_silence(world: Any) -> None:
+    """By a shop's own words, by the built-in definitions, for buyers and for those who never bought."""
+    own = Definition("long@1", any=("days_since_purchase >= 60", "loyalty_unchanged_days >= 180"))
+    rows: dict[str, dict[str, Any]] = {
+        "bought 90 days ago, 30 of them closed": {"days_since_purchase": 90, "closed_days_in_silence": 30.0},
+        "and 31 closed": {"days_since_purchase": 90, "closed_days_in_silence": 31.0},
+        "never bought, 140 of 200 days closed": {**STRANGER, "closed_known_days": 140},
+        "and 141 closed": {**STRANGER, "closed_known_days": 141},
+        "points unchanged, 20 days closed": {"days_since_loyalty_change": 200.0, "closed_loyalty_days": 20},
+        "and 21 closed": {"days_since_loyalty_change": 200.0, "closed_loyalty_days": 21},
+    }
+    listed = world.winback(rows, definition="long@1", definitions=(own,))
+    assert {name for name, row in listed.items() if row["not_flagged_reason"]} == {
+        name for name in rows if name.startswith("and")
+    }
+    shut = {
+        "quiet": {**DEAF, "closed_quiet_days": 5},
+        "quiet, 6 of the days closed": {**DEAF, "closed_quiet_days": 6},
+        "stranger": {**STRANGER, "closed_known_days": 171},
+        "stranger, 28 open days": {**STRANGER, "closed_known_days": 172},
+    }
+    listed = world.winback(shut)
+    assert [listed[name]["engagement_inactive"] for name in shut] == [True, False, False, False]
+    assert [listed[name]["purchase_inactive"] for name in shut] == [True, True, True, False]
+
+
 def test_both_definitions_stand_side_by_side(world: Any) -> None:
     rows: dict[str, dict[str, Any]] = {
         "neither": {"days_overdue": -20, "days_since_activity": 10.0},

@@ -371,6 +371,21 @@ SLEEPERS: dict[str, Scenario] = {
         "never_bought",
         does="sunset",
     ),
+    "Petra": Scenario(
+        "shows no life for 400 days, but for 350 of them the shop was closed: no sunset",
+        ("000.8", "000.7"),
+        {
+            **GONE,
+            **DEAF,
+            "base": "active",
+            "closed_days_in_silence": 350.0,
+            "closed_quiet_days": 350,
+            "p_lapse": 0.2,
+        },
+        "active",
+        "low_risk",
+        more={"engagement_inactive": False},
+    ),
     "Olga": Scenario(
         "lapsed, and still reads: no sunset",
         ("000.7",),
