@@ -15,6 +15,7 @@ from winback_features.engagement_features import VISIT_ROLES, loyalty_features, 
 from winback_features.fact_arrays import BEFORE_TIME, CHANNELS, FAULTS, Events, Facts, Lines, Orders
 from winback_features.order_features import dearest
 from winback_features.segments import Floats, Ints, Segments, changes, pairs, sums
+from winback_features.zones import HOUR, SECOND, in_own_zones
 
 if TYPE_CHECKING:
     import ibis
@@ -52,8 +53,7 @@ SCHEMA = pa.schema(
 )
 """The columns of the habits, in order."""
 
-SECOND = 1_000_000
-HOUR, DAY = 3_600 * SECOND, 86_400 * SECOND
+DAY = 86_400 * SECOND
 MIDNIGHT_SHIFT = 3
 """The first day of the clock, 1970-01-01, was a Thursday; 0 is Monday."""
 
@@ -82,7 +82,7 @@ def habits_of(facts: Facts) -> pa.Table:
     found: dict[str, Any] = {
         **_delivery(facts.events),
         **_recent(facts.orders, facts.events),
-        **_send_time(facts.orders, facts.events),
+        **_send_time(facts),
         **_stated(facts.events),
         **_silences(facts),
     }
@@ -138,19 +138,21 @@ def _recent(orders: Orders, events: Events) -> dict[str, Floats]:
     }
 
 
-def _send_time(orders: Orders, events: Events) -> dict[str, Any]:
-    """Find the weekday and hour at which a contact is most often there.
+def _send_time(facts: Facts) -> dict[str, Any]:
+    """Find the weekday and hour at which a contact is most often there, by its own clock where its zone is known.
 
     Its own clicks and visits speak first; who has none is judged by the times of its purchases. Among equally
     frequent values the lowest wins. A time at midnight exactly is a date without a time: it has a weekday
-    and no hour.
+    and no hour, and is the same day everywhere.
     """
+    events, orders = facts.events, facts.orders
     events = events.only(events.personal & events.played("click", *VISIT_ROLES))
     silent = events.rows.count() == 0
     orders = orders.only(orders.bought & silent[orders.rows.contact])
     contact = np.concatenate([events.rows.contact, orders.rows.contact])
     at, n = np.concatenate([events.at, orders.at]), orders.rows.n
     timed = at // SECOND * SECOND % DAY != 0
+    at[timed] = in_own_zones(at[timed], contact[timed], facts.zone, facts.home)
     weekdays = _counts(contact, (at // DAY + MIDNIGHT_SHIFT) % 7, n, 7)
     hours = _counts(contact[timed], at[timed] // HOUR % 24, n, 24)
     return {

@@ -203,6 +203,10 @@ class Facts:
         Acquisition source.
     withdrawn_age : ndarray of float64, shape (contacts,)
         Days from when it was erased or objected to profiling, the earlier, to the day; NaN where neither.
+    zone : pyarrow.Array, shape (contacts,)
+        Time zone of the contact, as written; null where unknown.
+    home : str
+        Time zone of the brand, whose clock all times are of; of no meaning where no contact has a row of its own.
     """
 
     ids: pa.Array
@@ -215,6 +219,8 @@ class Facts:
     created_age: Floats
     source: pa.Array
     withdrawn_age: Floats
+    zone: pa.Array
+    home: str
 
     def before(self, days: int) -> Facts:
         """Return the facts of before a day that lies so many days earlier, as they were known then."""

@@ -100,6 +100,8 @@ def _contacts(tables: Tables, as_of: date) -> ibis.Table:
     return contacts.select(
         "contact_id",
         "acquisition_source",
+        "timezone",
+        home=ibis.literal(tables.timezone),
         created_age=_age(contacts.created_at.date(), as_of),
         erased_age=_age(contacts.erased_at.date(), as_of),
         objected_age=_age(contacts.objected_profiling_at.date(), as_of),
@@ -145,6 +147,8 @@ def facts_of(found: dict[str, pa.Table]) -> Facts:
         created_age=age("created_age"),
         source=_whole(contacts["acquisition_source"]).take(pa.array(place, mask=~listed)),
         withdrawn_age=np.fmax(age("erased_age"), age("objected_age")),
+        zone=_whole(contacts["timezone"]).take(pa.array(place, mask=~listed)),
+        home=contacts["home"][0].as_py() if contacts.num_rows else "UTC",
     )
 
 

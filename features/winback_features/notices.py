@@ -10,6 +10,7 @@ from winback_features.config import BrandConfig
 from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS, STATED_REASONS
 from winback_features.reports import Notice
 from winback_features.staging import ZONED, StagedTable
+from winback_features.zones import zone_names
 
 FLOAT_ID = r"^-?\d+\.0$"
 SHOWN = 5
@@ -50,6 +51,10 @@ def table_notices(
     if staged.spec.name == "contacts":
         found += _unknown_words(
             used, "email_status", EMAIL_STATUSES, "unknown_email_status", "read as unknown"
+        )
+        zoned = used.mutate(timezone=used.timezone.strip().nullif(""))
+        found += _unknown_words(
+            zoned, "timezone", tuple(sorted(zone_names())), "unknown_timezone", "read as the brand's"
         )
     return tuple(found)
 

@@ -104,6 +104,8 @@ class Tables:
         Whether the source was configured; the table is there, empty, if not.
     closed : tuple of (first day, day after the last)
         Days on which silence is not inactivity.
+    timezone : str
+        Of the brand: whose clock the times are of.
     campaign_log : ibis.Table or None
         What was sent: ``contact_id, sent_at, run_id, step, channel, arm, incentive, cost``; None where it was not asked for, or
         not configured.
@@ -119,6 +121,7 @@ class Tables:
     has_events: bool
     has_contacts: bool
     closed: tuple[tuple[date, date], ...] = ()
+    timezone: str = "UTC"
     campaign_log: ibis.Table | None = None
 
     def release(self, kept: ibis.Table) -> None:

@@ -196,6 +196,38 @@ def test_send_time_prefers_clicks_and_breaks_ties_downwards(shop_engine):
     assert found == {"clicks": (0, 9, 2), "buys": (6, 17, 3), "dated": (0, None, 1)}
 
 
+def test_the_send_time_is_by_the_contacts_own_clock(shop_engine):
+    """The brand's clock is UTC here; New York is four hours behind in April, five in March's first days."""
+    tuesday = date(2024, 4, 2)
+    zones = {
+        "new york": "America/New_York",
+        "small letters": " america/new_york",
+        "tokyo": "Asia/Tokyo",
+        "unknown": None,
+        "no zone": "Mars/Olympus",
+    }
+    contacts = [{"contact_id": name, "timezone": zone} for name, zone in zones.items()]
+    events = [event(name, tuesday, "site_visit", time(2, 30)) for name in zones]
+    contacts += [{"contact_id": name, "timezone": "America/New_York"} for name in ("dated", "winter", "buys")]
+    events += [
+        event("dated", tuesday, "site_visit", time()),
+        event("winter", date(2024, 3, 5), "site_visit", time(2, 30)),
+    ]
+    rows = status(
+        shop_engine, contacts=contacts, events=events, orders=[order("buys", tuesday, at=time(17, 5))]
+    )
+    assert {c: (r["send_weekday"], r["send_hour"], r["send_time_n"]) for c, r in rows.items()} == {
+        "new york": (0, 22, 1),
+        "small letters": (0, 22, 1),
+        "tokyo": (1, 11, 1),
+        "unknown": (1, 2, 1),
+        "no zone": (1, 2, 1),
+        "dated": (1, None, 1),
+        "winter": (0, 21, 1),
+        "buys": (1, 13, 1),
+    }
+
+
 def test_without_a_contacts_table_an_address_is_unknown(shop_engine):
     from dataclasses import replace
 

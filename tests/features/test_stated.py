@@ -77,6 +77,16 @@ def test_against_plain_python(shop_engine, seed):
         assert told == ((last["reason"], (CUT - last["day"]).days) if last else (None, None)), contact
 
 
+def test_a_time_zone_that_nobody_knows_is_told(desk):
+    orders = desk.csv(f"{HEADER}\na,1,2024-01-05,10")
+    contacts = desk.csv(
+        "contact_id,timezone\na,europe/Amsterdam\nb,Mars/Olympus\nc,\nd, UTC ", "contacts.csv"
+    )
+    tables = desk.take(orders, contacts=contacts)
+    assert notices(tables, "contacts") == {"unknown_timezone": 1}
+    assert tables.timezone == "UTC"
+
+
 def test_reasons_are_read_from_survey_answers_alone(desk):
     orders = desk.csv(f"{HEADER}\na,1,2024-01-05,10")
     events = desk.csv(

@@ -127,7 +127,7 @@ class Row(BaseModel):
     )
     recommended_action: str | None = Field(examples=["win_back"])
     channel: str | None = Field(examples=["email"])
-    send_weekday: int | None = Field(description="0 is Monday.")
+    send_weekday: int | None = Field(description="0 is Monday. By the clock of the contact's own zone.")
     send_hour: int | None
     incentive_tier: str | None = Field(description="The most that may be offered.")
     incentive_kind: str | None = Field(examples=["free_delivery"])
