@@ -15,6 +15,7 @@ import ibis
 from winback_features.contact_features import contacts_before, withdrawn_contacts
 from winback_features.contact_habits import SILENCES, STATED, TASTES, contact_habits
 from winback_features.expressions import cut, join_contacts
+from winback_features.sent_log import LOGGED, sent_by_log, unlogged
 
 if TYPE_CHECKING:
     from winback_features.tables import Tables
@@ -44,6 +45,7 @@ COLUMNS = (
     *("hard_bounced", "soft_bounces_in_a_row", "complained", "objected_profiling", "erased", "is_staff"),
     *("has_email", "days_since_service_contact", "cart_open_days", "days_since_click", "days_since_visit"),
     *("send_weekday", "send_hour", "send_time_n", *TASTES, *STATED, *CLOSED_DAYS.values()),
+    *LOGGED,
 )
 """The columns of ``build_contact_status``, in order."""
 
@@ -89,19 +91,22 @@ def build_contact_status(tables: Tables, as_of: date, habits: ibis.Table | None 
         where unknown, and false after an unsubscribe or complaint on that channel whatever the contact row
         says, unless it agreed at a later time; ``consent_*_days`` are the days since it agreed, null where it did not or nobody
         knows when. ``closed_*_days`` are the days of each silence of the habits on which the shop was closed. ``has_email`` is
-        null when the shop has no contacts table. What an objecting contact likes, or said, is left out.
+        null when the shop has no contacts table. What an objecting contact likes, said, or was sent by the campaign log is left
+        out; without a log nothing was sent by it.
     """
     contacts = contacts_before(tables, as_of)
     contacts = contacts.select(
         *("contact_id", *PROFILE, *CONSENTS, *CONSENT_DATES.values(), "email_status", "is_staff"),
         in_contacts=ibis.literal(value=True),
     )
+    log = () if tables.campaign_log is None else (sent_by_log(tables.campaign_log, as_of),)
     t = join_contacts(
         contact_habits(tables, as_of) if habits is None else habits,
         contacts,
         withdrawn_contacts(tables, as_of),
+        *log,
     )
-    columns: dict[str, Any] = {name: t[name] for name in COLUMNS if name in t.columns}
+    columns: dict[str, Any] = unlogged() | {name: t[name] for name in COLUMNS if name in t.columns}
     for consent, channel in CONSENTS.items():
         columns |= _consent(t, consent, t[f"left_{channel}"], as_of)
     undeliverable = (t.email_status == "hard_bounced").fill_null(False)
@@ -111,5 +116,6 @@ def build_contact_status(tables: Tables, as_of: date, habits: ibis.Table | None 
     columns |= {name: ibis.ifelse(columns["erased"], ibis.null("string"), t[name]) for name in PROFILE}
     opposed = columns["erased"] | columns["objected_profiling"]
     columns |= {name: ibis.ifelse(opposed, None, t[name]) for name in (*TASTES, *STATED)}
+    columns |= {name: ibis.ifelse(opposed, None, columns[name]) for name in LOGGED}
     columns |= {name: _closed(t[silence], tables.closed, as_of) for silence, name in CLOSED_DAYS.items()}
     return t.select(**{name: columns[name] for name in COLUMNS}).order_by("contact_id")

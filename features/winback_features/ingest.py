@@ -76,7 +76,7 @@ def ingest(
     base_dir : pathlib.Path
         Folder to which relative paths of ``source`` are relative.
     with_log : bool
-        Whether the campaign log is read as well, where there is one. The daily job leaves it out: what was sent changes no score.
+        Whether the campaign log is read as well, where there is one. It may be empty: on the first day nothing has been sent.
     work_dir : pathlib.Path, optional
         Where a copy of a file may lie while it is read; the system's temporary folder when absent.
     hold : bool
@@ -191,7 +191,8 @@ class _Intake:
         reasons = _broken_rules(staged)
         sound = reasons.pop("")
         rows_in = sound + reasons.total()
-        refusals.refuse_empty(raw.label, rows_in)
+        if spec is not CAMPAIGN_LOG:
+            refusals.refuse_empty(raw.label, rows_in)
         refusals.refuse_damaged_ids(staged)
         refusals.refuse_bad_share(staged, reasons, rows_in, self.source.max_bad_share)
         if spec is ORDERS:

@@ -7,6 +7,7 @@ from typing import Any
 import ibis
 
 from winback_features.contact_status import CLOSED_DAYS
+from winback_features.sent_log import LOGGED
 from winback_policy.channels import CHANNELS
 
 STATE_SCHEMA = {
@@ -65,6 +66,7 @@ STATUS_COLUMNS = (
     "stated_reason",
     "stated_days",
     *CLOSED_DAYS.values(),
+    *LOGGED,
 )
 
 STATUS_FLAGS = ("hard_bounced", "complained", "objected_profiling", "erased", "is_staff")

@@ -6,6 +6,7 @@ from typing import Any
 
 import ibis
 
+from winback_features.sent_log import LOGGED_INCENTIVES
 from winback_policy.channels import CHANNELS, of_channel, worn_out
 from winback_policy.config import PolicyConfig
 from winback_policy.eligibility import at_peace
@@ -77,7 +78,8 @@ def incentive_tier(t: Any) -> Any:
 
     The level is ``ceil(M × lateness / 5)`` with M the RFM money score (1…5) and lateness 0 before the contact
     is late, then 1, 2 beyond one usual gap, 3 beyond two. Who answered a form or survey in the last year gets one more where
-    it gets any, each incentive of the last 180 days lowers it by one, and a held-out contact gets none.
+    it gets any, each incentive of the last 180 days lowers it by one, and a held-out contact gets none. Events and campaign log
+    may hold the same incentives, so the larger count of the two is taken.
 
     Parameters
     ----------
@@ -94,6 +96,7 @@ def incentive_tier(t: Any) -> Any:
     lateness = ibis.cases((late <= 0, 0), (late <= usual, 1), (late <= 2 * usual, 2), else_=3)
     level = (t.rfm_m.fill_null(1) * lateness + 4) // 5
     answered = (level > 0) & (t.answers_365d.fill_null(0) > 0)
-    level = level + answered.cast("int64") - t.incentives_180d.fill_null(0).cast("int64")
+    given = ibis.greatest(t.incentives_180d.fill_null(0).cast("int64"), t[LOGGED_INCENTIVES].fill_null(0))
+    level = level + answered.cast("int64") - given.cast("int64")
     tiers = ibis.cases((level <= 0, "none"), (level == 1, "low"), (level == 2, "mid"), else_="high")
     return ibis.ifelse(t.arm == "holdout", "none", tiers)

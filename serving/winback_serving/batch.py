@@ -278,6 +278,7 @@ def _read(backend: Any, settings: Settings, as_of: date, work_dir: Path) -> Tabl
             settings.brand,
             today=_today(settings, as_of),
             base_dir=settings.base_dir,
+            with_log=True,
             work_dir=work_dir,
             hold=False,
         )

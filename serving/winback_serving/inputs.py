@@ -29,7 +29,8 @@ def input_files(source: SourceConfig, base_dir: Path) -> dict[str, tuple[Path, .
     """
     if source.database:
         return {}
-    named = (place for place in (source.orders, source.events, source.contacts) if place)
+    places = (source.orders, source.events, source.contacts, source.campaign_log)
+    named = (place for place in places if place)
     return {place: find_files(place, base_dir) for place in named}
 
 

@@ -46,7 +46,8 @@ def inputs_identity(report: IngestReport) -> dict[str, Any]:
 
 def newest_fact(report: IngestReport) -> date | None:
     """Return the last day on which anything happened, over orders and events."""
-    return max((t.last_day for t in report.tables if t.last_day is not None), default=None)
+    facts = (t for t in report.tables if t.name in ("orders", "events"))
+    return max((t.last_day for t in facts if t.last_day is not None), default=None)
 
 
 def day_notices(report: IngestReport, as_of: date) -> list[dict[str, Any]]:

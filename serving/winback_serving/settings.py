@@ -46,7 +46,7 @@ SECTIONS = (
 )
 SCORE_KEYS = ("curve_days", "max_days", "discount_rate")
 LOG_KEYS = ("campaign_log", "campaign_log_columns")
-"""What was sent is read afterwards, and changes no score."""
+"""What was sent changes no score; a run is known by the log as it is by its other inputs."""
 VALUE_KEYS = ("value_horizon_days", "margin_share")
 """Fields of the score that are a matter of policy, and are set under ``[policy]``."""
 

@@ -1,6 +1,7 @@
 """The campaign log is taken in like the other tables, and only when it is asked for."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 from ingest_desk import HEADER, TODAY, Desk, good, open_desk, reasons, rows
 
 from winback_features.config import BrandConfig, SourceConfig
+from winback_features.contact_status import build_contact_status
 from winback_features.errors import InputError
 from winback_features.ingest import ingest
+from winback_features.sent_log import LOGGED
 
 LOG = "contact_id,sent_at,run_id,step,channel,arm,incentive,cost"
 
@@ -70,7 +73,35 @@ def test_a_log_without_times_is_refused(desk: Desk) -> None:
         take(desk, "contact_id\nc1")
 
 
-def test_the_daily_job_does_not_read_it(desk: Desk) -> None:
+def test_an_empty_log_is_a_log(desk: Desk) -> None:
+    """On the first day nothing has been sent yet."""
+    tables = take(desk, LOG)
+    assert rows(tables.campaign_log) == []
+    assert tables.report["campaign_log"].rows_in == 0
+
+
+def test_what_was_sent_by_the_log_is_told_to_the_policy(desk: Desk) -> None:
+    lines = [
+        "c1,2024-03-05,,,email,,low,",
+        "c1,2024-03-08,,,Post,,none,",
+        "c1,2024-03-08,,,,,voucher,",  # on no channel that is known
+        "c1,2024-03-10,,,sms,,high,",  # on the day itself: not before it
+        "c2,2023-01-02,,,email,,low,",
+        "nobody,2024-03-05,,,email,,low,",
+    ]
+    tables = take(desk, "\n".join([LOG, *lines]))
+    found = {row["contact_id"]: row for row in rows(build_contact_status(tables, date(2024, 3, 10)))}
+    assert {c: tuple(found[c][name] for name in LOGGED) for c in ("c1", "c2", "c3")} == {
+        "c1": (5, None, None, 2, 2),
+        "c2": (433, None, None, None, 0),
+        "c3": (None, None, None, None, None),
+    }
+    assert "nobody" not in found
+    without = rows(build_contact_status(replace(tables, campaign_log=None), date(2024, 3, 10)))
+    assert {row[name] for row in without for name in LOGGED} == {None}
+
+
+def test_it_is_only_read_where_it_is_asked_for(desk: Desk) -> None:
     tables = take(desk, "no,log,at,all", with_log=False)
     assert tables.campaign_log is None
     assert [table.name for table in tables.report.tables] == ["orders"]

@@ -14,6 +14,7 @@ import pytest
 
 from winback_features.contact_status import CLOSED_DAYS
 from winback_features.parts import WHOLE, Range
+from winback_features.sent_log import LOGGED
 from winback_models import drivers
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import WINBACK_SCHEMA, Decision, as_is, decide
@@ -123,6 +124,7 @@ STATUS = {
             "send_time_n",
             "stated_days",
             *CLOSED_DAYS.values(),
+            *LOGGED,
         ),
         "int64",
     ),

@@ -64,6 +64,10 @@ contact = st.fixed_dictionaries(
         "email_days_since_send": st.sampled_from([None, 1.0, 2.0, 7.0]),
         "email_days_since_open_unreliable": st.sampled_from([None, None, 1.0, 40.0]),
         "email_clicks_90d": st.sampled_from([0.0, 0.0, 2.0]),
+        "email_days_since_click": st.sampled_from([None, 1.0, 2.0, 30.0]),
+        "email_logged_days": st.sampled_from([None, None, 1, 2, 20]),
+        "logged_incentives_180d": st.sampled_from([None, 0, 1, 2]),
+        "sms_days_since_click": st.sampled_from([None, 1.0]),
         "sms_days_since_send": st.sampled_from([None, None, 1.0, 2.0]),
         "sms_ignored_in_a_row": st.sampled_from([0.0, 1.0, 6.0]),
         "consent_sms": st.sampled_from([None, True, False]),
@@ -92,14 +96,19 @@ bases = st.lists(contact, min_size=25, max_size=50).map(
 
 def taken(facts: dict[str, Any], days_in_journey: int) -> str | None:
     """Return how a drawn contact that is written to took the last message of its journey."""
-    lying = {c: facts[f"{c}_ignored_in_a_row"] for c in ("email", "sms") if facts[f"{c}_days_since_send"]}
-    last = min((facts[f"{c}_days_since_send"] for c in lying), default=days_in_journey + 1)
+    days = {
+        c: min((d for d in (facts[f"{c}_days_since_send"], facts.get(f"{c}_logged_days")) if d), default=99)
+        for c in ("email", "sms")
+    }
+    last = min(days.values())
     if last > days_in_journey:
         return None
-    if any(lying[c] == 0 for c in lying if facts[f"{c}_days_since_send"] == last):
-        return "clicked"
+    for c in days:
+        clicked = facts[f"{c}_days_since_click"]
+        if days[c] == last and facts[f"{c}_ignored_in_a_row"] == 0 and clicked and clicked <= last:
+            return "clicked"
     opened = facts["email_days_since_open_unreliable"]
-    if facts["email_days_since_send"] == last and opened and opened <= last:
+    if days["email"] == last and opened and opened <= last:
         return "opened"
     return "ignored" if last >= 2 else None
 

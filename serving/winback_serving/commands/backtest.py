@@ -60,7 +60,9 @@ def backtest(settings: Settings, as_of: date | None, step: int, out: Output) -> 
     with out.working() as work, open_engine(settings.engine) as backend:
         work.say("Reading and checking the inputs")
         now = today(settings)
-        tables = ingest(backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir)
+        tables = ingest(
+            backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir, with_log=True
+        )
         end = as_of or default_day(tables.report, now)
         found = run_backtest(
             tables,

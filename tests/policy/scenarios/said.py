@@ -16,7 +16,12 @@ def said(reason: str, days: int = 30, **more: Any) -> dict[str, Any]:
 
 def wrote(days: int, ignored: float = 0.0, channel: str = "email", **more: Any) -> dict[str, Any]:
     """Return a contact to whom was last written so many days ago."""
-    return {f"{channel}_days_since_send": float(days), f"{channel}_ignored_in_a_row": ignored, **more}
+    clicked = {} if ignored else {f"{channel}_days_since_click": float(days)}
+    return clicked | {
+        f"{channel}_days_since_send": float(days),
+        f"{channel}_ignored_in_a_row": ignored,
+        **more,
+    }
 
 
 def offered(story: str, today: dict[str, Any], tier: str, kind: str, *rows: str) -> Scenario:
@@ -166,6 +171,20 @@ OFFERED: dict[str, Scenario] = {
         "none",
         "003.5",
     ),
+    "Hilde": offered(
+        "says so too; the campaign log knows of one incentive, the events of none: one step lower",
+        said("price", logged_incentives_180d=1),
+        "low",
+        "voucher",
+        "003.5",
+    ),
+    "Ineta": offered(
+        "says so too; log and events both know of one, the same: it counts once",
+        said("price", incentives_180d=1.0, days_since_incentive=20.0, logged_incentives_180d=1),
+        "low",
+        "voucher",
+        "003.5",
+    ),
     "Pieter": Scenario(
         "says so too, and is held out: nothing",
         ("001.6", "003.6"),
@@ -270,6 +289,34 @@ TAKEN: dict[str, Scenario] = {
         "flagged",
         does="win_back",
         more={"journey_step": 1, "tone": "relational", "last_reaction": None},
+    ),
+    "Leokadia": taken(
+        "the campaign log alone knows of the mail, and nothing came back for two days: ignored",
+        {"email_logged_days": 2},
+        "new_subject",
+        "ignored",
+        "003.6",
+    ),
+    "Maurits": taken(
+        "the log alone knows of it, and he clicked since",
+        {"email_logged_days": 2, "email_days_since_click": 1.0, "email_clicks_90d": 1.0},
+        "why_not",
+        "clicked",
+        does="check_landing_page",
+    ),
+    "Nelleke": taken(
+        "clicked the newsletter of last week; the mail of the journey, which the log knows, lies there",
+        wrote(9, email_clicks_90d=1.0) | {"email_logged_days": 2},
+        "new_subject",
+        "ignored",
+        does="check_landing_page",
+    ),
+    "Olivier": taken(
+        "the log is behind, and the events know of a newer message: that one counts",
+        {**wrote(1, ignored=2.0), "email_logged_days": 3},
+        "product",
+        None,
+        day=3,
     ),
     "Krystyna": Scenario(
         "clicked and bought: out, and no step any more",
