@@ -34,6 +34,7 @@ CONFIG = """
 orders = "orders.parquet"
 events = "events-*.parquet"
 contacts = "contacts.csv"
+campaign_log = "sent.csv"
 timezone = "UTC"
 max_bad_share = 0.5
 [source.orders_columns]
@@ -42,13 +43,14 @@ amount = "CAST(sales AS DECIMAL(9, 2)) - 0.5"
 timezone = "America/New_York"
 currency = "USD"
 horizon_days = 28
-closed = [["2017-12-25", "2017-12-26"]]
+closed = [["2017-07-01", "2017-07-06"], ["2017-12-25", "2017-12-26"]]
 [policy]
 quiet_days = 0
 capacity = 5
 [engine]
 memory_limit = "1GB"
 """
+ZONES = ("America/Los_Angeles", "Europe/Amsterdam", "Mars/Olympus", "")
 SPARK = """name = "spark"
 spark_master = "local[2]"
 spark_conf = {"spark.sql.shuffle.partitions" = "2"}
@@ -79,11 +81,20 @@ def write_shop(folder: Path) -> None:
                 f"TO '{folder / f'events-{part}.parquet'}' (FORMAT parquet)"
             )
         ids = [row[0] for row in db.execute("SELECT DISTINCT contact_id FROM baskets ORDER BY 1").fetchall()]
-    lines = ["contact_id,email,consent_email,country"]
+    lines = ["contact_id,email,consent_email,country,timezone"]
+    sent = ["contact_id,sent_at,channel,incentive"]
     for n, contact in enumerate(filter(None, ids)):
         consent = ("yes", "no", "", "perhaps")[n % 4]
-        lines += [f"{contact},{contact}@example.com,{consent},{('US', 'DE', 'NL')[n % 3]}"]
-    lines += ["61,new@example.com,yes,US", "never,never@example.com,yes,DE", "broken,line,with,too,many"]
+        lines += [f"{contact},{contact}@example.com,{consent},{('US', 'DE', 'NL')[n % 3]},{ZONES[n % 4]}"]
+        sent += [
+            f"{contact},2017-10-01 1{n % 10}:00:00,{('email', 'sms', '')[n % 3]},{('none', 'voucher')[n % 2]}"
+        ]
+    lines += [
+        "61,new@example.com,yes,US,",
+        "never,never@example.com,yes,DE,",
+        "broken,line,with,too,many,fields",
+    ]
+    (folder / "sent.csv").write_text("\n".join(sent) + "\n", encoding="utf-8")
     (folder / "contacts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -133,6 +144,8 @@ def test_the_runs_had_something_to_disagree_about(runs: dict[str, list[Published
     assert info["counts"]["quarantined"] > 3
     assert info["previous_run"]["run_id"] == runs["spark"][0].run_id
     assert len(info["counts"]["not_flagged"]) > 2
+    assert info["inputs"]["campaign_log"]["rows_used"] > 30
+    assert "unknown_timezone" in {notice["code"] for notice in info["inputs"]["contacts"]["warnings"]}
 
 
 def _difference(ours: PublishedRun, theirs: PublishedRun, name: str) -> Any:
