@@ -21,6 +21,7 @@ from winback_features.dictionary import (
 )
 from winback_features.fact_queries import fact_queries
 from winback_features.labels import build_labels
+from winback_features.tables import CAMPAIGN_LOG_SCHEMA
 
 README = Path(__file__).parents[2] / "features" / "README.md"
 CUT = date(2024, 1, 1)
@@ -76,6 +77,8 @@ def test_expressions_do_not_depend_on_the_engine(monkeypatch):
     class Unbound:
         has_events = has_contacts = True
         closed = ((date(2024, 1, 1), date(2024, 1, 3)),)
+        timezone = "Europe/Amsterdam"
+        campaign_log = ibis.table(CAMPAIGN_LOG_SCHEMA, name="campaign_log")
 
     # Ibis reads this option while it compiles, and sets it only when pyspark is installed.
     monkeypatch.setattr(ibis.options, "pyspark", SparkOptions())
