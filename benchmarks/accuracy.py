@@ -8,7 +8,8 @@
 The newest cut is the last day of the data + 1 - horizon, so that its window has just closed; two older cuts lie thirds of a
 horizon before it. At each the whole training is repeated with what was known then. Reported for the active base (last purchase
 at most two horizons ago): the newest cut alone, and the mean of the three. IBS is the Brier score of the whole curve, at 12
-equal steps of the horizon. An interval is a 95 % paired bootstrap over contacts. Nothing is tuned on these windows.
+equal steps of the horizon. An interval is a 95 % paired bootstrap over contacts. Nothing is tuned on these windows; "in
+hindsight" is what the best mixture of all voices would have reached, had it known the outcomes (see ``hindsight.py``).
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from hindsight import hindsight_ibs
 
 from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.engine import open_engine
@@ -138,7 +141,12 @@ def numbers(found: Evaluation, which: str) -> dict[str, Any]:
         str(model): {metric: found.value(str(model), metric, "active", which) for metric in REPORTED}
         for model in names
     }
-    return {"models": models, "against": {loss: against(found, models, which, loss) for loss in LOSSES}}
+    tests = found.tests if which == "mean" else found.tests[:1]
+    return {
+        "models": models,
+        "against": {loss: against(found, models, which, loss) for loss in LOSSES},
+        "hindsight_ibs": float(np.mean([hindsight_ibs(test) for test in tests])),
+    }
 
 
 def against(found: Evaluation, models: Mapping[str, Mapping[str, float]], which: str, loss: str) -> Any:
@@ -155,6 +163,11 @@ def against(found: Evaluation, models: Mapping[str, Mapping[str, float]], which:
         "ratio_bg_nbd": ours / losses[BTYD] if BTYD in losses else math.nan,
         **{name: float(row[name]) for name in ("difference", "low", "high")},
     }
+
+
+def best_ibs(part: Mapping[str, Any]) -> float:
+    """Return the IBS of the best baseline."""
+    return float(part["models"][part["against"]["ibs"]["best"]]["ibs"])
 
 
 def targets(part: Mapping[str, Any]) -> dict[str, bool]:
@@ -174,7 +187,9 @@ def geometric_means(results: Sequence[Mapping[str, Any]], which: str) -> dict[st
         ratios = pd.Series([r[which]["against"][loss][key] for r in results], dtype=float).dropna()
         return float(math.exp(ratios.map(math.log).mean())) if len(ratios) else math.nan
 
-    return {loss: {"best": mean(loss, "ratio"), BTYD: mean(loss, "ratio_bg_nbd")} for loss in LOSSES}
+    means = {loss: {"best": mean(loss, "ratio"), BTYD: mean(loss, "ratio_bg_nbd")} for loss in LOSSES}
+    hindsight = [math.log(r[which]["hindsight_ibs"] / best_ibs(r[which])) for r in results]
+    return {**means, "hindsight": {"best": math.exp(sum(hindsight) / len(hindsight))}}
 
 
 def said(number: float, form: str) -> str:
@@ -205,9 +220,11 @@ def summary(results: Sequence[Mapping[str, Any]], which: str) -> list[str]:
             ]
         missed = [name for name, met in targets(part).items() if not met]
         cells += [f"{ours['ece']:.3f}", f"{ours['bias']:+.3f}", said(ours["coverage_80"], ".3f")]
+        cells.append(f"{part['hindsight_ibs'] / best_ibs(part):.3f}")
         rows.append([*cells, f"missed: {', '.join(missed)}" if missed else "all met"])
     columns = [f"{x.upper() if x == 'ibs' else 'Brier'}{y}" for x in LOSSES for y in ("", *_COMPARED)]
-    head = ["set, horizon", "contacts", "bought", *columns, "ECE", "bias", "coverage of 80 %", "targets"]
+    judged = ("ECE", "bias", "coverage of 80 %", "IBS ratio in hindsight", "targets")
+    head = ["set, horizon", "contacts", "bought", *columns, *judged]
     means = geometric_means(results, which)
     words = []
     for (loss, whose), aim in MEANS.items():
@@ -216,6 +233,7 @@ def summary(results: Sequence[Mapping[str, Any]], which: str) -> list[str]:
         words.append(f"{loss.upper()} to {name} {said(ratio, '.4f')} (aim {aim}: {verdict})")
     words += [f"Brier to the best baseline {said(means['brier']['best'], '.4f')}"]
     words += [f"Brier to BG/NBD {said(means['brier'][BTYD], '.4f')}"]
+    words += [f"IBS in hindsight to the best baseline {said(means['hindsight']['best'], '.4f')}"]
     return [*table(head, rows), f"Geometric means over the tasks ({len(results)}): {'; '.join(words)}.", ""]
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winback_training.evaluate import METRICS, Evaluation
+from winback_training.evaluate import METRICS, Evaluation, ForwardTest
 from winback_training.label_times import origins
+from winback_training.timing import integrated_brier
 
 SPEC = importlib.util.spec_from_file_location(
     "accuracy", Path(__file__).parents[2] / "benchmarks" / "accuracy.py"
@@ -24,12 +26,12 @@ ORIGINS = (date(2025, 3, 1), date(2025, 2, 1))
 
 @pytest.fixture(scope="module", autouse=True)
 def loaded():
-    import sys
-
-    sys.modules["accuracy"] = accuracy
-    SPEC.loader.exec_module(accuracy)
-    yield
-    del sys.modules["accuracy"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(SPEC.origin).parent)
+        patch.setitem(sys.modules, "accuracy", accuracy)
+        SPEC.loader.exec_module(accuracy)
+        yield
+    sys.modules.pop("hindsight", None)
 
 
 def evaluation(ours):
@@ -62,7 +64,23 @@ def evaluation(ours):
         nothing,
         nothing,
         differences=pd.DataFrame(differences, columns=names),
+        tests=tuple(forward_test(origin, seed, 40) for seed, origin in enumerate(ORIGINS)),
     )
+
+
+def forward_test(origin, seed, n=300):
+    """Two voices that each know of another half of the contacts, and one that knows nobody."""
+    drawn = np.random.default_rng(seed)
+    rate = drawn.choice([0.01, 0.2], size=(n, 2))
+    days = np.arange(1.0, 13.0)
+    within = {
+        "bg_nbd": -np.expm1(-rate[:, :1] * days),
+        "boosting": -np.expm1(-rate[:, 1:] * days),
+        "logistic": np.tile(days / 13.0, (n, 1)),
+    }
+    waits = drawn.exponential(1.0 / np.sqrt(rate[:, 0] * rate[:, 1]))
+    everybody = {"active": np.ones(n, dtype=bool)}
+    return ForwardTest(origin, np.arange(n).astype(object), waits, everybody, days, within, {})
 
 
 def result(ours):
@@ -153,3 +171,26 @@ def test_any_orders_file_can_be_judged(tmp_path, capsys):
     assert found["origins"][0] == str(end - timedelta(days=30))
     assert found["newest"]["models"]["winback"]["brier"] < 0.3
     assert "### mine, 30 days" in capsys.readouterr().out
+
+
+def test_no_single_voice_is_better_than_the_best_mixture_in_hindsight():
+    test = forward_test(ORIGINS[0], 0)
+    alone = {name: integrated_brier(test.waits, p, test.days) for name, p in test.curves.items()}
+    found = accuracy.hindsight_ibs(test)
+    assert found < 0.95 * min(alone.values())
+
+
+def test_a_level_that_all_voices_missed_is_found_in_hindsight():
+    test = forward_test(ORIGINS[0], 0)
+    mixed = np.sqrt(np.prod([-np.log1p(-test.curves[m]) for m in ("bg_nbd", "boosting")], axis=0))
+    truth, late = -np.expm1(-mixed), -np.expm1(-0.5 * mixed)
+    lost = [integrated_brier(test.waits, p, test.days) for p in (truth, late)]
+    hindsight = importlib.import_module("hindsight")
+    assert hindsight.best_mixture({"late": late}, test.waits, test.days) < lost[0] + 0.1 * (lost[1] - lost[0])
+
+
+def test_the_table_says_what_hindsight_would_have_given():
+    found = result(0.17)
+    said = accuracy.geometric_means([found], "newest")["hindsight"]["best"]
+    assert said == pytest.approx(found["newest"]["hindsight_ibs"] / 0.18)
+    assert f"in hindsight to the best baseline {said:.4f}" in "\n".join(accuracy.summary([found], "newest"))
