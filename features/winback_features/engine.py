@@ -73,6 +73,13 @@ def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[
             backend.disconnect()
 
 
+def threads_of(backend: Any) -> int:
+    """Return how many threads may work in this process: as many as DuckDB has. On Spark the tasks work."""
+    if backend.name != "duckdb":
+        return 1
+    return int(backend.raw_sql("select current_setting('threads')").fetchone()[0])
+
+
 def _spark_module() -> Any:
     try:
         from winback_features import spark

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Self, get_args
 
@@ -50,6 +51,12 @@ class Rows:
         """Keep some rows."""
         kept = {f.name: getattr(self, f.name)[mask] for f in fields(self) if f.name != "rows"}
         return replace(self, rows=Segments(self.rows.contact[mask], self.rows.n), **kept)
+
+    def of(self, first: int, after: int) -> Self:
+        """Return the rows of the contacts from the first to before another; nothing is copied but whose they are."""
+        begin, end = self.rows.offsets[first], self.rows.offsets[after]
+        kept = {f.name: getattr(self, f.name)[begin:end] for f in fields(self) if f.name != "rows"}
+        return replace(self, rows=Segments(self.rows.contact[begin:end] - first, after - first), **kept)
 
     def before(self, days: int) -> Self:
         """Return the rows of before a day that lies so many days earlier, as they were known then."""
@@ -227,6 +234,18 @@ class Facts:
         rows = {name: getattr(self, name).before(days) for name in ("orders", "lines", "events")}
         created, withdrawn = self.created_age - days, self.withdrawn_age - days
         return replace(self, created_age=created, withdrawn_age=withdrawn, **rows)
+
+    def of(self, first: int, after: int) -> Facts:
+        """Return the facts of the contacts from the first to before another."""
+        rows = {name: getattr(self, name).of(first, after) for name in ("orders", "lines", "events")}
+        own = {name: getattr(self, name)[first:after] for name in ("ids", "listed", "created_age", "source")}
+        return replace(self, withdrawn_age=self.withdrawn_age[first:after], **own, **rows)
+
+    def blocks(self, contacts: int) -> Iterator[Facts]:
+        """Yield the facts of so many contacts at a time, in their order; once those of none where there is none."""
+        n = len(self.ids)
+        for first in range(0, max(n, 1), contacts):
+            yield self.of(first, min(first + contacts, n))
 
     @property
     def existing(self) -> Bools:

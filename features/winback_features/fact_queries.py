@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import ibis
 import numpy as np
@@ -14,11 +14,14 @@ import pyarrow.compute as pc
 
 from winback_features.contracts import OTHER_KIND, STATED_REASONS
 from winback_features.expressions import cut, facts_before
-from winback_features.fact_arrays import CHANNELS, FAULTS, NEVER, ROLES, Events, Facts, Lines, Orders
+from winback_features.fact_arrays import CHANNELS, FAULTS, NEVER, ROLES, Events, Facts, Lines, Orders, Rows
+from winback_features.in_order import in_order
 from winback_features.segments import Bools, Floats, Ints, Segments, pairs
 
 if TYPE_CHECKING:
     from winback_features.tables import Tables
+
+Kind = TypeVar("Kind", bound=Rows)
 
 ALWAYS = 2**30
 """The age of what was so from the beginning."""
@@ -118,9 +121,9 @@ def _place(column: Any, names: Sequence[str]) -> Any:
     return column.cases(*places, else_=ibis.literal(-1, "int8"))
 
 
-def facts_of(found: dict[str, pa.Table]) -> Facts:
-    """Lay the rows of `fact_queries` out as arrays; ``found`` is emptied on the way."""
-    codes, ids = _numbered([found[name]["contact_id"] for name in found])
+def facts_of(found: dict[str, pa.Table], threads: int = 1) -> Facts:
+    """Lay the rows of `fact_queries` out as arrays, by so many threads; ``found`` is emptied on the way."""
+    codes, ids = _numbered([found[name]["contact_id"] for name in found], threads)
     who, n = dict(zip(found, codes, strict=True)), len(ids)
     contacts = found.pop("contacts")
     place = np.full(n, contacts.num_rows)
@@ -131,16 +134,28 @@ def facts_of(found: dict[str, pa.Table]) -> Facts:
         ages: Floats = np.append(contacts[column].cast(pa.float64()).to_numpy(), np.nan)[place]
         return ages
 
-    def rows(kind: Callable[..., Any], columns: dict[str, npt.NDArray[Any]], contact: Ints) -> Any:
+    def rows(kind: Callable[..., Kind], columns: dict[str, npt.NDArray[Any]], contact: Ints) -> Kind:
         order = np.argsort(pairs(contact, columns["age"]))  # which of equals comes first must not matter
         return kind(rows=Segments(contact[order], n), **{k: values[order] for k, values in columns.items()})
 
-    lines, names = _line_columns(found.pop("lines"))
+    def events() -> Events:
+        return rows(Events, _event_columns(found.pop("events")), who["events"])
+
+    def orders() -> Orders:
+        return rows(Orders, _order_columns(found.pop("orders")), who["orders"])
+
+    def lines() -> tuple[Lines, dict[str, pa.Array]]:
+        columns, names = _line_columns(found.pop("lines"))
+        return rows(Lines, columns, who["lines"]), names
+
+    # The events come first: they are most.
+    laid: Any = in_order(lambda lay: lay(), (events, orders, lines), threads)
+    of_events, of_orders, (of_lines, names) = laid
     return Facts(
         ids=ids,
-        lines=rows(Lines, lines, who["lines"]),
-        orders=rows(Orders, _order_columns(found.pop("orders")), who["orders"]),
-        events=rows(Events, _event_columns(found.pop("events")), who["events"]),
+        lines=of_lines,
+        orders=of_orders,
+        events=of_events,
         categories=names["category"],
         products=names["product"],
         listed=listed,
@@ -195,17 +210,21 @@ def _event_columns(t: pa.Table) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _numbered(columns: Sequence[pa.ChunkedArray]) -> tuple[list[Ints], pa.Array]:
+def _numbered(columns: Sequence[pa.ChunkedArray], threads: int = 1) -> tuple[list[Ints], pa.Array]:
     """Return the place of each string of some columns among all of them, -1 for null; and these, rising."""
-    chunks = [chunk for column in columns for chunk in column.chunks]
-    coded = _whole(pa.chunked_array(chunks, pa.string()).dictionary_encode())
-    order = pc.sort_indices(coded.dictionary).to_numpy()
-    rank = np.empty(len(order) + 1, np.int32)
-    rank[order], rank[-1] = np.arange(len(order)), -1
-    numbers = rank[coded.indices.fill_null(-1).to_numpy()]
-    return np.split(numbers, np.cumsum([len(column) for column in columns])[:-1]), coded.dictionary.take(
-        pa.array(order)
-    )
+    coded = list(in_order(lambda column: _whole(column.dictionary_encode()), columns, threads))
+    names = pa.concat_arrays([column.dictionary for column in coded]).dictionary_encode()
+    order = pc.sort_indices(names.dictionary)
+    rank = np.empty(len(order), np.int32)
+    rank[order.to_numpy()] = np.arange(len(order))
+    bounds = np.cumsum([len(column.dictionary) for column in coded])[:-1]
+    ranks = np.split(rank[names.indices.to_numpy()], bounds)
+
+    def numbers(ranked: Ints, column: pa.DictionaryArray) -> Ints:
+        places: Ints = np.append(ranked, np.int32(-1))[column.indices.fill_null(-1).to_numpy()]
+        return places
+
+    return list(map(numbers, ranks, coded)), names.dictionary.take(order)
 
 
 def _whole(column: pa.ChunkedArray) -> Any:

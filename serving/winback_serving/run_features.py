@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from ibis.util import gen_name
 
 from winback_features.answers import name_of
 from winback_features.build import SCHEMA as FEATURES
 from winback_features.build import build_features, features_of
-from winback_features.by_contact import compute, read_facts, together
+from winback_features.by_contact import compute, in_blocks, read_facts, together
 from winback_features.contact_habits import habits_of
 from winback_features.contact_status import build_contact_status
+from winback_features.engine import threads_of
+from winback_features.fact_arrays import Facts
 from winback_features.parts import parts_of
 from winback_features.tables import Tables
 from winback_serving.parquet import OrderedFile, write_expression
@@ -50,15 +54,24 @@ def write_features(tables: Tables, as_of: date, folder: Path) -> tuple[int, Any]
         )
         status = build_contact_status(tables, as_of)
         return contacts, backend.create_table(gen_name("winback_status"), status, temp=True)
-    statuses = []
+    statuses, threads = [], threads_of(backend)
+    work = partial(_work, as_of=as_of, closed=tables.closed)
     with OrderedFile(paths[0], FEATURES_PER_GROUP) as features, OrderedFile(paths[1]) as ticks:
         for part in parts_of(tables):
-            facts = read_facts(part, as_of)
-            features.extend(features_of(facts, as_of, tables.closed).to_batches(), FEATURES)
-            ticks.extend(timeline(facts, as_of).to_batches(), TIMELINE)
-            habits = backend.create_table(gen_name("winback_habits"), habits_of(facts), temp=True)
-            del facts  # else two parts are there at a time
-            status = build_contact_status(part, as_of, habits)
+            habits = []
+            for columns, days, own in in_blocks(work, read_facts(part, as_of, threads), threads):
+                features.extend(columns.to_batches(), FEATURES)
+                ticks.extend(days.to_batches(), TIMELINE)
+                habits.append(own)
+            held = backend.create_table(gen_name("winback_habits"), pa.concat_tables(habits), temp=True)
+            status = build_contact_status(part, as_of, held)
             statuses.append(backend.create_table(gen_name("winback_status"), status, temp=True))
-            backend.drop_table(name_of(habits))
+            backend.drop_table(name_of(held))
     return features.rows, together(statuses)
+
+
+def _work(
+    facts: Facts, as_of: date, closed: Sequence[tuple[date, date]]
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Return the features, the timeline and the habits of some contacts."""
+    return features_of(facts, as_of, closed), timeline(facts, as_of), habits_of(facts)

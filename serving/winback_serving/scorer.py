@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from winback_features.in_order import in_order
 from winback_models.btyd import Array
 from winback_models.config import ScoreConfig
 from winback_models.drivers import DRIVERS, driver_effects
-from winback_serving.in_order import in_order
 from winback_serving.parquet import write_batches
 
 BATCH_ROWS = 50_000

@@ -1,4 +1,4 @@
-"""In parts or as a whole: the tables of a run are the same, byte for byte."""
+"""In parts and blocks, or as a whole: the tables of a run are the same, byte for byte."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from winback_features import parts
+from winback_features import by_contact, parts
 from winback_features.answers import count
 from winback_features.engine import open_engine
 from winback_features.ingest import ingest
@@ -33,8 +33,10 @@ def test_a_run_in_parts_is_the_run_as_a_whole(tmp_path: Path, monkeypatch: pytes
         )
         assert contact_bounds(tables) == ()
         files: dict[int, list[bytes]] = {}
-        for rows in (parts.ROWS_PER_PART, 1_500):
+        for rows, contacts, threads in ((parts.ROWS_PER_PART, 10**6, 1), (1_500, 30, 2)):
             monkeypatch.setattr(parts, "ROWS_PER_PART", rows)
+            monkeypatch.setattr(by_contact, "CONTACTS_PER_BLOCK", contacts)
+            backend.raw_sql(f"set threads = {threads}")
             folder = tmp_path / str(rows)
             folder.mkdir()
             contacts, status = write_features(tables, date(2024, 5, 1), folder)

@@ -1,6 +1,5 @@
 """Scoring streams: batches leave no trace in the file, and the model's promises are checked."""
 
-import threading
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -12,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from winback_models.config import ScoreConfig
-from winback_serving.in_order import in_order
 from winback_serving.parquet import OrderedFile, file_digest
 from winback_serving.scorer import score_columns, score_features
 
@@ -171,21 +169,3 @@ def test_threads_leave_no_trace(tmp_path: Path) -> None:
         files.append(out.read_bytes())
     assert files[0] == files[1]
     assert told[: len(told) // 2] == told[len(told) // 2 :] == sorted(told[: len(told) // 2])
-
-
-def test_results_come_in_order_and_an_error_comes_out() -> None:
-    """The later items are done first, and still wait for their turn."""
-    later = threading.Event()
-
-    def work(n: int) -> int:
-        if n == 0:
-            assert later.wait(10)
-        if n == 1:
-            later.set()
-        if n == 7:
-            raise ValueError("seven")
-        return n
-
-    assert list(in_order(work, range(5), threads=2)) == [0, 1, 2, 3, 4]
-    with pytest.raises(ValueError, match="seven"):
-        list(in_order(work, range(1, 20), threads=2))
