@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 
 
 def count(table: ibis.Table) -> int:
@@ -21,3 +22,8 @@ def records(table: ibis.Table) -> list[dict[str, Any]]:
 def name_of(table: ibis.Table) -> str:
     """Return the bare name of a table of the engine."""
     return str(table.get_name()).rpartition(".")[2]
+
+
+def names_beneath(table: ibis.Table) -> set[str]:
+    """Return the bare names of the engine's tables that an expression is computed from."""
+    return {node.name for node in table.op().find(ops.DatabaseTable)}

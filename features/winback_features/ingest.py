@@ -20,7 +20,7 @@ import ibis
 from ibis.util import gen_name
 
 from winback_features import clean, refusals
-from winback_features.answers import count, name_of, records
+from winback_features.answers import count, name_of, names_beneath, records
 from winback_features.config import BrandConfig, SourceConfig
 from winback_features.contracts import CAMPAIGN_LOG, CONTACTS, EVENTS, ORDERS, TableSpec
 from winback_features.errors import ConfigError
@@ -153,7 +153,7 @@ class _Intake:
         log = taken["campaign_log"].rows if "campaign_log" in taken else None
         reports = tuple(
             t.report.adding(
-                order_notices(orders) if name == "orders" else matching_notices(orders, t.rows, name)
+                order_notices(summed) if name == "orders" else matching_notices(summed, t.rows, name)
             )
             for name, t in taken.items()
         )
@@ -215,7 +215,7 @@ class _Intake:
             last_day=days[1],
             fingerprint=raw.fingerprint,
         )
-        scratch = (*raw.scratch, *(name_of(t) for t in (staged.rows, dropped)))
+        scratch = (*raw.scratch, *names_beneath(staged.rows), name_of(dropped))
         return _Taken(rows, quarantined(staged, dropped), report, scratch)
 
     def _stage(self, spec: TableSpec, mapping: Mapping[str, str]) -> StagedTable:

@@ -78,7 +78,7 @@ def order_notices(orders: ibis.Table) -> list[Notice]:
 def matching_notices(orders: ibis.Table, others: ibis.Table, name: str) -> list[Notice]:
     """Return a notice if no contact of another table ever ordered: identifiers may differ in form."""
     some = others.select("contact_id").limit(SAMPLED)
-    if count(some.semi_join(orders, "contact_id").limit(1)):
+    if count(orders.semi_join(some, "contact_id").limit(1)):
         return []
     contacts = others.select("contact_id").distinct()
     n = count(contacts)

@@ -36,8 +36,8 @@ class StagedTable:
     mapped : MappedTable
     spec : TableSpec
     rows : ibis.Table
-        A temporary table: ``ROW, DIGEST``, every contract column typed (null where the source lacks it),
-        ``FAULT, FAULT_TEXT, ZONED``.
+        Held by the engine, but for the columns the source lacks: ``ROW, DIGEST``, every contract column typed (null where
+        the source lacks it), ``FAULT, FAULT_TEXT, ZONED``.
     rules : tuple of Rule
         What ``FAULT`` points to.
     """
@@ -66,10 +66,13 @@ def stage(backend: Any, mapped: MappedTable, spec: TableSpec, clock: Clock, toda
         If a column's type cannot hold what the contract asks for, or the source breaks off.
     """
     staged, rules = staged_rows(backend, mapped, spec, clock, today)
+    # A null of its own for every row would take as much memory as a word.
+    lacking = {c.name: ibis.null(_null_type(c.kind)) for c in spec.columns if c.name not in mapped.theirs}
     try:
-        rows = backend.create_table(gen_name(f"winback_staged_{spec.name}"), staged, temp=True)
+        held = backend.create_table(gen_name(f"winback_staged_{spec.name}"), staged.drop(*lacking), temp=True)
     except duckdb.Error as error:
         raise refusal_of(mapped, error) from error
+    rows = held.mutate(**lacking).select(*staged.columns)
     return StagedTable(mapped, spec, rows, rules)
 
 

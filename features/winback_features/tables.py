@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 
 import ibis
-import ibis.expr.operations as ops
 
+from winback_features.answers import names_beneath
 from winback_features.contracts import CONTACTS
 from winback_features.reports import IngestReport
 
@@ -132,11 +132,8 @@ class Tables:
         if self.backend.name != "duckdb":
             return
         facts = (self.orders, self.lines, self.events, self.contacts, self.quarantine, self.campaign_log)
-        held = set().union(*(_names(table) for table in facts if table is not None)) - _names(kept)
+        held = set().union(*(names_beneath(table) for table in facts if table is not None)) - names_beneath(
+            kept
+        )
         for name in sorted(held & set(self.backend.list_tables())):
             self.backend.drop_table(name)
-
-
-def _names(table: ibis.Table) -> set[str]:
-    """Return the names of the engine's tables that a table is computed from."""
-    return {node.name for node in table.op().find(ops.DatabaseTable)}
