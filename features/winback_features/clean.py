@@ -47,17 +47,6 @@ def used_lines(lines: ibis.Table) -> ibis.Table:
     return lines.select(*LINES_SCHEMA.names)
 
 
-def orders_of(lines: ibis.Table) -> ibis.Table:
-    """Sum lines to one row per contact, order and day. An amount is null only if every line's is."""
-    return lines.group_by("contact_id", "order_id", "day").aggregate(
-        ordered_at=lines.ordered_at.min(),
-        amount=lines.amount.sum().cast(MONEY),
-        discount=lines.discount.sum().cast(MONEY),
-        coupon=lines.coupon.any(),
-        is_gift=lines.is_gift.any(),
-    )
-
-
 def clean_events(rows: ibis.Table, vocabulary: ibis.Table) -> ibis.Table:
     """Return events as ``Tables.events``: kind, role, channel and reason resolved, ``machine`` never null.
 

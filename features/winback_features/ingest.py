@@ -27,6 +27,7 @@ from winback_features.errors import ConfigError
 from winback_features.mapping import map_columns
 from winback_features.netting import cancellations, with_cancellations
 from winback_features.notices import matching_notices, order_notices, table_notices
+from winback_features.order_sums import orders_of
 from winback_features.quarantine import quarantined
 from winback_features.reports import IngestReport, TableReport
 from winback_features.rules import (
@@ -144,7 +145,7 @@ class _Intake:
             taken["campaign_log"] = self._take(CAMPAIGN_LOG, self.source.campaign_log_columns)
 
         lines = clean.order_lines(taken["orders"].rows, self.brand)
-        summed = self._keep("summed", clean.orders_of(lines))
+        summed = self._keep("summed", orders_of(lines))
         cancelled = self._keep("cancelled", cancellations(summed, self.brand.cancellation_days))
         orders = self._clean("orders", with_cancellations(summed, cancelled), ORDERS_SCHEMA)
         vocabulary = self.backend.create_table(gen_name("winback_vocabulary"), clean.VOCABULARY, temp=True)
