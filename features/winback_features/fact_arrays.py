@@ -190,6 +190,10 @@ class Events(Rows):
         return last
 
 
+BY_CONTACT = ("ids", "listed", "created_age", "source", "withdrawn_age", "zone")
+"""What the facts hold one of for each contact."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """All that the features of a day look at.
@@ -238,8 +242,8 @@ class Facts:
     def of(self, first: int, after: int) -> Facts:
         """Return the facts of the contacts from the first to before another."""
         rows = {name: getattr(self, name).of(first, after) for name in ("orders", "lines", "events")}
-        own = {name: getattr(self, name)[first:after] for name in ("ids", "listed", "created_age", "source")}
-        return replace(self, withdrawn_age=self.withdrawn_age[first:after], **own, **rows)
+        own = {name: getattr(self, name)[first:after] for name in BY_CONTACT}
+        return replace(self, **own, **rows)
 
     def blocks(self, contacts: int) -> Iterator[Facts]:
         """Yield the facts of so many contacts at a time, in their order; once those of none where there is none."""

@@ -1,6 +1,7 @@
 """Contacts worked on block by block, by one thread or several: the same rows, byte for byte."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -24,6 +25,8 @@ CUT = FIRST + timedelta(days=120)
 @pytest.mark.parametrize("work", [partial(features_of, as_of=CUT), habits_of], ids=["features", "habits"])
 def test_blocks_by_any_number_of_threads_are_the_whole(shop_engine, shop, work, monkeypatch):
     facts = shop_engine.facts(shop, CUT)
+    zones = [("Asia/Tokyo", None, "America/New_York")[place % 3] for place in range(len(facts.ids))]
+    facts = replace(facts, zone=pa.array(zones, pa.string()), home="UTC")
     whole = work(facts)
     assert (whole.num_rows > 3) == bool(shop.orders)
     for contacts, threads in ((1, 1), (3, 2), (7, 3), (10**6, 2)):
