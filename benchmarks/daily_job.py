@@ -51,7 +51,7 @@ def run(*command: object, **environ: str) -> Measured:
     if status:
         sys.exit(f"{' '.join(words)} failed with status {os.waitstatus_to_exitcode(status)}:\n{printed}")
     wall = time.perf_counter() - begun
-    return Measured(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024.0, printed)
+    return Measured(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6, printed)
 
 
 def winback(*args: object, home: Path) -> Measured:

@@ -1,7 +1,7 @@
 """How low the loss could have been: the voices of a forward test mixed as only its own outcomes could have told.
 
 Weights, a level and a slope for all of them together are found on the very outcomes that they are then judged on, which no
-forecast can. A target below what comes out is beyond every mixture of these voices.
+forecast can. A target below what comes out needs more than one weight for each voice, or another voice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SURE = 1e-6
 
 
 def hindsight_ibs(test: ForwardTest, population: str = "active", voices: Sequence[str] = VOICES) -> float:
-    """Return the lowest IBS that a mixture of the voices reaches on the outcomes it was chosen by.
+    """Return the IBS of the best mixture of the voices on the outcomes it was chosen by: see `best_mixture`.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def hindsight_ibs(test: ForwardTest, population: str = "active", voices: Sequenc
 
 
 def best_mixture(curves: Mapping[str, Array], waits: Array, days: Array) -> float:
-    """Return the lowest IBS of the curves' hazards averaged in log-odds, with weights, level and slope by the outcomes.
+    """Return the IBS of the curves' hazards averaged in log-odds, with the weights, level and slope that the outcomes ask for.
 
     Parameters
     ----------
@@ -46,6 +46,10 @@ def best_mixture(curves: Mapping[str, Array], waits: Array, days: Array) -> floa
         P(purchase within each of ``days``), one for each voice.
     waits : ndarray, shape (n,)
     days : ndarray, shape (m,)
+
+    Notes
+    -----
+    Found by descent from equal weights, level 0 and slope 1: where the loss has several valleys, in that one.
     """
     said = np.stack([step_log_odds(p) for p in curves.values()])
 
