@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from winback_features.contracts import STATED_REASONS
 from winback_features.engagement_features import VISIT_ROLES, loyalty_features, quiet_days
 from winback_features.fact_arrays import BEFORE_TIME, CHANNELS, FAULTS, Events, Facts, Lines, Orders
 from winback_features.order_features import dearest
+from winback_features.purchase_features import closed_days
 from winback_features.segments import Floats, Ints, Segments, changes, pairs, sums
 from winback_features.zones import HOUR, SECOND, in_own_zones
 
@@ -28,8 +31,9 @@ TASTES = ("last_product", "top_interest")
 STATED = ("stated_reason", "stated_days")
 """Why a contact said that it stopped, and the days since."""
 
-SILENCES = ("quiet_days", "known_days", "loyalty_days")
-"""Days since the last activity, else since the contact is known; since it is known; since its loyalty points changed."""
+CLOSED_DAYS = ("closed_quiet_days", "closed_known_days", "closed_loyalty_days")
+"""Days on which the shop was closed since the last activity, else since the contact is known; since it is known; since its
+loyalty points changed. 0 where there is no such silence."""
 
 SCHEMA = pa.schema(
     [
@@ -48,7 +52,7 @@ SCHEMA = pa.schema(
         *((taste, pa.string()) for taste in TASTES),
         ("stated_reason", pa.string()),
         ("stated_days", pa.int64()),
-        *((silence, pa.int64()) for silence in SILENCES),
+        *((name, pa.int64()) for name in CLOSED_DAYS),
     ]
 )
 """The columns of the habits, in order."""
@@ -60,15 +64,20 @@ MIDNIGHT_SHIFT = 3
 
 def contact_habits(tables: Tables, as_of: date) -> ibis.Table:
     """Build the habits of every contact known before ``as_of``; see `habits_of`. Computed at once, and held by the engine."""
-    return together(compute(tables, as_of, habits_of, SCHEMA))
+    work = partial(habits_of, as_of=as_of, closed=tables.closed)
+    return together(compute(tables, as_of, work, SCHEMA))
 
 
-def habits_of(facts: Facts) -> pa.Table:
+def habits_of(facts: Facts, as_of: date, closed: Sequence[tuple[date, date]] = ()) -> pa.Table:
     """Build the habits of every contact in the facts that is known before their day.
 
     Parameters
     ----------
     facts : Facts
+        Of before ``as_of``.
+    as_of : date
+    closed : sequence of (first day, day after the last)
+        Days on which silence is not inactivity; periods that do not overlap.
 
     Returns
     -------
@@ -84,7 +93,7 @@ def habits_of(facts: Facts) -> pa.Table:
         **_recent(facts.orders, facts.events),
         **_send_time(facts),
         **_stated(facts.events),
-        **_silences(facts),
+        **_closed(facts, closed, as_of),
     }
     kept = np.flatnonzero(facts.known)
     words = {
@@ -170,14 +179,14 @@ def _stated(events: Events) -> dict[str, Floats]:
     return {"stated_reason": last.first(told.reason[by]), "stated_days": last.first(told.age[by])}
 
 
-def _silences(facts: Facts) -> dict[str, Floats]:
-    """Measure the silences that a definition of inactive may speak of; the one since the last purchase is a feature."""
+def _closed(facts: Facts, closed: Sequence[tuple[date, date]], as_of: date) -> dict[str, Floats]:
+    """Count the closed days of each silence that a definition of inactive may speak of; those since a purchase are a feature."""
     quiet, known = quiet_days(facts.orders, facts.events), known_days(facts)
-    loyalty = loyalty_features(facts.events)["days_since_loyalty_change"]
+    loyalty = np.asarray(loyalty_features(facts.events)["days_since_loyalty_change"], dtype=np.float64)
+    silences = (np.where(np.isnan(quiet), known, quiet), known, loyalty)
     return {
-        "quiet_days": np.where(np.isnan(quiet), known, quiet),
-        "known_days": known,
-        "loyalty_days": np.asarray(loyalty, dtype=np.float64),
+        name: np.nan_to_num(closed_days(silence, closed, as_of))
+        for name, silence in zip(CLOSED_DAYS, silences, strict=True)
     }
 
 

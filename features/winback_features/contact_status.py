@@ -6,14 +6,13 @@ A consent may have a date: before it, it is not known yet. A refusal always coun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import ibis
 
 from winback_features.contact_features import contacts_before, withdrawn_contacts
-from winback_features.contact_habits import SILENCES, STATED, TASTES, contact_habits
+from winback_features.contact_habits import CLOSED_DAYS, STATED, TASTES, contact_habits
 from winback_features.expressions import cut, join_contacts
 from winback_features.sent_log import LOGGED, sent_by_log, unlogged
 
@@ -36,15 +35,12 @@ CONSENT_DATES = {consent: f"{consent}_at" for consent in CONSENTS}
 CONSENT_DAYS = {consent: f"{consent}_days" for consent in CONSENTS}
 """Consent column -> the days since it was given, among the columns of the status."""
 
-CLOSED_DAYS = {silence: f"closed_{silence}" for silence in SILENCES}
-"""Silence of the habits -> how many of its days the shop was closed, among the columns of the status."""
-
 FLAGS = ("hard_bounced", "complained", "objected_profiling", "erased", "is_staff", "in_contacts")
 COLUMNS = (
     *("contact_id", "in_contacts", *PROFILE, *CONSENTS, *CONSENT_DAYS.values()),
     *("hard_bounced", "soft_bounces_in_a_row", "complained", "objected_profiling", "erased", "is_staff"),
     *("has_email", "days_since_service_contact", "cart_open_days", "days_since_click", "days_since_visit"),
-    *("send_weekday", "send_hour", "send_time_n", *TASTES, *STATED, *CLOSED_DAYS.values()),
+    *("send_weekday", "send_hour", "send_time_n", *TASTES, *STATED, *CLOSED_DAYS),
     *LOGGED,
 )
 """The columns of ``build_contact_status``, in order."""
@@ -59,17 +55,6 @@ def _consent(t: ibis.Table, consent: str, left: Any, as_of: date) -> dict[str, A
     stands = ibis.cases((withdrawn, ibis.literal(value=False)), (ahead, None), else_=t[consent])
     days = ibis.ifelse(stands.fill_null(False), cut(as_of).delta(given.date(), unit="day"), None)
     return {consent: stands, CONSENT_DAYS[consent]: days}
-
-
-def _closed(silence: Any, closed: Sequence[tuple[date, date]], as_of: date) -> Any:
-    """Return how many days of a silence of so many days the shop was closed, as `purchase_features.closed_days`; never null."""
-    days = silence.fill_null(0) - 1
-    total = ibis.literal(0, "int64")
-    for first, after in closed:
-        newest, oldest = max((as_of - after).days, 0), (as_of - first).days
-        if oldest > newest:
-            total += ibis.greatest(ibis.least(days, oldest) - newest, 0)
-    return total.cast("int64")
 
 
 def build_contact_status(tables: Tables, as_of: date, habits: ibis.Table | None = None) -> ibis.Table:
@@ -90,7 +75,7 @@ def build_contact_status(tables: Tables, as_of: date, habits: ibis.Table | None 
         the erased (without their profile), ordered by contact. Flags are never null. ``consent_*`` is null
         where unknown, and false after an unsubscribe or complaint on that channel whatever the contact row
         says, unless it agreed at a later time; ``consent_*_days`` are the days since it agreed, null where it did not or nobody
-        knows when. ``closed_*_days`` are the days of each silence of the habits on which the shop was closed. ``has_email`` is
+        knows when. ``closed_*_days`` are the days of each silence on which the shop was closed. ``has_email`` is
         null when the shop has no contacts table. What an objecting contact likes, said, or was sent by the campaign log is left
         out; without a log nothing was sent by it.
     """
@@ -117,5 +102,4 @@ def build_contact_status(tables: Tables, as_of: date, habits: ibis.Table | None 
     opposed = columns["erased"] | columns["objected_profiling"]
     columns |= {name: ibis.ifelse(opposed, None, t[name]) for name in (*TASTES, *STATED)}
     columns |= {name: ibis.ifelse(opposed, None, columns[name]) for name in LOGGED}
-    columns |= {name: _closed(t[silence], tables.closed, as_of) for silence, name in CLOSED_DAYS.items()}
     return t.select(**{name: columns[name] for name in COLUMNS}).order_by("contact_id")

@@ -42,15 +42,15 @@ def features_of_many_days(tables: Tables, days: Sequence[date]) -> Iterator[ibis
 
 def habits_of_many_days(tables: Tables, days: Sequence[date]) -> Iterator[ibis.Table]:
     """Give the habits of all days as `features_of_many_days` gives features: ``label_time`` and the columns of the habits."""
-    yield from _many(tables, days, _habits_on, HABITS)
+    yield from _many(tables, days, partial(_habits_on, closed=tables.closed), HABITS)
 
 
 def _features_on(facts: Facts, day: date, closed: Sequence[tuple[date, date]]) -> pa.Table:
     return features_of(facts, day, closed)
 
 
-def _habits_on(facts: Facts, day: date) -> pa.Table:
-    return habits_of(facts)
+def _habits_on(facts: Facts, day: date, closed: Sequence[tuple[date, date]]) -> pa.Table:
+    return habits_of(facts, day, closed)
 
 
 def _many(

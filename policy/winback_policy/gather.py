@@ -6,7 +6,7 @@ from typing import Any
 
 import ibis
 
-from winback_features.contact_status import CLOSED_DAYS
+from winback_features.contact_habits import CLOSED_DAYS
 from winback_features.sent_log import LOGGED
 from winback_policy.channels import CHANNELS
 
@@ -65,7 +65,7 @@ STATUS_COLUMNS = (
     "top_interest",
     "stated_reason",
     "stated_days",
-    *CLOSED_DAYS.values(),
+    *CLOSED_DAYS,
     *LOGGED,
 )
 

@@ -74,4 +74,4 @@ def _work(
     facts: Facts, as_of: date, closed: Sequence[tuple[date, date]]
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Return the features, the timeline and the habits of some contacts."""
-    return features_of(facts, as_of, closed), timeline(facts, as_of), habits_of(facts)
+    return features_of(facts, as_of, closed), timeline(facts, as_of), habits_of(facts, as_of, closed)

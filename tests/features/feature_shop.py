@@ -115,7 +115,7 @@ class ShopEngine:
         return self.run(build_labels, as_of, horizon_days)
 
     def status(self, shop: Shop, as_of: date) -> pa.Table:
-        habits = habits_of(self.facts(shop, as_of))
+        habits = habits_of(self.facts(shop, as_of), as_of, CLOSED)
         self.backend.con.execute("DELETE FROM habits")
         self.backend.con.register("rows", habits)
         self.backend.con.execute("INSERT INTO habits FROM rows")

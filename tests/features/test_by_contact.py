@@ -22,7 +22,9 @@ CUT = FIRST + timedelta(days=120)
 
 
 @pytest.mark.parametrize("shop", [random_shop(3), Shop()], ids=["a shop", "nobody"])
-@pytest.mark.parametrize("work", [partial(features_of, as_of=CUT), habits_of], ids=["features", "habits"])
+@pytest.mark.parametrize(
+    "work", [partial(work, as_of=CUT) for work in (features_of, habits_of)], ids=["features", "habits"]
+)
 def test_blocks_by_any_number_of_threads_are_the_whole(shop_engine, shop, work, monkeypatch):
     facts = shop_engine.facts(shop, CUT)
     zones = [("Asia/Tokyo", None, "America/New_York")[place % 3] for place in range(len(facts.ids))]
@@ -44,7 +46,7 @@ def test_several_threads_lay_out_what_one_does(shop_engine):
     assert several.ids.equals(alone.ids)
     assert several.categories.equals(alone.categories)
     assert features_of(several, CUT).equals(features_of(alone, CUT))
-    assert habits_of(several).equals(habits_of(alone))
+    assert habits_of(several, CUT).equals(habits_of(alone, CUT))
 
 
 def test_an_error_in_a_block_comes_out(shop_engine, monkeypatch):

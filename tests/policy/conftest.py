@@ -12,7 +12,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from winback_features.contact_status import CLOSED_DAYS
+from winback_features.contact_habits import CLOSED_DAYS
 from winback_features.parts import WHOLE, Range
 from winback_features.sent_log import LOGGED
 from winback_models import drivers
@@ -123,7 +123,7 @@ STATUS = {
             "send_hour",
             "send_time_n",
             "stated_days",
-            *CLOSED_DAYS.values(),
+            *CLOSED_DAYS,
             *LOGGED,
         ),
         "int64",
