@@ -79,17 +79,17 @@ class PolicyConfig:
     relationship_days : int
         Purchases that all lie within so many days are one occasion, and no relationship yet.
     cooldown_days : int
-        After leaving, a contact is not flagged again for so long.
+        After leaving, a contact is not flagged again for so long, by the calendar.
     journey_days : int
-        A contact that has not bought so long after entry goes to ``sunset``.
+        A contact that has not bought so many days after entry on which the shop was open goes to ``sunset``.
     steps : tuple of Step
         The shop's own steps of the journey; `winback_policy.steps.STEPS` when empty.
     incentives : tuple of IncentiveRule
         The shop's own rules for the kind of incentive; `winback_policy.incentives.RULES` when empty.
     sunset_days : int
-        After so long in ``sunset`` without a sign of life: ``farewell``.
+        After so many such days in ``sunset`` without a sign of life: ``farewell``.
     notice_days : int
-        Between the beginning of ``farewell`` and the day on which the data are to go, at least.
+        Such days between the beginning of ``farewell`` and the day on which the data are to go, at least.
     capacity : int, optional
         At most so many entries a day, best first; no limit when absent.
     holdout_share : float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -24,3 +25,33 @@ def days_from(as_of: date, days: Any) -> Any:
     ibis date column
     """
     return (ibis.literal(as_of).cast("timestamp") + days.cast("int64").as_interval("D")).cast("date")
+
+
+def days_since(as_of: date, day: Any) -> Any:
+    """Return the number of days from ``day`` to ``as_of``."""
+    return ibis.literal(as_of).delta(day, unit="day")
+
+
+def open_days(as_of: date, days: Any, closed: Sequence[tuple[Any, Any]]) -> Any:
+    """Return on how many of the last so many days, today's included, the shop was open.
+
+    A clock that moves on the mornings of open days: while the shop is closed it stands still, and nothing comes due.
+
+    Parameters
+    ----------
+    as_of : date
+    days : ibis integer column
+        Days from the one that counts as 0 to ``as_of``; null gives null.
+    closed : sequence of (first day, day after the last)
+        Periods that do not overlap; dates, or date expressions.
+
+    Returns
+    -------
+    ibis integer column
+    """
+    open_ = days
+    for first, after in closed:
+        oldest, newest = (days_since(as_of, day) + 1 for day in (first, after))
+        shut = ibis.least(days, oldest) - ibis.greatest(newest, 0)
+        open_ = open_ - ibis.greatest(shut, 0)
+    return open_

@@ -26,7 +26,7 @@ from winback_policy import (
     treatment,
 )
 from winback_policy.config import PolicyConfig
-from winback_policy.dates import days_from
+from winback_policy.dates import days_from, days_since
 from winback_policy.drivers import with_drivers
 from winback_policy.gather import STATE_SCHEMA, gather, previous_or_none
 from winback_policy.rfm import rfm, rfm_values
@@ -153,6 +153,7 @@ def decide(
     has_contacts: bool,
     drivers: Any | None = None,
     uplift: Any | None = None,
+    closed: Sequence[tuple[Any, Any]] = (),
     cache: Cache = as_is,
     ranges: Sequence[Range] = WHOLE,
 ) -> Decision:
@@ -182,6 +183,9 @@ def decide(
         claims a cause that the model does not see.
     uplift : ibis.Table, optional
         ``contact_id, incremental_value, leave_asleep`` by an accepted uplift model: it ranks, and leaves sleeping dogs asleep.
+    closed : sequence of (first day, day after the last), optional
+        Days on which the shop was or will be closed: a journey, the wait in ``sunset`` and the notice before ``farewell_due``
+        stand still on them. Periods that do not overlap, as dates or as date expressions.
     cache : callable, optional
         Materialises an intermediate table, such as
         ``lambda t: backend.create_table(gen_name("policy"), t, temp=True)``; called twice, and more where there are ranges.
@@ -203,7 +207,7 @@ def decide(
         facts = gather(*(between(t, ids) for t in (scores, features, status, before, graded)))
         facts = ranking.with_uplift(facts, None if uplift is None else between(uplift, ids))
         facts = facts.mutate(**stated.standing(facts, config))
-        parts.append(_weighed(facts, as_of, config, has_contacts=has_contacts))
+        parts.append(_weighed(facts, as_of, config, closed, has_contacts=has_contacts))
     moved = [cache(_moved(part, as_of, config)) for part in ranking.admit(parts, config, cache)]
     journeys = together(moved)
     flagged = _flagged(
@@ -217,7 +221,7 @@ def decide(
         lost = previous_or_none(status, previous_states).anti_join(status, "contact_id")
         tonight = tonight.union(lost, distinct=False)
     left = journeys.filter(journeys.leaving.notnull())
-    exits = left.mutate(days_in_journey=states.days_since(as_of, left.entered_at)).select(*EXITS_SCHEMA)
+    exits = left.mutate(days_in_journey=days_since(as_of, left.entered_at)).select(*EXITS_SCHEMA)
     return Decision(
         winback=winback.order_by("contact_id"),
         states=tonight.order_by("contact_id"),
@@ -231,7 +235,9 @@ def entries_of(winback: ibis.Table) -> ibis.Table:
     return winback.filter(winback.state == "flagged")
 
 
-def _weighed(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: bool) -> Any:
+def _weighed(
+    facts: Any, as_of: date, config: PolicyConfig, closed: Sequence[tuple[Any, Any]], *, has_contacts: bool
+) -> Any:
     """Say of every contact whether it leaves, and whether it may enter."""
     t = facts.mutate(
         channel_number=channels.choose_channel(facts, config, has_contacts=has_contacts),
@@ -239,6 +245,7 @@ def _weighed(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: boo
         inactive=definitions.inactive(facts, config),
         purchase_inactive=definitions.purchase_inactive(facts, config),
         engagement_inactive=definitions.engagement_inactive(facts, config),
+        journey_day=states.journey_day(facts, as_of, closed),
     )
     t = t.mutate(
         leaving=states.leaving_reason(t, as_of, config),
@@ -246,6 +253,7 @@ def _weighed(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: boo
         email_basis=channels.email_basis(t, config, has_contacts=has_contacts),
     )
     t = t.mutate(asleep_since=states.asleep_since(t, as_of, config))
+    t = t.mutate(asleep_days=states.asleep_days(t, as_of, config, closed))
     blocked = eligibility.blocking_reason(t, as_of, config)
     stays = t.previous_state.isin(states.IN_JOURNEY).fill_null(False) & t.leaving.isnull()
     return t.mutate(not_flagged_reason=ibis.ifelse(stays, None, blocked), candidate=blocked.isnull() & ~stays)
@@ -254,27 +262,26 @@ def _weighed(facts: Any, as_of: date, config: PolicyConfig, *, has_contacts: boo
 def _moved(t: Any, as_of: date, config: PolicyConfig) -> Any:
     """Move every contact one day on: exits, then entries, then tonight's state."""
     over = t.candidate & ~t.entered
-    return t.mutate(
+    t = t.mutate(
         **states.transition(t, as_of, config),
         in_journey=t.entered | (~t.candidate & t.not_flagged_reason.isnull()),
         not_flagged_reason=ibis.ifelse(over, "over_capacity", t.not_flagged_reason),
     )
+    return t.mutate(offered_tier=treatment.offered_tier(t))
 
 
 def _flagged(t: Any, as_of: date, config: PolicyConfig, currency: str, cache: Cache) -> Any:
     """Say what concerns only the contacts in a journey: rank, reasons, treatment."""
     t = reasons.strongest(t, as_of, currency, config.language)
-    tier = treatment.incentive_tier(t)
     t = cache(
         t.mutate(
             rank=ranking.position(t),
             action=treatment.action(t, config),
-            tier=tier,
-            kind=incentives.incentive_kind(t, tier, config.incentives),
+            kind=incentives.incentive_kind(t, t.offered_tier, config.incentives),
         )
     )
     said = {f"reason_{n + 1}": t.said[n] for n in range(reasons.HOW_MANY)}
-    return t.select("rank", "action", "tier", "kind", **said, flagged_id=t.contact_id)
+    return t.select("rank", "action", "kind", **said, flagged_id=t.contact_id)
 
 
 def _winback(t: Any, flagged: Any, usual_value: Any, as_of: date, config: PolicyConfig, currency: str) -> Any:
@@ -290,8 +297,9 @@ def _winback(t: Any, flagged: Any, usual_value: Any, as_of: date, config: Policy
     opposed = t.erased | t.objected_profiling
     described = segments.described(t, as_of, usual_value, treatment.another_channel(t))
     written_to = t.in_journey & (t.arm == "treatment")
-    days = ibis.ifelse(written_to, states.days_since(as_of, t.entered_at), None)
-    step, reaction = steps.journey_step(days, config.steps), reactions.last_reaction(t, days)
+    day = ibis.ifelse(written_to, ibis.ifelse(t.entered, 0, t.journey_day), None)
+    step = steps.journey_step(day, config.steps)
+    reaction = reactions.last_reaction(t, ibis.ifelse(written_to, days_since(as_of, t.entered_at), None))
     columns = {
         "entered_at": ibis.ifelse(in_or_out, t.entered_at, None),
         "entry_reason": ibis.ifelse(in_or_out, t.entry_reason, None),
@@ -302,7 +310,7 @@ def _winback(t: Any, flagged: Any, usual_value: Any, as_of: date, config: Policy
         "journey_step": step,
         "tone": steps.tone(step, reaction, config.steps),
         "last_reaction": reaction,
-        "incentive_tier": t.tier.fill_null("none"),
+        "incentive_tier": ibis.ifelse(t.in_journey, t.offered_tier, "none"),
         "incentive_kind": t.kind.fill_null("none"),
         "stated_on": days_from(as_of, -t.stated_days),
         "channel": ibis.ifelse(t.in_journey | onboard, channels.channel_name(t.channel_number), None),

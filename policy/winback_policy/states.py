@@ -3,13 +3,14 @@
 ::
 
     active ──enter──▶ flagged ──next run──▶ in_winback ──bought──▶ reactivated ──▶ active
-                         │                      ├──journey_days──▶ sunset ──sunset_days──▶ farewell
+                         │                      ├──journey_days──▶ sunset ──sunset_days──▶ farewell ◀── "I left for good"
                          │                      │                     └──any sign of life──┴──▶ active | inactive
                          └──────────────────────┴──any other exit──▶ active | inactive | erased
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ import ibis
 
 from winback_policy.channels import refused_any
 from winback_policy.config import PolicyConfig
-from winback_policy.dates import days_from
+from winback_policy.dates import days_from, days_since, open_days
 from winback_policy.definitions import PURCHASE_LAPSED, persistently_inactive
 from winback_policy.gather import STATE_SCHEMA
 from winback_policy.holdout import draw_arm
@@ -52,14 +53,25 @@ EXIT_REASONS = (
 REPEAT_BASES = ("active", "lapsed")
 
 
-def days_since(as_of: date, day: Any) -> Any:
-    """Return the number of days from ``day`` to ``as_of``."""
-    return ibis.literal(as_of).delta(day, unit="day")
-
-
 def bought_since(t: Any, day: Any, as_of: date) -> Any:
     """Say whether the last purchase day is ``day`` or later; a day without a run is thereby caught up."""
     return (t.days_since_purchase <= days_since(as_of, day)).fill_null(False)
+
+
+def journey_day(t: Any, as_of: date, closed: Sequence[tuple[Any, Any]]) -> Any:
+    """Return which day of its journey it is for a contact that was in one yesterday; the day of entry is 0.
+
+    Days on which the shop is closed are none: the journey stands still on them.
+
+    Parameters
+    ----------
+    t : ibis.Table
+        From `gather`.
+    as_of : date
+    closed : sequence of (first day, day after the last)
+    """
+    day = open_days(as_of, days_since(as_of, t.previous_entered_at), closed)
+    return ibis.ifelse(t.previous_state.isin(IN_JOURNEY), day, None)
 
 
 def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
@@ -68,7 +80,8 @@ def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
     Parameters
     ----------
     t : ibis.Table
-        From `gather`, with ``channel_number``, ``closed_by``, ``inactive`` and ``stated_reason`` as it stands.
+        From `gather`, with ``channel_number``, ``closed_by``, ``inactive``, ``stated_reason`` as it stands and
+        ``journey_day`` (`journey_day`).
     as_of : date
     config : PolicyConfig
 
@@ -96,7 +109,7 @@ def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
         (t.complained, "complained"),
         (left_for_good(t), "left_for_good"),
         *recovered,
-        (days_since(as_of, t.previous_entered_at) >= config.journey_days, "journey_ended"),
+        (t.journey_day >= config.journey_days, "journey_ended"),
         else_=None,
     )
     return ibis.ifelse(t.previous_state.isin(IN_JOURNEY), reason, None)
@@ -109,35 +122,58 @@ def slept_since(t: Any) -> Any:
 
 
 def woken(t: Any, as_of: date) -> Any:
-    """Say whether a sleeper gave a sign of life: any activity since, or a purchase since the journey began.
+    """Say whether a sleeper gave a sign of life: any activity since, or a purchase.
 
-    A purchase that lay in the journey and came to be known only after its end counts too. Who said that it left for good is
-    woken by a purchase alone: the answer to a goodbye mail that says so is no sign of life.
+    Where it fell asleep at the end of a journey, a purchase that lay in the journey and came to be known only later counts too.
+    Who said that it left for good is woken by a purchase alone: the answer to a goodbye mail that says so is no sign of life.
     """
-    ended = (t.previous_exit_reason == "journey_ended").fill_null(False)
-    active = (t.days_since_activity <= days_since(as_of, slept_since(t))).fill_null(False)
+    slept = slept_since(t)
+    ended = (t.previous_exit_reason == "journey_ended") & (t.previous_exited_at == slept)
+    active = (t.days_since_activity <= days_since(as_of, slept)).fill_null(False)
     active &= ~left_for_good(t)
-    return active | bought_since(t, ibis.ifelse(ended, t.previous_entered_at, slept_since(t)), as_of)
+    return active | bought_since(t, ibis.ifelse(ended.fill_null(False), t.previous_entered_at, slept), as_of)
 
 
 def asleep_since(t: Any, as_of: date, config: PolicyConfig) -> Any:
     """Return since when the contact sleeps tonight; null where it does not.
 
-    It sleeps when its journey ended without a purchase, today or before, or it is persistently inactive and in no journey;
-    until it gives a sign of life. By another definition than ``purchase_lapsed@1`` the persistently inactive are those to
-    win back, and only a journey's end puts one to sleep.
+    It sleeps when its journey ended without a purchase, today or before, or it said that it left for good, or it is persistently
+    inactive and in no journey; until it gives a sign of life. By another definition than ``purchase_lapsed@1`` the persistently
+    inactive are those to win back, and do not fall asleep by that.
     """
     today = ibis.literal(as_of)
     stays = t.previous_state.isin(IN_JOURNEY).fill_null(False) & t.leaving.isnull()
+    awake = stays | (t.leaving == "purchased").fill_null(False)
     off_limits = t.erased | t.objected_profiling | t.is_staff
     gone = persistently_inactive(t, config) & ibis.literal(config.definition == PURCHASE_LAPSED)
     return ibis.cases(
         ((t.leaving == "journey_ended").fill_null(False), today),
-        (stays | off_limits, ibis.null("date")),
+        (awake | off_limits, ibis.null("date")),
         (slept_since(t).notnull() & ~woken(t, as_of), slept_since(t)),
-        (gone, today),
+        (left_for_good(t) | gone, today),
         else_=ibis.null("date"),
     )
+
+
+def asleep_days(t: Any, as_of: date, config: PolicyConfig, closed: Sequence[tuple[Any, Any]]) -> Any:
+    """Return for how many days the contact has slept on which the shop was open; null where it is awake.
+
+    For one that said that it left for good there is nothing to wait for: it counts as if ``sunset_days`` had passed when it said
+    so.
+
+    Parameters
+    ----------
+    t : ibis.Table
+        From `gather`, with ``asleep_since`` and ``stated_reason`` as it stands.
+    as_of : date
+    config : PolicyConfig
+    closed : sequence of (first day, day after the last)
+    """
+    slept = days_since(as_of, t.asleep_since)
+    since_said = open_days(as_of, ibis.least(slept, t.stated_days - 1), closed)
+    slept = open_days(as_of, slept, closed)
+    told = left_for_good(t) & t.asleep_since.notnull()
+    return ibis.ifelse(told, ibis.greatest(slept, config.sunset_days + since_said), slept)
 
 
 def entry_reason(t: Any, config: PolicyConfig) -> Any:
@@ -147,15 +183,15 @@ def entry_reason(t: Any, config: PolicyConfig) -> Any:
     return ibis.ifelse(t.days_overdue > 0, "late", "nearly_late")
 
 
-def farewell_due(t: Any, slept: Any, as_of: date, config: PolicyConfig) -> Any:
+def farewell_due(t: Any, as_of: date, config: PolicyConfig) -> Any:
     """Return the day on which the data of a contact in ``farewell`` are to go.
 
     That is the end of the retention of its country, counted from the last sign of the person, but not before
-    ``notice_days`` have passed in ``farewell``.
+    ``notice_days`` have passed in ``farewell``, on which the shop was open.
     """
     keep = retention_days(t, config.legal)
     left = keep - silence_days(t).fill_null(keep)
-    days = ibis.greatest(left, config.sunset_days + config.notice_days - slept)
+    days = ibis.greatest(left, config.sunset_days + config.notice_days - t.asleep_days)
     return days_from(as_of, days)
 
 
@@ -174,22 +210,21 @@ def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
     Parameters
     ----------
     t : ibis.Table
-        From `gather`, with ``leaving``, ``asleep_since``, and ``entered`` (bool).
+        From `gather`, with ``leaving``, ``asleep_since``, ``asleep_days`` (`asleep_days`), and ``entered`` (bool).
     as_of : date
     config : PolicyConfig
 
     Returns
     -------
     dict of str to ibis column
-        Every column of `STATE_SCHEMA` but ``contact_id``, and ``farewell_due``. After a journey its dates, reasons and
-        arm stay until the next one begins.
+        Every column of `STATE_SCHEMA` but ``contact_id`` and ``offered_tier``, and ``farewell_due``. After a journey its dates,
+        reasons and arm stay until the next one begins.
     """
     today = ibis.literal(as_of)
     left = t.leaving.notnull()
     stays = t.previous_state.isin(IN_JOURNEY).fill_null(False) & ~left
     off_limits = t.objected_profiling | t.is_staff
-    slept = days_since(as_of, t.asleep_since)
-    farewell = (slept >= config.sunset_days).fill_null(False)
+    farewell = (t.asleep_days >= config.sunset_days).fill_null(False)
     state = ibis.cases(
         (t.erased, "erased"),
         (t.entered, "flagged"),
@@ -222,5 +257,5 @@ def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
         "variant": carried("variant", variant),
         "journeys": t.previous_journeys.fill_null(0) + t.entered.cast("int64"),
         "asleep_since": t.asleep_since,
-        "farewell_due": ibis.ifelse(farewell, farewell_due(t, slept, as_of, config), ibis.null("date")),
+        "farewell_due": ibis.ifelse(farewell, farewell_due(t, as_of, config), ibis.null("date")),
     }

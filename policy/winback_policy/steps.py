@@ -32,7 +32,7 @@ class Step:
     Attributes
     ----------
     day : int
-        Days after entry from which it is due; 0 is the day of entry.
+        Days after entry from which it is due, on which the shop was open; 0 is the day of entry.
     tone : str
         One of `TONES`.
     after : str
@@ -113,7 +113,7 @@ def journey_step(days_in_journey: Any, own: Sequence[Step] = ()) -> Any:
     Parameters
     ----------
     days_in_journey : ibis integer column
-        Since the day of entry.
+        Since the day of entry, without those on which the shop was closed.
     own : sequence of Step
         The shop's; `STEPS` where empty.
     """

@@ -10,6 +10,7 @@ from winback_features.sent_log import LOGGED_INCENTIVES
 from winback_policy.channels import CHANNELS, of_channel, worn_out
 from winback_policy.config import PolicyConfig
 from winback_policy.eligibility import at_peace
+from winback_policy.incentives import INCENTIVE_TIERS
 from winback_policy.segments import cell_action
 from winback_policy.stated import asked_for
 
@@ -73,23 +74,23 @@ def action(t: Any, config: PolicyConfig) -> Any:
     )
 
 
-def incentive_tier(t: Any) -> Any:
-    """Return the ceiling of the incentive, which rises with past value × lateness.
+def incentive_level(t: Any) -> Any:
+    """Return the ceiling of the incentive by what is known today, which rises with past value × lateness.
 
     The level is ``ceil(M × lateness / 5)`` with M the RFM money score (1…5) and lateness 0 before the contact
     is late, then 1, 2 beyond one usual gap, 3 beyond two. Who answered a form or survey in the last year gets one more where
-    it gets any, each incentive of the last 180 days lowers it by one, and a held-out contact gets none. Events and campaign log
+    it gets any, each incentive of the last 180 days lowers it by one. Events and campaign log
     may hold the same incentives, so the larger count of the two is taken.
 
     Parameters
     ----------
     t : ibis.Table
-        Flagged contacts with the columns of `gather`, ``arm`` and ``rfm_m``.
+        With the columns of `gather`.
 
     Returns
     -------
-    ibis string column
-        One of `winback_policy.incentives.INCENTIVE_TIERS`.
+    ibis integer column
+        Its place in `winback_policy.incentives.INCENTIVE_TIERS`.
     """
     late = t.days_overdue.fill_null(0)
     usual = t.usual_gap_days.fill_null(30)
@@ -98,5 +99,28 @@ def incentive_tier(t: Any) -> Any:
     answered = (level > 0) & (t.answers_365d.fill_null(0) > 0)
     given = ibis.greatest(t.incentives_180d.fill_null(0).cast("int64"), t[LOGGED_INCENTIVES].fill_null(0))
     level = level + answered.cast("int64") - given.cast("int64")
-    tiers = ibis.cases((level <= 0, "none"), (level == 1, "low"), (level == 2, "mid"), else_="high")
-    return ibis.ifelse(t.arm == "holdout", "none", tiers)
+    return ibis.greatest(ibis.least(level, len(INCENTIVE_TIERS) - 1), 0)
+
+
+def offered_tier(t: Any) -> Any:
+    """Return what a contact in a journey is offered at most tonight: never less than before in the same journey.
+
+    What was offered stands until the journey ends: an incentive that is sent lowers what comes after it, and does not take itself
+    back. A held-out contact is offered nothing. Out of a journey that of the last one stays, as it was.
+
+    Parameters
+    ----------
+    t : ibis.Table
+        With the columns of `gather`, ``arm``, and ``entered`` and ``in_journey`` (bool).
+
+    Returns
+    -------
+    ibis string column
+        One of `winback_policy.incentives.INCENTIVE_TIERS`; null before the first journey.
+    """
+    before = t.previous_offered_tier
+    places = [(tier, place) for place, tier in enumerate(INCENTIVE_TIERS)]
+    stands = ibis.ifelse(t.entered, 0, before.cases(*places, else_=0))
+    level = ibis.greatest(incentive_level(t), stands)
+    tonight = level.cases(*((place, tier) for tier, place in places), else_="none")
+    return ibis.cases((~t.in_journey, before), ((t.arm == "holdout").fill_null(False), "none"), else_=tonight)

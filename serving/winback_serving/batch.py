@@ -242,6 +242,7 @@ def _write_tables(
             config=settings.policy,
             currency=currency,
             has_contacts=tables.has_contacts,
+            closed=tables.closed,
             drivers=backend.read_parquet(path("drivers")),
             uplift=backend.read_parquet(path("uplift")) if uplift else None,
             cache=lambda table: backend.create_table(gen_name("decision"), table, temp=True),

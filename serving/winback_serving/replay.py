@@ -146,6 +146,8 @@ class _Desk:
         self.tables, self.anchor, self.policy, self.currency = tables, anchor, policy, currency
         self.backend = tables.backend
         self.planned: list[str] = []
+        edges = [edge for period in tables.closed if period[1] > anchor for edge in period]
+        self.closed = {f"edge_{n}": edge for n, edge in enumerate(edges)}
         self.put("states", pa.table([[]] * len(STATE_SCHEMA), ibis.schema(STATE_SCHEMA).to_pyarrow()))
 
     def decide(
@@ -158,6 +160,9 @@ class _Desk:
         self.put("status", later(build_contact_status(self.tables, day, habits), moved))
         self.put("bought", bought)
         self.put("clock", pa.table({"day": [day], "number": [day.toordinal()]}))
+        if self.closed:
+            edges = {name: [edge + timedelta(days=moved)] for name, edge in self.closed.items()}
+            self.put("closed", pa.table(edges))
         self.put("states", later(self.table("states"), -passed_days))
         if self.planned:
             for name in self.planned:
@@ -178,6 +183,7 @@ class _Desk:
             return self.put(name, self.table(f"{name}_planned"))
 
         scores, features, clock = (self.table(name) for name in ("scores", "features", "clock"))
+        edges = [self.table("closed")[name].as_scalar() for name in self.closed]
         decision = decide(
             scores,
             features,
@@ -187,6 +193,7 @@ class _Desk:
             config=self.policy,
             currency=self.currency,
             has_contacts=self.tables.has_contacts,
+            closed=tuple(zip(edges[::2], edges[1::2], strict=True)),
             cache=step,
         )
         left = decision.exits.cross_join(clock)

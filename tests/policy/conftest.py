@@ -310,6 +310,7 @@ class World:
         has_contacts: bool = True,
         with_drivers: bool = False,
         uplift: Any | None = None,
+        closed: tuple[tuple[Any, Any], ...] = (),
         only: tuple[str, ...] = TABLES,
         **settings: Any,
     ) -> list[Rows]:
@@ -317,10 +318,10 @@ class World:
         given = self.given(rows, previous, ("the_scores", "the_features", "the_status", "the_states"))
         drivers = self.drivers(rows, "the_drivers") if with_drivers else None
         config = PolicyConfig(**{"holdout_share": 0.0, **settings})
-        key = (as_of, config, has_contacts, with_drivers, uplift is None, previous is None)
+        key = (as_of, config, has_contacts, with_drivers, uplift is None, previous is None, closed)
         if key not in self.scripts:
             how = {"as_of": as_of, "config": config, "has_contacts": has_contacts, "uplift": uplift}
-            self.scripts[key] = self.script(given, drivers, **how)
+            self.scripts[key] = self.script(given, drivers, closed=closed, **how)
         script = self.scripts[key]
         for name, filled in script.kept.items():
             self.backend.con.execute(f"DELETE FROM {name}; INSERT INTO {name} {filled}")

@@ -124,6 +124,8 @@ def holds_for_what_is_sent(row: dict[str, Any], facts: dict[str, Any], as_of: da
         assert row["exit_reason"] in (None, *EXIT_REASONS[: EXIT_REASONS.index("left_for_good") + 1])
         place = NOT_FLAGGED_REASONS.index("left_for_good") + 1
         assert row["not_flagged_reason"] in NOT_FLAGGED_REASONS[:place]
+        off_limits = row["not_flagged_reason"] in ("erased", "objected_profiling")
+        assert row["state"] == "farewell" or off_limits or row["exit_reason"] == "purchased"
     else:
         assert "left_for_good" not in (row["not_flagged_reason"], row["exit_reason"])
     if row["state"] in IN_JOURNEY and told not in (None, "other"):

@@ -1,8 +1,9 @@
 """Days in a row: the same states whatever crashed, was missed, or came to be known late.
 
-Histories (purchases, clicks, erasure, unsubscription) are drawn at random, and each day's row follows from them as the upstream
-layers would make it. The limits are short, so that three months hold entries, exits, cooldown, sunset and farewell. The decision
-is compiled once, for a day that stands for all; its dates are put in for each day that is run.
+Histories (purchases, clicks, incentives, parting words, erasure, unsubscription) are drawn at random, and each day's row follows
+from them as the upstream layers would make it. The limits are short, so that three months hold entries, exits, cooldown, sunset
+and farewell; for some days the shop is closed. The decision is compiled once, for a day that stands for all; its dates are put in
+for each day that is run.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import random
 import re
 from collections.abc import Iterable
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +24,25 @@ import pytest
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import decide
 from winback_policy.gather import STATE_SCHEMA
+from winback_policy.incentives import INCENTIVE_TIERS
 from winback_policy.states import IN_JOURNEY, STATES
 
 SHORT = {"journey_days": 4, "sunset_days": 3, "cooldown_days": 3, "quiet_days": 0, "notice_days": 2}
 FIRST, DAYS, GAP, CONTACTS = date(2025, 3, 10), 90, 5, 150
+CLOSED = ((20, 26), (41, 42), (60, 63))
+"""First day and day after the last of each period, in days after the first that is run."""
 STAND_IN = date(1999, 5, 5)
 DATE = re.compile(r"MAKE_DATE\((\d+), (\d+), (\d+)\)")
+
+TOLD = ("entered_at", "exited_at", "asleep_since", "offered_tier")
+"""What a night puts down of a contact that it moves; a missed one leaves it to the next."""
 
 History = dict[str, Any]
 States = dict[str, dict[str, Any]]
 
 
 def histories(seed: int) -> dict[str, History]:
-    """Draw who bought and clicked on which days, and who was erased or unsubscribed."""
+    """Draw who bought, clicked, was sent an incentive and said that it left on which days, and who was erased or unsubscribed."""
     rng = random.Random(seed)
     rows = {}
     for i in range(CONTACTS):
@@ -42,6 +50,9 @@ def histories(seed: int) -> dict[str, History]:
         rows[f"c{i:03}"] = {
             "bought": {-10, *(d for d in range(-9, DAYS) if rng.random() < pace)},
             "clicked": {d for d in range(-9, DAYS) if rng.random() < 0.03},
+            "incentives": {d for d in range(-9, DAYS) if rng.random() < 0.1},
+            "parted": rng.choice((None,) * 5 + (rng.randrange(DAYS),)),
+            "spent": rng.choice((10.0, 100.0, 900.0)),
             "erased": rng.choice((None,) * 9 + (rng.randrange(DAYS),)),
             "unsubscribed": rng.choice((None,) * 9 + (rng.randrange(DAYS),)),
         }
@@ -53,10 +64,17 @@ def fact(who: History, today: int) -> dict[str, Any]:
     silence = today - max(d for d in who["bought"] if d < today)
     active = today - max(d for d in who["bought"] | who["clicked"] if d < today)
     late = silence - GAP
+    said = None if who["parted"] is None or who["parted"] >= today else today - who["parted"]
+    had = sum(d < today for d in who["incentives"])
     return {
         "days_since_purchase": silence,
         "days_since_activity": float(active),
         "days_overdue": late,
+        "usual_gap_days": 2.0,
+        "spend_total": who["spent"],
+        "incentives_180d": float(had // 3),
+        "stated_reason": said and "moved_away",
+        "stated_days": said,
         "p_lapse": min(0.95, max(0.05, 0.5 + late / 10)),
         "erased": who["erased"] is not None and who["erased"] < today,
         "consent_email": not (who["unsubscribed"] is not None and who["unsubscribed"] < today),
@@ -77,8 +95,21 @@ class Replay:
             config=PolicyConfig(holdout_share=0.3, **SHORT),
             currency="EUR",
             has_contacts=True,
+            closed=self.closed(world),
         )
         self.sql = str(ibis.to_sql(decision.states, dialect="duckdb"))
+
+    @staticmethod
+    def closed(world: Any) -> list[tuple[Any, Any]]:
+        """Return the closed periods as data: their days are those of the calendar, whichever day is run."""
+        edges = {
+            f"{end}_{n}": [FIRST + timedelta(days=day)]
+            for n, period in enumerate(CLOSED)
+            for end, day in zip(("first", "after"), period, strict=True)
+        }
+        world.backend.con.register("closed_periods", pa.table(edges))
+        t = world.backend.table("closed_periods")
+        return [(t[f"first_{n}"].as_scalar(), t[f"after_{n}"].as_scalar()) for n in range(len(CLOSED))]
 
     def day(self, known: dict[str, History], today: int, before: States) -> States:
         """Return tonight's states."""
@@ -157,19 +188,51 @@ def test_the_order_of_the_rows_changes_nothing(replay: Replay, known: Any, whole
 
 
 def test_a_missed_day_is_caught_up(replay: Replay, known: Any, whole: list[States]) -> None:
-    """A day later everybody is where it would have been, save who entered or left on the missed day: one day later."""
+    """A day later everybody is where it would have been, save who entered, left, fell asleep or was offered more on that day."""
     for missed in range(2, DAYS - 1, 3):
         caught = replay.day(known, missed + 1, whole[missed - 1])
         for contact, row in caught.items():
             before, skipped, usual = (whole[missed + n][contact] for n in (-1, 0, 1))
-            moved = (skipped["entered_at"], skipped["exited_at"], skipped["asleep_since"]) != (
-                before["entered_at"], before["exited_at"], before["asleep_since"]
-            )  # fmt: skip
+            moved = any(skipped[name] != before[name] for name in TOLD)
             if not moved:
                 assert row == usual, contact
             elif before["state"] in IN_JOURNEY and skipped["exit_reason"] == "purchased":
                 assert row["exit_reason"] == "purchased", contact
                 assert row["exited_at"] == FIRST + timedelta(days=missed + 1)
+
+
+def test_an_offer_stands_while_the_journey_lasts(known: dict[str, History], whole: list[States]) -> None:
+    """It may rise, and falls for nothing: not for the incentive that was sent."""
+    sent = risen = 0
+    for today, (before, tonight) in enumerate(pairwise(whole), start=1):
+        for contact, row in tonight.items():
+            was = before[contact]
+            if row["state"] != "in_winback":
+                assert row["state"] == "flagged" or row["offered_tier"] == was["offered_tier"]
+                continue
+            places = [INCENTIVE_TIERS.index(r["offered_tier"]) for r in (was, row)]
+            assert places[1] >= places[0] == (0 if row["arm"] == "holdout" else places[0])
+            facts = [fact(known[contact], today - n)["incentives_180d"] for n in (1, 0)]
+            sent += facts[1] > facts[0] and places[0] > 0
+            risen += places[1] > places[0]
+    assert sent > 10, "an incentive was sent in a journey that had an offer"
+    assert risen > 10
+
+
+def test_nothing_falls_due_while_the_shop_is_closed(known: dict[str, History], whole: list[States]) -> None:
+    """No journey runs out of its days and no wait in sunset ends; who said that it left is another matter."""
+    days = {day for first, after in CLOSED for day in range(first, after)}
+    due = {False: 0, True: 0}
+    for today, (before, tonight) in enumerate(pairwise(whole), start=1):
+        for contact, row in tonight.items():
+            ended = row["exit_reason"] == "journey_ended" and row["exited_at"] == FIRST + timedelta(
+                days=today
+            )
+            waited = (before[contact]["state"], row["state"]) == ("sunset", "farewell")
+            parted = fact(known[contact], today)["stated_reason"]
+            due[today in days] += (ended or waited) and not parted
+    assert due[True] == 0
+    assert due[False] > 50
 
 
 def test_a_late_order_corrects_the_state_on_the_next_run(
@@ -184,14 +247,14 @@ def test_a_late_order_corrects_the_state_on_the_next_run(
     for contact, row in corrected.items():
         if known[contact]["bought"] & set(range(10)):
             entered = blind[contact]["entered_at"]
-            since = entered and any(
-                FIRST + timedelta(days=d) >= entered for d in known[contact]["bought"] if d < 10
-            )
-            if since and row["state"] not in ("erased", "flagged"):
+            last = max(d for d in known[contact]["bought"] if d < 10)
+            since = entered and FIRST + timedelta(days=last) >= entered
+            if last <= (known[contact]["parted"] or -10) < 10:
+                assert row["state"] in ("erased", "reactivated", "farewell"), "the last word was goodbye"
+            elif since and row["state"] not in ("erased", "flagged"):
                 woken += 1
-                assert (row["state"], row["asleep_since"]) in {("active", None), ("reactivated", None)}, (
-                    contact
-                )
+                assert row["state"] in ("active", "reactivated"), contact
+                assert row["asleep_since"] is None
         else:
             assert row == unchanged[contact]
     assert woken > 5

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from winback_policy.config import PolicyConfig
+from winback_policy.decide import decide
 from winback_policy.legal import LegalRule
 from winback_policy.states import EXIT_REASONS
 
@@ -103,7 +105,7 @@ def test_the_states_after_an_exit(second: Any) -> None:
         "purchased": "reactivated",
         **dict.fromkeys(("hard_bounced", "unsubscribed", "soft_bounced", "past_retention"), "active"),
         **dict.fromkeys(("no_consent", "consent_undated", "consent_expired", "complained"), "active"),
-        "left_for_good": "active",
+        "left_for_good": "farewell",
         "history_cancelled": "active",
         "risk_fell": "active",
     }
@@ -217,6 +219,7 @@ def test_a_second_journey_starts_afresh(carried: Any) -> None:
         "variant": None,
         "journeys": 2,
         "asleep_since": None,
+        "offered_tier": "low",
     }
 
 
@@ -234,3 +237,38 @@ def test_without_a_cooldown_nobody_leaves_and_returns_on_the_same_day(world: Any
     assert today.winback["c"]["state"] == "reactivated"
     assert today.winback["c"]["not_flagged_reason"] == "cooldown"
     assert set(today.entries) == {"gone before"}
+
+
+def test_states_of_an_older_version_lack_columns(world: Any) -> None:
+    """Nothing is known of an offer, so it begins with what today says; from then on it stands."""
+    late = {"spend_total": 9000.0, "days_overdue": 9, "answers_365d": 1.0}
+    sent = {**late, "incentives_180d": 1.0, "days_since_incentive": 1.0}
+    scores, features, status, states = world.given(
+        {"c": sent, "asleep": SILENT},
+        {
+            "c": before("in_winback", 5) | {"arm": "treatment"},
+            "asleep": before("sunset", 190, 100, "journey_ended"),
+        },
+    )
+    settings = {"config": PolicyConfig(), "currency": "EUR", "has_contacts": True}
+    older = states.drop("offered_tier", "asleep_since", "experiment", "variant")
+    first = world.rows(decide(scores, features, status, older, as_of=AS_OF, **settings).states)
+    assert (first["c"]["offered_tier"], first["asleep"]["offered_tier"]) == ("low", None)
+    assert first["asleep"]["asleep_since"] == AS_OF - timedelta(days=100)
+    two = world.day(1, {"c": {**sent, "incentives_180d": 2.0}, "asleep": SILENT}, first)
+    assert two.winback["c"]["incentive_tier"] == two.states["c"]["offered_tier"] == "low"
+
+
+def test_who_buys_and_says_goodbye_on_one_day_is_reactivated_first(world: Any) -> None:
+    def day(offset: int, previous: Any) -> Any:
+        said = {"stated_reason": "no_need", "stated_days": offset + 1}
+        return world.day(offset, {"c": {**QUIET, **said, "days_since_purchase": offset + 1}}, previous)
+
+    one = day(0, {"c": before("in_winback", 5)})
+    two = day(1, one.states)
+    assert (one.states["c"]["state"], one.states["c"]["exit_reason"]) == ("reactivated", "purchased")
+    assert one.states["c"]["asleep_since"] is None
+    assert (two.states["c"]["state"], two.states["c"]["asleep_since"]) == (
+        "farewell",
+        AS_OF + timedelta(days=1),
+    )

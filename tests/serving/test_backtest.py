@@ -34,6 +34,12 @@ from winback_serving.scorer import score_features
 from winback_serving.settings import Settings, load_settings
 
 DAYS = tuple(date(1998, 2, 1) + timedelta(days=n) for n in (0, 2, 21))
+CLOSED = (
+    (date(1997, 12, 25), date(1997, 12, 27)),
+    (date(1998, 2, 2), date(1998, 2, 4)),
+    (date(1998, 2, 10), date(1998, 2, 12)),
+)
+"""The days between the first two that are replayed among them, and some before and after."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ def past(
 ) -> Iterator[Past]:
     folder = tmp_path_factory.mktemp("past")
     settings = load_settings(write_shop(folder / "shop", 15), {})
-    settings = replace(settings, policy=replace(settings.policy, lead_days=30, journey_days=2))
+    policy = replace(settings.policy, lead_days=30, journey_days=2)
+    settings = replace(settings, policy=policy, brand=replace(settings.brand, closed=CLOSED))
     with open_engine(settings.engine) as backend:
         tables = ingest(
             backend, settings.source, settings.brand, today=date(1998, 7, 1), base_dir=settings.base_dir
@@ -88,6 +95,7 @@ def test_the_replay_decides_what_the_daily_job_would_have_decided(past: Past, ru
             config=past.settings.policy,
             currency="USD",
             has_contacts=False,
+            closed=past.settings.brand.closed,
             cache=lambda t: backend.create_table(gen_name("daily"), t, temp=True),
         )
         write_expression(decision.states, ["contact_id"], files[2])
@@ -103,7 +111,8 @@ def test_the_replay_decides_what_the_daily_job_would_have_decided(past: Past, ru
         assert all(row["bought"] == (row["contact_id"] in bought) for row in today)
         assert all(row["spell"] == day.toordinal() - row["days_since_purchase"] for row in today)
     assert left == wanted_left
-    assert left, "somebody left, or the comparison says little"
+    ended = {day for day, _, reason in left if reason == "journey_ended"}
+    assert ended == {DAYS[2]}, "journeys of two days ended, but not while the shop was closed"
 
 
 def test_the_panel_is_the_active_base_of_each_day(past: Past) -> None:

@@ -9,9 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from winback_features import parts
+from winback_policy.incentives import INCENTIVE_TIERS
 from winback_serving.batch import score_day
 from winback_serving.parquet import file_digest
 from winback_serving.settings import load_settings
+from winback_serving.store import PublishedRun
 
 ENTRY, THEN = date(1998, 6, 1), date(1998, 6, 3)
 HEADER = "contact_id,sent_at,channel,incentive\n"
@@ -49,9 +51,17 @@ def test_what_the_log_says_was_sent_changes_the_treatment_and_no_score(
     assert {(after[who]["last_reaction"], after[who]["tone"]) for who in stay} == {("ignored", "new_subject")}
     assert {before[who]["last_reaction"] for who in stay} == {None}
     assert all(after[who] == before[who] for who in others)
-    tiers = ("none", "low", "mid", "high")
-    lower = {who: tiers.index(before[who]["incentive_tier"]) for who in stay}
-    assert {who: tiers.index(after[who]["incentive_tier"]) for who in stay} == {
-        who: max(0, tier - 1) for who, tier in lower.items()
-    }
-    assert any(lower.values())
+    at_first, unknown, told = (offered(run) for run in (first, silent, known))
+    stands = {who: max(at_first[who], unknown[who] - 1) for who in stay}
+    assert {who: told[who] for who in stay} == stands, "what was offered on the first day is not taken back"
+    assert any(stands.values())
+
+    log.write_text(HEADER + "".join(f"{who},1998-05-01 10:00:00,email,voucher\n" for who in written_to))
+    earlier = offered(score_day(settings, ENTRY, rule_model(), "digest"))
+    assert {who: earlier[who] for who in written_to} == {who: max(0, at_first[who] - 1) for who in written_to}
+
+
+def offered(run: PublishedRun) -> dict[str, int]:
+    """Return the place of everybody's tier."""
+    rows = pq.read_table(run.file("winback"), columns=["contact_id", "incentive_tier"]).to_pylist()
+    return {row["contact_id"]: INCENTIVE_TIERS.index(row["incentive_tier"]) for row in rows}

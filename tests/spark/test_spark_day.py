@@ -43,7 +43,7 @@ amount = "CAST(sales AS DECIMAL(9, 2)) - 0.5"
 timezone = "America/New_York"
 currency = "USD"
 horizon_days = 28
-closed = [["2017-07-01", "2017-07-06"], ["2017-12-25", "2017-12-26"]]
+closed = [["2017-07-01", "2017-07-06"], ["2017-10-02", "2017-10-03"], ["2017-12-25", "2017-12-26"]]
 [policy]
 quiet_days = 0
 capacity = 5

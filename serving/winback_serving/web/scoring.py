@@ -150,6 +150,7 @@ def score_histories(
             config=policy,
             currency=currency,
             has_contacts=tables.has_contacts,
+            closed=tables.closed,
             drivers=backend.read_parquet(path("drivers")),
             cache=lambda table: backend.create_table(gen_name("decision"), table, temp=True),
         )

@@ -291,13 +291,14 @@ SLEEPERS: dict[str, Scenario] = {
         yesterday=left("sunset", 190, 100, "journey_ended"),
     ),
     "Jorinde": Scenario(
-        "answered the goodbye mail: she has no need any more. That does not wake her",
+        "answered the mail of sunset: she has no need any more. That does not wake her; there is nothing to wait for",
         ("004.7", "002.8"),
         {**GONE, "days_since_activity": 3.0, "stated_reason": "no_need", "stated_days": 3},
-        "sunset",
+        "farewell",
         "left_for_good",
-        does="sunset",
+        does="farewell",
         yesterday=left("sunset", 190, 100, "journey_ended"),
+        more={"farewell_due": TODAY + timedelta(days=1095 - 3)},
     ),
     "Karsten": Scenario(
         "answered it likewise, and goes his way to farewell though he clicked in it",

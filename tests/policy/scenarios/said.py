@@ -1,17 +1,11 @@
-"""What a contact says and how it takes a message: whom it spares, what is offered, what the next step is."""
+"""What a contact says and how it takes a message: whom it spares, what the next step is."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-from scenarios.scenario import GONE, PHONE, Scenario, journey
-
-RICH_AND_LATE = {"spend_total": 9000.0, "days_overdue": 90}
-
-
-def said(reason: str, days: int = 30, **more: Any) -> dict[str, Any]:
-    """Return a contact that answered the survey so many days ago, and has not bought since."""
-    return {"stated_reason": reason, "stated_days": days, "answers_365d": 1.0, **more}
+from scenarios.scenario import GONE, NEVER, PHONE, SAFE, Scenario, day, journey, left, said
 
 
 def wrote(days: int, ignored: float = 0.0, channel: str = "email", **more: Any) -> dict[str, Any]:
@@ -24,10 +18,9 @@ def wrote(days: int, ignored: float = 0.0, channel: str = "email", **more: Any) 
     }
 
 
-def offered(story: str, today: dict[str, Any], tier: str, kind: str, *rows: str) -> Scenario:
-    """Return a contact that enters today, with what it may be offered."""
-    more = {"incentive_tier": tier, "incentive_kind": kind}
-    return Scenario(story, ("001.6", *rows), today, "flagged", does="win_back", more=more)
+def keeps(silent: int) -> date:
+    """Return the day on which the data of a contact that was silent for so many days are to go."""
+    return day(silent - 3 * 365)
 
 
 def taken(
@@ -48,20 +41,22 @@ def taken(
 
 SAID: dict[str, Scenario] = {
     "Aldona": Scenario(
-        "said in the survey that she moved away: not won back",
+        "said in the survey that she moved away: not won back, and taken leave of",
         ("002.8",),
-        said("moved_away"),
-        "active",
+        said("moved_away", days_since_activity=30.0),
+        "farewell",
         "left_for_good",
-        more={"stated_reason": "moved_away", "incentive_kind": "none"},
+        does="farewell",
+        more={"stated_reason": "moved_away", "incentive_kind": "none", "farewell_due": keeps(30)},
     ),
     "Bastiaan": Scenario(
         "said in the journey that he needs it no more: out the same day",
         ("002.8", "000.6"),
         said("no_need", 1),
-        "active",
+        "farewell",
         "left_for_good",
         "left_for_good",
+        does="farewell",
         yesterday=journey(5),
     ),
     "Catrien": Scenario(
@@ -76,15 +71,17 @@ SAID: dict[str, Scenario] = {
         "said so on the day of his last order: his parting word",
         ("002.8",),
         said("moved_away", 31),
-        "active",
+        "farewell",
         "left_for_good",
+        does="farewell",
     ),
     "Evert": Scenario(
         "said a year ago that he has no need: still spared",
         ("002.8",),
         said("no_need", 365, **GONE),
-        "inactive",
+        "farewell",
         "left_for_good",
+        does="farewell",
     ),
     "Dagmar": Scenario(
         "said so a day earlier: forgotten, and lapsed long ago anyway",
@@ -98,17 +95,73 @@ SAID: dict[str, Scenario] = {
         "moved away, and called a mail spam: the complaint is told first",
         ("002.8", "001.9"),
         said("moved_away", complained=True),
-        "active",
+        "farewell",
         "complained",
+        does="farewell",
     ),
     "Ulrike": Scenario(
         "has no need any more, and unsubscribed in the journey: that is told first",
         ("002.8", "002.7"),
         said("no_need", consent_email=False),
-        "active",
+        "farewell",
         "no_consent",
         "unsubscribed",
+        does="farewell",
         yesterday=journey(5),
+    ),
+    "Liudvika": Scenario(
+        "moved away, she said 50 days ago; 20 days later she bought: the farewell is off",
+        ("002.8", "002.6"),
+        said("moved_away", 50, **SAFE, days_since_purchase=30),
+        "active",
+        "low_risk",
+        yesterday={"state": "farewell", "journeys": 0, "asleep_since": day(49)},
+        more={"farewell_due": None},
+    ),
+    "Margriet": Scenario(
+        "never bought, and wrote that she has no need of it: taken leave of as well",
+        ("002.8", "002.10"),
+        said("no_need", 2, **NEVER, days_since_activity=2.0, tenure_days=40.0),
+        "farewell",
+        "left_for_good",
+        does="farewell",
+        more={"farewell_due": keeps(2)},
+    ),
+    "Norbert": Scenario(
+        "said so 20 days ago, where nothing is kept for longer than a month: due after the notice, counted from his word",
+        ("002.8", "002.10"),
+        said("moved_away", 20, country="XS", days_since_activity=20.0),
+        "farewell",
+        "left_for_good",
+        does="farewell",
+        yesterday={"state": "farewell", "journeys": 0, "asleep_since": day(19)},
+        more={"farewell_due": day(19 - 30)},
+    ),
+    "Ottilie": Scenario(
+        "the same, and his word came to be known today only: the notice begins today",
+        ("002.8", "002.10"),
+        said("moved_away", 20, country="XS", days_since_activity=20.0),
+        "farewell",
+        "left_for_good",
+        does="farewell",
+        more={"farewell_due": day(-30)},
+    ),
+    "Quirina": Scenario(
+        "bought in her last journey, known late only, and said 21 days ago that she left: the notice goes on from there",
+        ("002.8", "002.10"),
+        said("moved_away", 21, country="XS", days_since_purchase=60, days_since_activity=21.0),
+        "farewell",
+        "left_for_good",
+        does="farewell",
+        yesterday=left("farewell", 100, 50, "journey_ended", asleep_since=day(20)),
+        more={"farewell_due": day(20 - 30)},
+    ),
+    "Pawel": Scenario(
+        "works here, and moved away: no list is his",
+        ("002.8",),
+        said("moved_away", is_staff=True),
+        "inactive",
+        "staff",
     ),
     "Katarzyna": Scenario(
         "gets too many messages, she says: asked how many she wants",
@@ -152,78 +205,6 @@ SAID: dict[str, Scenario] = {
     ),
 }
 """Reason codes of the survey: who is not won back, and who is asked or shown something else."""
-
-OFFERED: dict[str, Scenario] = {
-    "Felicja": offered(
-        "too expensive, she says: a share of the price off", said("price"), "mid", "percent_off", "002.8"
-    ),
-    "Gijs": offered(
-        "says so too, and had an incentive lately: his tier is lower, a voucher is within it",
-        said("price", incentives_180d=1.0, days_since_incentive=20.0),
-        "low",
-        "voucher",
-        "003.5",
-    ),
-    "Halina": offered(
-        "says so too, and had two: nothing, so that she learns not to wait for it",
-        said("price", incentives_180d=2.0, days_since_incentive=20.0),
-        "none",
-        "none",
-        "003.5",
-    ),
-    "Hilde": offered(
-        "says so too; the campaign log knows of one incentive, the events of none: one step lower",
-        said("price", logged_incentives_180d=1),
-        "low",
-        "voucher",
-        "003.5",
-    ),
-    "Ineta": offered(
-        "says so too; log and events both know of one, the same: it counts once",
-        said("price", incentives_180d=1.0, days_since_incentive=20.0, logged_incentives_180d=1),
-        "low",
-        "voucher",
-        "003.5",
-    ),
-    "Pieter": Scenario(
-        "says so too, and is held out: nothing",
-        ("001.6", "003.6"),
-        said("price"),
-        "in_winback",
-        yesterday=journey(5, arm="holdout"),
-        more={"stated_reason": "price", "incentive_kind": "none"},
-    ),
-    "Ineke": offered(
-        "the delivery kept her away: it is free once", said("delivery"), "mid", "free_delivery", "002.8"
-    ),
-    "Jarek": offered(
-        "the service failed him: a gift makes good, and is no discount, though he looks for coupons",
-        said("service", coupon_share=0.9),
-        "mid",
-        "gift",
-        "002.8",
-    ),
-    "Wiesia": offered(
-        "buys mostly with coupons: a share of the price off",
-        {**RICH_AND_LATE, "coupon_share": 0.6, "discount_share": 0.1},
-        "high",
-        "percent_off",
-    ),
-    "Ximena": offered(
-        "just as valuable and late, never looks for a coupon, and gets the discounts that all get: a gift",
-        {**RICH_AND_LATE, "coupon_share": 0.1, "discount_share": 0.9},
-        "high",
-        "gift",
-    ),
-    "Ysolde": offered(
-        "a little late, and buys with coupons: free delivery at most",
-        {"coupon_share": 0.9},
-        "low",
-        "free_delivery",
-    ),
-    "Zenon": offered("not late yet: nothing", {"days_overdue": -1}, "none", "none"),
-}
-"""Kinds of incentive: by what was said, by what is bought with coupons, within the tier."""
 
 TAKEN: dict[str, Scenario] = {
     "Abel": taken(

@@ -70,6 +70,11 @@ def left(state: str, entered: int, exited: int, reason: str, **more: Any) -> dic
     return journey(entered, state=state, **ended) | more
 
 
+def said(reason: str, days: int = 30, **more: Any) -> dict[str, Any]:
+    """Return a contact that answered the survey so many days ago, and has not bought since."""
+    return {"stated_reason": reason, "stated_days": days, "answers_365d": 1.0, **more}
+
+
 PHONE = "+31612345678"
 SAFE = {"p_lapse": 0.1, "p_purchase": 0.9, "days_overdue": -20}
 GONE = {"base": "lapsed", "days_since_purchase": 400, "days_since_activity": 400.0}
