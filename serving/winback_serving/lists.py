@@ -68,7 +68,7 @@ LISTS: dict[str, RunList] = {
     ),
     "current": RunList("who is in a journey tonight", lambda t: t.winback_flag, writes=True),
     "exclude_from_regular": RunList(
-        "who is in a journey or asleep, so that regular campaigns leave them alone",
+        "who is in a journey, asleep or gone for good, so that regular campaigns leave them alone",
         lambda t: t.exclude_from_regular,
     ),
     "sunset": RunList("who ended a journey without buying", lambda t: t.state == "sunset"),
@@ -156,7 +156,7 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
     t = t.mutate(
         held_out=(t.in_journey & ~t.winback_flag) | known(t.arm == "holdout"),
         refuses_email=t.withdrawn | known(t.hard_bounced) | known(~t.consent_email),
-        exclude_from_regular=(t.in_journey | t.asleep) & ~t.withdrawn,
+        exclude_from_regular=(t.in_journey | t.asleep | left_for_good(t)) & ~t.withdrawn,
         email_allowed=has_address & permitted & delivers & ~t.withdrawn,
     )
     asked = known(t.recommended_action == "preference_form") & ~t.held_out

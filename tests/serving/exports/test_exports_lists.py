@@ -83,6 +83,22 @@ def test_who_said_that_it_left_for_good_is_not_asked_for_its_wishes(shop: Any, k
     assert (asked, asleep) == ({"sunset"}, {"sunset", "gone"})
 
 
+@pytest.mark.parametrize("state", ["active", "inactive", "farewell", "reactivated"])
+def test_who_said_that_it_left_for_good_gets_no_regular_campaign(
+    state: str, shop: Any, kinds: Any, read: Any
+) -> None:
+    """Whatever its state: a run of an older version left it where it was, and who bought and left that day is reactivated."""
+    gone = {"state": state, "stated_reason": "no_need", "not_flagged_reason": "left_for_good"}
+    objecting = gone | {"not_flagged_reason": "objected_profiling"}
+    rows = {"gone": gone, "stays": {"stated_reason": "price"}, "objecting": objecting}
+    run = shop.run({name: kinds["active"] | row for name, row in rows.items()})
+    files = shop.export(run, "exclude_from_regular", "klaviyo", force=True).files
+    assert {row["contact_id"] for row in read(files[0].path, "klaviyo")} == {"gone"}
+    everybody = read(shop.export(run, "winback", "klaviyo", force=True).files[0].path, "klaviyo")
+    flags = {row["contact_id"]: row["exclude_from_regular"] for row in everybody}
+    assert flags == {"gone": "true", "stays": "false"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "to"), PAIRS)
 def test_a_list_in_a_format(name: str, to: str, export_once: Any, read: Any, kinds: Any) -> None:
@@ -144,7 +160,15 @@ def test_an_objector_leaves_without_a_profile(two_days: Any, read: Any) -> None:
     rows = {r["contact_id"]: r for r in read(shop.export(run, "exits", "klaviyo").files[0].path, "klaviyo")}
     objector = rows["objected"]
     assert (objector["Email"], objector["winback_flag"]) == ("objected@example.com", "false")
-    gone = ("First Name", "Last Name", "Phone Number", "country", "rfm_segment", "stated_reason")
+    gone = (
+        "First Name",
+        "Last Name",
+        "Phone Number",
+        "country",
+        "send_timezone",
+        "rfm_segment",
+        "stated_reason",
+    )
     assert not any(objector[n] for n in gone)
 
 
