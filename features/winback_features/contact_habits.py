@@ -18,7 +18,7 @@ from winback_features.fact_arrays import BEFORE_TIME, CHANNELS, FAULTS, Events, 
 from winback_features.order_features import dearest
 from winback_features.purchase_features import closed_days
 from winback_features.segments import Floats, Ints, Segments, changes, pairs, sums
-from winback_features.zones import HOUR, SECOND, in_own_zones
+from winback_features.zones import HOUR, SECOND, in_own_zones, known_zones
 
 if TYPE_CHECKING:
     import ibis
@@ -49,6 +49,7 @@ SCHEMA = pa.schema(
         ("send_weekday", pa.int64()),
         ("send_hour", pa.int64()),
         ("send_time_n", pa.int32()),
+        ("own_zone", pa.string()),
         *((taste, pa.string()) for taste in TASTES),
         ("stated_reason", pa.string()),
         ("stated_days", pa.int64()),
@@ -84,19 +85,21 @@ def habits_of(facts: Facts, as_of: date, closed: Sequence[tuple[date, date]] = (
     pyarrow.Table
         `SCHEMA`, by rising contact id. ``left_<channel>`` is when it was left last. ``cart_open_days`` is null where a
         purchase on the cart's day or later closed it. ``send_weekday`` (0 is Monday) and ``send_hour`` (null where no time of
-        day is known) rest on ``send_time_n`` events or purchases.
+        day is known) rest on ``send_time_n`` events or purchases; ``own_zone`` is the contact's, null where it is not known.
     """
     lines = facts.lines.of_purchases
     last_lines = lines.only(lines.newest)
+    zones = known_zones(facts.zone)
     found: dict[str, Any] = {
         **_delivery(facts.events),
         **_recent(facts.orders, facts.events),
-        **_send_time(facts),
+        **_send_time(facts, zones),
         **_stated(facts.events),
         **_closed(facts, closed, as_of),
     }
     kept = np.flatnonzero(facts.known)
     words = {
+        "own_zone": zones.take(kept),
         "last_product": named(facts.products, dearest(last_lines, last_lines.product)[kept]),
         "top_interest": named(facts.categories, _most_days(lines)[kept]),
         "stated_reason": named(pa.array(STATED_REASONS), found["stated_reason"][kept]),
@@ -147,8 +150,8 @@ def _recent(orders: Orders, events: Events) -> dict[str, Floats]:
     }
 
 
-def _send_time(facts: Facts) -> dict[str, Any]:
-    """Find the weekday and hour at which a contact is most often there, by its own clock where its zone is known.
+def _send_time(facts: Facts, zones: pa.Array) -> dict[str, Any]:
+    """Find the weekday and hour at which a contact is most often there, by the clock of its own zone where that is known.
 
     Its own clicks and visits speak first; who has none is judged by the times of its purchases. Among equally
     frequent values the lowest wins. A time at midnight exactly is a date without a time: it has a weekday
@@ -161,7 +164,7 @@ def _send_time(facts: Facts) -> dict[str, Any]:
     contact = np.concatenate([events.rows.contact, orders.rows.contact])
     at, n = np.concatenate([events.at, orders.at]), orders.rows.n
     timed = at // SECOND * SECOND % DAY != 0
-    at[timed] = in_own_zones(at[timed], contact[timed], facts.zone, facts.home)
+    at[timed] = in_own_zones(at[timed], contact[timed], zones, facts.home)
     weekdays = _counts(contact, (at // DAY + MIDNIGHT_SHIFT) % 7, n, 7)
     hours = _counts(contact[timed], at[timed] // HOUR % 24, n, 24)
     return {

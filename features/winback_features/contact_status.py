@@ -40,7 +40,7 @@ COLUMNS = (
     *("contact_id", "in_contacts", *PROFILE, *CONSENTS, *CONSENT_DAYS.values()),
     *("hard_bounced", "soft_bounces_in_a_row", "complained", "objected_profiling", "erased", "is_staff"),
     *("has_email", "days_since_service_contact", "cart_open_days", "days_since_click", "days_since_visit"),
-    *("send_weekday", "send_hour", "send_time_n", *TASTES, *STATED, *CLOSED_DAYS),
+    *("send_weekday", "send_hour", "send_timezone", "send_time_n", *TASTES, *STATED, *CLOSED_DAYS),
     *LOGGED,
 )
 """The columns of ``build_contact_status``, in order."""
@@ -76,8 +76,9 @@ def build_contact_status(tables: Tables, as_of: date, habits: ibis.Table | None 
         where unknown, and false after an unsubscribe or complaint on that channel whatever the contact row
         says, unless it agreed at a later time; ``consent_*_days`` are the days since it agreed, null where it did not or nobody
         knows when. ``closed_*_days`` are the days of each silence on which the shop was closed. ``has_email`` is
-        null when the shop has no contacts table. What an objecting contact likes, said, or was sent by the campaign log is left
-        out; without a log nothing was sent by it.
+        null when the shop has no contacts table. ``send_timezone`` is the zone by whose clock ``send_weekday`` and ``send_hour``
+        are: the contact's, else the brand's; null where there are none. What an objecting contact likes, said, or was sent by
+        the campaign log is left out; without a log nothing was sent by it.
     """
     contacts = contacts_before(tables, as_of)
     contacts = contacts.select(
@@ -99,6 +100,9 @@ def build_contact_status(tables: Tables, as_of: date, habits: ibis.Table | None 
     columns["has_email"] = t.email.notnull() if tables.has_contacts else ibis.null("boolean")
     columns |= {name: columns[name].fill_null(False) for name in FLAGS}
     columns |= {name: ibis.ifelse(columns["erased"], ibis.null("string"), t[name]) for name in PROFILE}
+    zone = t.own_zone.fill_null(tables.timezone)
+    shown = t.send_weekday.notnull() & ~columns["erased"]
+    columns["send_timezone"] = ibis.ifelse(shown, zone, ibis.null("string"))
     opposed = columns["erased"] | columns["objected_profiling"]
     columns |= {name: ibis.ifelse(opposed, None, t[name]) for name in (*TASTES, *STATED)}
     columns |= {name: ibis.ifelse(opposed, None, columns[name]) for name in LOGGED}

@@ -25,6 +25,19 @@ def zone_names() -> dict[str, str]:
     return {name.lower(): name for name in available_timezones()}
 
 
+def known_zones(zones: pa.Array) -> pa.Array:
+    """Return names of zones as IANA writes them; null where there is none, or none that is known.
+
+    Examples
+    --------
+    >>> known_zones(pa.array(["america/new_york", "Mars", None])).to_pylist()
+    ['America/New_York', None, None]
+    """
+    coded = zones.dictionary_encode()
+    names = [zone_names().get((name or "").strip().lower()) for name in coded.dictionary.to_pylist()]
+    return pa.array(names, pa.string()).take(coded.indices)
+
+
 def in_own_zones(at: Ints, contact: Ints, zones: pa.Array, home: str) -> Ints:
     """Return times as the clock of each contact's zone showed them.
 
@@ -35,7 +48,7 @@ def in_own_zones(at: Ints, contact: Ints, zones: pa.Array, home: str) -> Ints:
     contact : ndarray of int
         Whose they are.
     zones : pyarrow.Array of string, shape (contacts,)
-        IANA names, in any letters. Where there is none, or none that is known, the time stays the brand's.
+        From `known_zones`. Where there is none the time stays the brand's.
     home : str
         The brand's zone.
 
@@ -49,15 +62,14 @@ def in_own_zones(at: Ints, contact: Ints, zones: pa.Array, home: str) -> Ints:
     >>> noon = np.array([12 * HOUR])
     >>> in_own_zones(noon, np.array([0]), pa.array(["Europe/London"]), "Europe/Amsterdam") // HOUR
     array([12])
-    >>> in_own_zones(noon, np.array([0]), pa.array(["america/new_york"]), "Europe/Amsterdam") // HOUR
+    >>> in_own_zones(noon, np.array([0]), pa.array(["America/New_York"]), "Europe/Amsterdam") // HOUR
     array([6])
     """
     coded = zones.dictionary_encode()
-    names = [zone_names().get((name or "").strip().lower(), home) for name in coded.dictionary.to_pylist()]
     code = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)[contact]
     own = at.copy()
-    for place, name in enumerate(names):
-        if name == home:
+    for place, name in enumerate(coded.dictionary.to_pylist()):
+        if name is None or name == home:
             continue
         theirs = np.flatnonzero(code == place)
         hours = at[theirs] // HOUR

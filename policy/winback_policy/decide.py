@@ -73,6 +73,7 @@ WINBACK_SCHEMA = {
     "channel": "string",
     "send_weekday": "int64",
     "send_hour": "int64",
+    "send_timezone": "string",
     "send_time_n": "int64",
     "incentive_tier": "string",
     "incentive_kind": "string",

@@ -61,6 +61,7 @@ STATUS_COLUMNS = (
     "days_since_visit",
     "send_weekday",
     "send_hour",
+    "send_timezone",
     "send_time_n",
     "last_product",
     "top_interest",

@@ -182,8 +182,8 @@ def _is_text(kind: Any) -> bool:
 
 
 PERSONAL = frozenset(
-    {"email", "phone", "first_name", "last_name", "language", "country", "timezone", "last_category", "key", "value"}
-    | {"last_product", "top_interest", "stated_reason"}
+    {"email", "phone", "first_name", "last_name", "language", "country", "timezone", "send_timezone"}
+    | {"last_category", "key", "value", "last_product", "top_interest", "stated_reason"}
     | {f"reason_{n}" for n in (1, 2, 3)}
 )  # fmt: skip
 """Columns of text that tell of a person; the others hold words of our own, which reports count."""

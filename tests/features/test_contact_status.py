@@ -208,23 +208,29 @@ def test_the_send_time_is_by_the_contacts_own_clock(shop_engine):
     }
     contacts = [{"contact_id": name, "timezone": zone} for name, zone in zones.items()]
     events = [event(name, tuesday, "site_visit", time(2, 30)) for name in zones]
-    contacts += [{"contact_id": name, "timezone": "America/New_York"} for name in ("dated", "winter", "buys")]
+    home = {"timezone": "America/New_York"}
+    contacts += [{"contact_id": name, **home} for name in ("dated", "winter", "buys", "silent")]
+    contacts.append({"contact_id": "erased", "erased_at": datetime(2024, 4, 5), **home})
     events += [
+        event("erased", tuesday, "site_visit", time(2, 30)),
         event("dated", tuesday, "site_visit", time()),
         event("winter", date(2024, 3, 5), "site_visit", time(2, 30)),
     ]
     rows = status(
         shop_engine, contacts=contacts, events=events, orders=[order("buys", tuesday, at=time(17, 5))]
     )
-    assert {c: (r["send_weekday"], r["send_hour"], r["send_time_n"]) for c, r in rows.items()} == {
-        "new york": (0, 22, 1),
-        "small letters": (0, 22, 1),
-        "tokyo": (1, 11, 1),
-        "unknown": (1, 2, 1),
-        "no zone": (1, 2, 1),
-        "dated": (1, None, 1),
-        "winter": (0, 21, 1),
-        "buys": (1, 13, 1),
+    sends = ("send_weekday", "send_hour", "send_time_n", "send_timezone")
+    assert {c: tuple(r[name] for name in sends) for c, r in rows.items()} == {
+        "new york": (0, 22, 1, "America/New_York"),
+        "small letters": (0, 22, 1, "America/New_York"),
+        "tokyo": (1, 11, 1, "Asia/Tokyo"),
+        "unknown": (1, 2, 1, "UTC"),
+        "no zone": (1, 2, 1, "UTC"),
+        "dated": (1, None, 1, "America/New_York"),
+        "winter": (0, 21, 1, "America/New_York"),
+        "buys": (1, 13, 1, "America/New_York"),
+        "silent": (None, None, 0, None),
+        "erased": (0, 22, 1, None),
     }
 
 

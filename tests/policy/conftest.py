@@ -91,7 +91,7 @@ STATUS = {
     **dict.fromkeys(
         (
             *("email", "phone", "first_name", "last_name", "language", "country", "timezone"),
-            *("last_product", "top_interest", "stated_reason"),
+            *("send_timezone", "last_product", "top_interest", "stated_reason"),
         ),
         "string",
     ),
@@ -145,6 +145,7 @@ LATE = {
     "is_staff": False,
     "send_weekday": 2,
     "send_hour": 9,
+    "send_timezone": "Europe/Amsterdam",
     "send_time_n": 4,
     # score
     "as_of": AS_OF,

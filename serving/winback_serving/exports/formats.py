@@ -147,6 +147,7 @@ JOURNEY = (
     column("channel"),
     column("send_weekday"),
     column("send_hour"),
+    column("send_timezone"),
     column("incentive_tier"),
     column("incentive_kind"),
     column("reason_1"),

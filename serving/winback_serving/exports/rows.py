@@ -32,7 +32,16 @@ _GONE = {
     "incentive_kind": "none",
 }
 _WITHHELD = (
-    *("first_name", "last_name", "phone", "language", "country", "reason_1", "stated_reason"),
+    *(
+        "first_name",
+        "last_name",
+        "phone",
+        "language",
+        "country",
+        "send_timezone",
+        "reason_1",
+        "stated_reason",
+    ),
     *(
         "last_category",
         "last_product",

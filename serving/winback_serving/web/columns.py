@@ -58,6 +58,7 @@ COLUMNS = (
     "channel",
     "send_weekday",
     "send_hour",
+    "send_timezone",
     "incentive_tier",
     "incentive_kind",
     "last_category",

@@ -35,6 +35,7 @@ WORDS = {
     "incentive_tier": r"none|low|mid|high",
     "incentive_kind": r"none|content|free_delivery|points|gift|voucher|percent_off",
     "stated_reason": r"[a-z_]+",
+    "send_timezone": r"[A-Za-z]+/[A-Za-z_]+",
     "currency": r"[A-Z]{3}",
 }
 DAYS = dict.fromkeys(("entered_at", "next_purchase_date"), DAY)

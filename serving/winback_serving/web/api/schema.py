@@ -127,8 +127,9 @@ class Row(BaseModel):
     )
     recommended_action: str | None = Field(examples=["win_back"])
     channel: str | None = Field(examples=["email"])
-    send_weekday: int | None = Field(description="0 is Monday. By the clock of the contact's own zone.")
+    send_weekday: int | None = Field(description="0 is Monday. By the clock of send_timezone.")
     send_hour: int | None
+    send_timezone: str | None = Field(None, description="Whose clock that is: its own zone, or the brand's.")
     incentive_tier: str | None = Field(description="The most that may be offered.")
     incentive_kind: str | None = Field(examples=["free_delivery"])
     last_category: str | None
