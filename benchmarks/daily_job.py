@@ -97,7 +97,7 @@ def build_only(config: Path, as_of: date) -> None:
             backend, settings.source, settings.brand, today=as_of, base_dir=settings.base_dir, hold=False
         )
         read = time.perf_counter()
-        write_features(tables, as_of, out)
+        write_features(tables, as_of, out, settings.score.horizon_days)
     seconds = {"ingest": round(read - begun, 2), "features": round(time.perf_counter() - read, 2)}
     print(json.dumps({"seconds": seconds}))
 

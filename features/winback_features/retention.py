@@ -9,22 +9,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ibis.util import gen_name
+import pyarrow as pa
 
-from winback_features.retention_tables import (
-    MOST_ORDERS,
-    cohorts,
-    first_waits_by_source,
-    purchase_steps,
-    spells,
-    waits,
-)
+from winback_features.by_contact import compute, together
+from winback_features.fact_arrays import MONEY_UNITS
+from winback_features.retention_counts import MOST_ORDERS, SCHEMA, added, retention_counts
 from winback_features.waits import Waits, gap_distribution, next_order, pooled, rounded, weekly_curve
 
 if TYPE_CHECKING:
     from winback_features.tables import Tables
+
+MONTHLY = ("new", "returning", "resurrecting", "dormant")
+"""What is counted of each month."""
 
 MOST_COHORTS = 36
 """Cohorts shown, the latest."""
@@ -60,7 +59,7 @@ def _cohorts(rows: Iterable[Mapping[str, Any]], as_of: date, most: int) -> list[
     """Lay the counted cohorts out as rows of a triangle, months without activity as 0."""
     found: dict[int, dict[int, tuple[int, float]]] = defaultdict(dict)
     for row in rows:
-        found[row["cohort"]][row["month"]] = (row["active"], float(row["revenue"] or 0))
+        found[row["key"]][row["at"]] = (row["n"], row["revenue"] / MONEY_UNITS)
     table = []
     for cohort in sorted(found)[-most:]:
         cells = [found[cohort].get(month, (0, 0.0)) for month in _months(cohort, as_of)]
@@ -78,17 +77,18 @@ def _cohorts(rows: Iterable[Mapping[str, Any]], as_of: date, most: int) -> list[
     return table
 
 
-def _lifecycle(rows: Iterable[Mapping[str, Any]], as_of: date) -> list[dict[str, Any]]:
+def _lifecycle(rows: Mapping[str, Iterable[Mapping[str, Any]]], as_of: date) -> list[dict[str, Any]]:
     """Add the months in which nothing happened, and who is active at the end of each."""
-    found = {row["month"]: row for row in rows}
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for figure in MONTHLY:
+        for row in rows[figure]:
+            found[row["at"]][figure] = row["n"]
     if not found:
         return []
     table, active = [], 0
     for month in _months(min(found), as_of):
         row = found.get(month, {})
-        new, returning, resurrecting, dormant = (
-            row.get(name, 0) for name in ("new", "returning", "resurrecting", "dormant")
-        )
+        new, returning, resurrecting, dormant = (row.get(figure, 0) for figure in MONTHLY)
         active += new + resurrecting - dormant
         table.append(
             {
@@ -104,11 +104,11 @@ def _lifecycle(rows: Iterable[Mapping[str, Any]], as_of: date) -> list[dict[str,
     return table
 
 
-def _sources(rows: Iterable[Mapping[str, Any]], most: int) -> list[dict[str, Any]]:
+def _sources(rows: Iterable[tuple[bool, Mapping[str, Any]]], most: int) -> list[dict[str, Any]]:
     """Return a curve for each of the largest sources, one for the others and one for the unknown."""
     found: dict[str | None, dict[bool, dict[int, int]]] = defaultdict(lambda: {True: {}, False: {}})
-    for row in rows:
-        found[row["source"]][row["closed"]][row["wait"]] = row["n"]
+    for closed, row in rows:
+        found[row["source"]][closed][row["at"]] = row["n"]
     unknown = found.pop(None, None)
 
     def size(source: str | None) -> int:
@@ -152,18 +152,29 @@ def retention(tables: Tables, as_of: date, horizon_days: int) -> dict[str, Any]:
     if horizon_days <= 0:
         message = f"horizon_days must be positive, not {horizon_days}"
         raise ValueError(message)
-    name = gen_name("retention_steps")
-    steps = tables.backend.create_table(name, purchase_steps(tables, as_of), temp=True)
-    try:
-        counted = waits(steps).to_pyarrow().to_pylist()
-        by_cohort = cohorts(steps).to_pyarrow().to_pylist()
-        by_month = spells(steps, horizon_days).to_pyarrow().to_pylist()
-        by_source = first_waits_by_source(steps, tables, as_of).to_pyarrow().to_pylist()
-    finally:
-        tables.backend.drop_table(name)
+    work = partial(retention_counts, as_of=as_of, horizon_days=horizon_days)
+    counts = together(compute(tables, as_of, work, SCHEMA)).to_pyarrow()
+    return retention_figures(counts, as_of, horizon_days)
+
+
+def retention_figures(counts: pa.Table, as_of: date, horizon_days: int) -> dict[str, Any]:
+    """Return what `retention` does, from the counts of all contacts.
+
+    Parameters
+    ----------
+    counts : pyarrow.Table
+        Of `winback_features.retention_counts.retention_counts` for the same day and horizon, of some contacts after others.
+    as_of : date
+    horizon_days : int
+    """
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in added(counts).to_pylist():
+        rows[row["figure"]].append(row)
+    waits = [(True, row) for row in rows["closed_wait"]] + [(False, row) for row in rows["open_wait"]]
     by_number: dict[int, dict[bool, dict[int, int]]] = defaultdict(lambda: {True: {}, False: {}})
-    for row in counted:
-        by_number[row["number"]][row["closed"]][row["wait"]] = row["n"]
+    for closed, row in waits:
+        of_number = by_number[row["key"]][closed]
+        of_number[row["at"]] = of_number.get(row["at"], 0) + row["n"]
     numbers = [n for n in sorted(by_number) if n <= MOST_ORDERS]
     first = by_number[1]
     return {
@@ -173,7 +184,7 @@ def retention(tables: Tables, as_of: date, horizon_days: int) -> dict[str, Any]:
         "second_order": {**next_order(first), "curve": weekly_curve(first)},
         "by_order_number": [{"order": n, **next_order(by_number[n])} for n in numbers],
         "gaps": gap_distribution(pooled(by_number.values())),
-        "cohorts": _cohorts(by_cohort, as_of, MOST_COHORTS),
-        "lifecycle": _lifecycle(by_month, as_of),
-        "sources": _sources(by_source, MOST_SOURCES),
+        "cohorts": _cohorts(rows["cohort"], as_of, MOST_COHORTS),
+        "lifecycle": _lifecycle(rows, as_of),
+        "sources": _sources((wait for wait in waits if wait[1]["key"] == 1), MOST_SOURCES),
     }

@@ -199,12 +199,12 @@ def _write_tables(
 
     say("Building features")
     with clock.step("features"):
-        contacts, status = write_features(tables, as_of, folder)
+        contacts, status, counts = write_features(tables, as_of, folder, score.horizon_days)
         write_expression(tables.quarantine, QUARANTINE_ORDER, path("quarantine"))
     clock.tell("features", contacts)
     say("Counting who comes back")
     with clock.step("retention"):
-        write_retention(tables, as_of, score.horizon_days, currency, folder / RETENTION_FILE)
+        write_retention(counts, as_of, score.horizon_days, currency, folder / RETENTION_FILE)
     clock.tell("retention", contacts)
     tables.release(status)
     say("Scoring contacts")

@@ -7,19 +7,21 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from winback_features.retention import retention
-from winback_features.tables import Tables
+import pyarrow as pa
+
+from winback_features.retention import retention_figures
 from winback_serving.store import PublishedRun
 
 RETENTION_FILE = "retention.json"
 
 
-def write_retention(tables: Tables, as_of: date, horizon_days: int, currency: str, path: Path) -> None:
-    """Compute the retention of a day and write it; the same facts give the same bytes.
+def write_retention(counts: pa.Table, as_of: date, horizon_days: int, currency: str, path: Path) -> None:
+    """Work the retention figures of a day out and write them; the same facts give the same bytes.
 
     Parameters
     ----------
-    tables : Tables
+    counts : pyarrow.Table
+        From `winback_serving.run_features.write_features`.
     as_of : date
     horizon_days : int
         Days without a purchase after which a contact is dormant.
@@ -28,7 +30,7 @@ def write_retention(tables: Tables, as_of: date, horizon_days: int, currency: st
     path : Path
         The file to write.
     """
-    figures = {**retention(tables, as_of, horizon_days), "currency": currency}
+    figures = {**retention_figures(counts, as_of, horizon_days), "currency": currency}
     path.write_text(json.dumps(figures, sort_keys=True, separators=(",", ":")) + "\n", encoding="utf-8")
 
 

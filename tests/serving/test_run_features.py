@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,6 +15,7 @@ from winback_features.answers import count
 from winback_features.engine import open_engine
 from winback_features.ingest import ingest
 from winback_features.parts import contact_bounds, parts_of
+from winback_features.retention import retention_figures
 from winback_models.simulate.world import World
 from winback_serving.parquet import OrderedFile, write_batches, write_expression
 from winback_serving.run_features import write_features
@@ -33,19 +35,23 @@ def test_a_run_in_parts_is_the_run_as_a_whole(tmp_path: Path, monkeypatch: pytes
         )
         assert contact_bounds(tables) == ()
         files: dict[int, list[bytes]] = {}
+        figures: dict[int, dict[str, Any]] = {}
         for rows, contacts, threads in ((parts.ROWS_PER_PART, 10**6, 1), (1_500, 30, 2)):
             monkeypatch.setattr(parts, "ROWS_PER_PART", rows)
             monkeypatch.setattr(by_contact, "CONTACTS_PER_BLOCK", contacts)
             backend.raw_sql(f"set threads = {threads}")
             folder = tmp_path / str(rows)
             folder.mkdir()
-            contacts, status = write_features(tables, date(2024, 5, 1), folder)
+            contacts, status, counts = write_features(tables, date(2024, 5, 1), folder, 60)
             assert 0 < contacts <= 400
             write_expression(status, ["contact_id"], folder / "status.parquet")
+            figures[rows] = retention_figures(counts, date(2024, 5, 1), 60)
             files[rows] = [path.read_bytes() for path in sorted(folder.glob("*.parquet"))]
         whole, cut = files.values()
         assert len(whole) == 3
         assert whole == cut
+        in_one, in_parts = figures.values()
+        assert in_one == in_parts
         bounds = contact_bounds(tables)
         assert len(bounds) >= 2
         assert all(a < b for a, b in pairwise(bounds))

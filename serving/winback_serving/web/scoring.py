@@ -134,7 +134,7 @@ def score_histories(
         def path(table: str) -> Path:
             return made / f"{table}.parquet"
 
-        _, status = write_features(tables, as_of, made)
+        _, status, _ = write_features(tables, as_of, made, score.horizon_days)
         score_features(path("features"), model, as_of, score, currency, path("scores"))
         scores, features = (backend.read_parquet(path(table)) for table in ("scores", "features"))
         states = _states_before(settings.home, run, status, backend)
