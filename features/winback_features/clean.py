@@ -59,11 +59,11 @@ def clean_events(rows: ibis.Table, vocabulary: ibis.Table) -> ibis.Table:
     channel, stated = rows.channel.lower(), stated_reason(rows)
     named = rows.mutate(
         day=rows.occurred_at.date(),
-        word=rows.kind.lower(),
         named_channel=ibis.ifelse(channel.isin(CHANNELS), channel, ibis.null("string")),
         machine=rows.machine.fill_null(False),
         reason=ibis.ifelse(stated.isin(STATED_REASONS) | stated.isnull(), stated, STATED_REASONS[-1]),
-    ).drop("kind", "channel")
+    )
+    named = named.rename(word="kind").drop("channel")
     t = named.left_join(vocabulary, named.word == vocabulary.known_kind)
     return t.mutate(
         kind=t.known_kind.fill_null(OTHER_KIND),
@@ -74,7 +74,9 @@ def clean_events(rows: ibis.Table, vocabulary: ibis.Table) -> ibis.Table:
 
 def stated_reason(rows: ibis.Table) -> ibis.Value:
     """Return why a survey answer says that the contact stopped, as written but in small letters; null for other events."""
-    return ibis.ifelse(rows.kind.lower() == SURVEY, rows.reason.strip().lower().nullif(""), None)
+    # Hardly any event has a reason: what is asked first spares the others the rest.
+    answered = rows.reason.notnull() & (rows.kind == SURVEY)
+    return ibis.ifelse(answered, rows.reason.strip().lower().nullif(""), None)
 
 
 def clean_contacts(rows: ibis.Table) -> ibis.Table:

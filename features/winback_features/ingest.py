@@ -38,7 +38,7 @@ from winback_features.rules import (
     superseded_contacts,
 )
 from winback_features.sources import ROW, open_source
-from winback_features.staging import FAULT, StagedTable, stage
+from winback_features.staging import FAULT, StagedTable, stage, without_digests
 from winback_features.tables import (
     CAMPAIGN_LOG_SCHEMA,
     CONTACTS_SCHEMA,
@@ -199,6 +199,7 @@ class _Intake:
         if spec is ORDERS:
             refusals.refuse_mixed_currencies(staged, self.brand)
         dropped, duplicates_kept = self._repeats(staged)
+        staged = without_digests(staged)
         reasons.update(_count_by(dropped, "reason"))
         rows = staged.sound()
         if any(reason in reasons for reason in (DUPLICATE_LINE, DUPLICATE_CONTACT)):

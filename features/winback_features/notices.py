@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import ibis
+from collections.abc import Callable
+from typing import Any
 
-from winback_features.answers import count, records
+import ibis
+from ibis.util import gen_name
+
+from winback_features.answers import count, name_of, records
 from winback_features.clean import stated_reason
 from winback_features.config import BrandConfig
 from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS, STATED_REASONS
@@ -46,15 +50,21 @@ def table_notices(
         found += _unknown_words(
             used, "kind", tuple(EVENT_KINDS), "unknown_kind", "kept as activity of kind other"
         )
-        stated = used.mutate(reason=stated_reason(used))
+        answers = used.filter(used.reason.notnull())
+        stated = answers.mutate(reason=stated_reason(answers))
         found += _unknown_words(stated, "reason", STATED_REASONS, "unknown_reason", "read as other")
     if staged.spec.name == "contacts":
         found += _unknown_words(
             used, "email_status", EMAIL_STATUSES, "unknown_email_status", "read as unknown"
         )
-        zoned = used.mutate(timezone=used.timezone.strip().nullif(""))
+        zones = tuple(sorted(zone_names()))
         found += _unknown_words(
-            zoned, "timezone", tuple(sorted(zone_names())), "unknown_timezone", "read as the brand's"
+            used,
+            "timezone",
+            zones,
+            "unknown_timezone",
+            "read as the brand's",
+            tidy=lambda word: word.strip().nullif(""),
         )
     return tuple(found)
 
@@ -135,12 +145,21 @@ def _currency_assumed(staged: StagedTable, rows: ibis.Table, brand: BrandConfig)
 
 
 def _unknown_words(
-    rows: ibis.Table, column: str, known: tuple[str, ...], code: str, fate: str
+    rows: ibis.Table,
+    column: str,
+    known: tuple[str, ...],
+    code: str,
+    fate: str,
+    tidy: Callable[[Any], Any] = lambda word: word,
 ) -> list[Notice]:
-    words = rows.group_by(word=rows[column]).aggregate(n=ibis._.count())
-    word = words.word.lower()
+    """Tell of the words of a column that are not known."""
+    counted = rows.group_by(word=rows[column]).aggregate(n=ibis._.count())
+    # Held, or the engine would put the questions below to every row before it counts, not to every word after.
+    words = rows.get_backend().create_table(gen_name("winback_words"), counted, temp=True)
+    word = tidy(words.word).lower()
     unknown = words.filter(word.notnull() & word.notin(known)).group_by(word=word).aggregate(n=words.n.sum())
     found = {r["word"]: r["n"] for r in records(unknown)}
+    rows.get_backend().drop_table(name_of(words))
     if not found:
         return []
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))

@@ -42,8 +42,8 @@ SCHEMA = pa.schema(
 ``resurrecting``, ``dormant``                                                     `retention_counts`
 ============================ ==================================== =============== ===========================
 
-Months are counted from the year 0 (`month_number`). ``source`` is the acquisition source, null where unknown, and told only of the
-waits for the second purchase day. ``revenue`` is told of cohorts, in ten-thousandths.
+Months are counted from the year 0 (`month_number`). ``source`` is the acquisition source, null where unknown, told of the waits
+for the second purchase day alone. ``revenue`` is told of cohorts, in ten-thousandths.
 """
 
 KEYS = ("figure", "source", "key", "at")

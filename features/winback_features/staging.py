@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -11,6 +11,7 @@ import duckdb
 import ibis
 from ibis.util import gen_name
 
+from winback_features.answers import names_beneath
 from winback_features.contracts import Column, TableSpec
 from winback_features.errors import InputError
 from winback_features.functions import trim
@@ -36,8 +37,8 @@ class StagedTable:
     mapped : MappedTable
     spec : TableSpec
     rows : ibis.Table
-        Held by the engine, but for the columns the source lacks: ``ROW, DIGEST``, every contract column typed (null where
-        the source lacks it), ``FAULT, FAULT_TEXT, ZONED``.
+        Held by the engine, but for what can be told without: ``ROW``, ``DIGEST`` (see `without_digests`), every contract
+        column typed (null where the source lacks it), ``ZONED, FAULT, FAULT_TEXT``.
     rules : tuple of Rule
         What ``FAULT`` points to.
     """
@@ -66,14 +67,35 @@ def stage(backend: Any, mapped: MappedTable, spec: TableSpec, clock: Clock, toda
         If a column's type cannot hold what the contract asks for, or the source breaks off.
     """
     staged, rules = staged_rows(backend, mapped, spec, clock, today)
-    # A null of its own for every row would take as much memory as a word.
-    lacking = {c.name: ibis.null(_null_type(c.kind)) for c in spec.columns if c.name not in mapped.theirs}
+    # What can be told without being held would take as much memory as what cannot: even a null, for every row.
+    told = {column.name for column in spec.columns if column.name not in mapped.theirs}
+    if not _written_times(mapped, spec):
+        told.add(ZONED)
     try:
-        held = backend.create_table(gen_name(f"winback_staged_{spec.name}"), staged.drop(*lacking), temp=True)
+        held = backend.create_table(gen_name(f"winback_staged_{spec.name}"), staged.drop(*told), temp=True)
     except duckdb.Error as error:
         raise refusal_of(mapped, error) from error
-    rows = held.mutate(**lacking).select(*staged.columns)
-    return StagedTable(mapped, spec, rows, rules)
+    return StagedTable(mapped, spec, _with_told(held, spec), rules)
+
+
+def without_digests(staged: StagedTable) -> StagedTable:
+    """Let go of the digests, which nothing asks for once the repeated rows are found."""
+    backend = staged.rows.get_backend()
+    if backend.name != "duckdb":
+        return staged
+    (name,) = names_beneath(staged.rows)
+    backend.raw_sql(f"ALTER TABLE {name} DROP COLUMN {DIGEST}")
+    return replace(staged, rows=_with_told(backend.table(name), staged.spec))
+
+
+def _with_told(held: ibis.Table, spec: TableSpec) -> ibis.Table:
+    """Return a staged table with the columns that take no room."""
+    told = {ZONED: ibis.null("boolean")} | {
+        column.name: ibis.null(_null_type(column.kind)) for column in spec.columns
+    }
+    digest = (DIGEST,) if DIGEST in held.columns else ()
+    names = (ROW, *digest, *spec.names, ZONED, FAULT, FAULT_TEXT)
+    return held.select(**{name: held[name] if name in held.columns else told[name] for name in names})
 
 
 def staged_rows(
@@ -110,6 +132,14 @@ def refusal_of(mapped: MappedTable, error: duckdb.Error) -> Exception:
         return _stopped(mapped, error)
     # Whatever else a damaged file makes the reader say.
     return unreadable_file(mapped.raw.label, error)
+
+
+def _written_times(mapped: MappedTable, spec: TableSpec) -> bool:
+    """Say whether the times of a table are written as text, some perhaps with a zone."""
+    if spec.time_column not in mapped.theirs:
+        return False
+    kind = mapped.table[spec.time_column].type()
+    return bool(kind.is_string() or kind.is_null())
 
 
 def _null_type(kind: str) -> str:

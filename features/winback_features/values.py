@@ -122,10 +122,11 @@ def _absent(text: ibis.Value, words: tuple[str, ...] = NO_VALUE) -> ibis.Value:
 
 
 def _read_string(column: Column, found: ibis.Value, text: ibis.Value) -> Reading:
-    """Keep identifiers exactly as written; trim the rest."""
+    """Keep identifiers exactly as written; trim the rest, and write the kind of an event in small letters."""
     if column.name.endswith("_id"):
         return Reading(ibis.ifelse(_absent(text), ibis.null("string"), found.cast("string")))
-    value = text.nullif("")
+    # Small letters first: of words that a file tells by number, the engine then turns each only once.
+    value = (text.lower() if column.name == "kind" else text).nullif("")
     return Reading(value.upper() if column.name == "currency" else value)
 
 
