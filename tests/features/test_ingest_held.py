@@ -61,3 +61,23 @@ def test_held_or_not_the_tables_and_the_report_are_the_same(desk):
     assert found[0] == found[1]
     counts = {name: len(rows) for name, rows in found[0][0].items()}
     assert counts == {"orders": 4, "lines": 5, "events": 3, "contacts": 2, "quarantine": 4}
+
+
+def test_what_tells_nothing_is_not_held(desk):
+    path = desk.folder / "orders.parquet"
+    desk.backend.read_csv(desk.folder / desk.csv(ORDERS)).to_parquet(path)
+    tables = ingest(
+        desk.backend,
+        SourceConfig(path.name, max_bad_share=0.5),
+        BrandConfig(rates={"USD": 0.9}),
+        today=date(2024, 6, 30),
+        base_dir=desk.folder,
+        hold=False,
+    )
+    columns = "SELECT table_name, column_name FROM duckdb_columns() WHERE table_name LIKE '%staged_orders%'"
+    held = {column for _, column in desk.backend.raw_sql(columns).fetchall()}
+    assert {"winback_row_number", "contact_id", "category"} <= held
+    # Nothing asks for digests any more; these times are no text; and there is no such column in the file.
+    assert not held & {"winback_digest", "winback_zoned", "product_id"}
+    assert tables.report["orders"].rows_in == 7
+    assert sorted(tables.quarantine.to_pyarrow()["row_number"].to_pylist()) == [2, 6]
