@@ -15,7 +15,7 @@ from winback_models.btyd import Array
 Mask = npt.NDArray[np.bool_]
 
 STEADY = "btyd"
-"""The member that needs no labels: with few of them it weighs more, and it is never dropped."""
+"""The member that needs no labels: with few of them it weighs more, and is not dropped."""
 
 STEADY_PURCHASES = 400.0
 """With so many observed purchases, the steady member weighs as much as all the learned ones before any fitting."""
@@ -40,11 +40,23 @@ def prior_weights(names: list[str], purchases: float) -> dict[str, float]:
     return {name: steady if name == STEADY else (1.0 - steady) / (len(names) - 1) for name in names}
 
 
-def failing(said: Mapping[str, Array], y: Mask) -> tuple[str, ...]:
-    """Return the members that the later slice speaks clearly against; never the steady one."""
+def failing(said: Mapping[str, Array], y: Mask, prior: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the members that the later slice speaks clearly against.
+
+    The steady one is spared while labels are so few that it has more weight than others before any fitting.
+
+    Parameters
+    ----------
+    said : mapping of str to ndarray, shape (rows,)
+        Log-odds of each member for person-periods at risk.
+    y : ndarray of bool, shape (rows,)
+    prior : mapping of str to float
+        From `prior_weights`.
+    """
     losses = {name: log_loss(score, y) for name, score in said.items()}
-    best = min(losses.values())
-    return tuple(name for name, loss in losses.items() if loss > FAILS * best and name != STEADY)
+    best, least = min(losses.values()), min(prior.values())
+    spared = STEADY if prior.get(STEADY, 0.0) > least else None
+    return tuple(name for name, loss in losses.items() if loss > FAILS * best and name != spared)
 
 
 def fit_weights(said: Mapping[str, Array], y: Mask, prior: Mapping[str, float]) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 One model answers P within any d, the median date and its interval, all consistent with each other. Its members are averaged
 in log-odds, with weights found on a later slice than they were fitted on and drawn towards equal ones; where it
-has lasted, a slope corrects the mean's shape, and an intercept keeps its level.
+has lasted, a slope corrects the mean's shape, and an intercept keeps its level. Where last year's season is known, it moves
+all of them by the calendar.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from winback_models.btyd import Array
 from winback_models.history import RhythmModels
 from winback_models.linear import LinearModel
 from winback_models.members import Member, ask_all
+from winback_models.season import CALENDAR, Season, middles_of
 
 LinearMember = LinearModel
 """Its name in bundles of format 1."""
@@ -37,6 +39,8 @@ class HazardModel:
         Weight of each member in the mean log-odds; they sum to 1.
     intercept, slope : float
         Calibration of the mean log-odds.
+    season : Season, optional
+        What last year says of the days ahead, where that is known.
     """
 
     edges: tuple[int, ...]
@@ -44,16 +48,21 @@ class HazardModel:
     weights: Mapping[str, float]
     intercept: float = 0.0
     slope: float = 1.0
+    season: Season | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the feature columns that the members read."""
-        return tuple(dict.fromkeys(name for member in self.members.values() for name in member.columns))
+        """Names of the feature columns that the members and the season read."""
+        names = dict.fromkeys(name for member in self.members.values() for name in member.columns)
+        return tuple(names | dict.fromkeys(CALENDAR if self.season else ()))
 
     def hazards(self, features: pd.DataFrame, models: RhythmModels) -> Array:
         """Return calibrated hazards, shape (n, intervals)."""
         said = ask_all(self.members, features, models)
-        return np.asarray(expit(self.intercept + self.slope * mix(said, self.weights)))
+        odds = self.intercept + self.slope * mix(said, self.weights)
+        if self.season:
+            odds = odds + self.season.at(features, middles_of(self.edges))
+        return np.asarray(expit(odds))
 
     def log_survival(self, features: pd.DataFrame, models: RhythmModels) -> Array:
         """Return log P(no purchase by each edge), shape (n, intervals); non-increasing along a row."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from winback_models.hazard import HazardModel, mix
 from winback_models.label_time import Before, LabelTime
 from winback_models.member_fits import fit_direct, fit_rolled
 from winback_models.members import BtydMember, Member, Slice, ask_all, at_risk
+from winback_models.season import TRUST, Season, Window, trust_in, turn_of
 from winback_models.side_by_side import side_by_side
 from winback_models.silence import SILENCE, SilentPath, movable
 
@@ -36,7 +38,7 @@ Outcomes = tuple[dict[str, Array], npt.NDArray[np.bool_]]
 """Log-odds of each member for person-periods at risk, and which of them held a purchase."""
 
 Learnt = tuple[dict[str, Member], tuple[str, ...], float]
-Check = tuple[dict[str, Array], npt.NDArray[np.bool_], list[Outcomes]]
+Check = tuple[dict[str, Array], npt.NDArray[np.bool_], list[Outcomes], float]
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ class FittedHazard:
     info: dict[str, Any]
 
 
-def fit_hazards(today: LabelTime, before: Before, plans: Sequence[Plan]) -> list[FittedHazard]:
+def fit_hazards(
+    today: LabelTime, before: Before, plans: Sequence[Plan], last_year: Before = lambda day: ()
+) -> list[FittedHazard]:
     """Fit the classifiers of several populations for a day from what could be seen on it.
 
     Parameters
@@ -87,6 +91,8 @@ def fit_hazards(today: LabelTime, before: Before, plans: Sequence[Plan]) -> list
         See ``Before``.
     plans : sequence of Plan
         One for each population, all with the same horizon; the largest first.
+    last_year : callable
+        Gives the label times around the same day of last year: some horizons before it, on it, and one horizon after.
     """
     times = before(today.as_of)
     closed = next((t for t in times if t.watched >= plans[0].horizon_days), None)
@@ -94,14 +100,19 @@ def fit_hazards(today: LabelTime, before: Before, plans: Sequence[Plan]) -> list
         before(closed.as_of)  # made once, before those who ask for it part
     learnt: list[Any] = side_by_side(
         *(partial(_members, times, plan) for plan in plans),
-        *(partial(_later_slice, times, before, plan) for plan in plans),
+        *(partial(_later_slice, times, before, last_year, plan) for plan in plans),
     )
     parts = zip(plans, learnt[: len(plans)], learnt[len(plans) :], strict=True)
-    return [_combined(today, times, *part) for part in parts]
+    return [_combined(today, times, last_year(today.as_of), *part) for part in parts]
 
 
 def _combined(
-    today: LabelTime, times: Sequence[LabelTime], plan: Plan, learnt: Learnt, check: Check | None
+    today: LabelTime,
+    times: Sequence[LabelTime],
+    last_year: Sequence[LabelTime],
+    plan: Plan,
+    learnt: Learnt,
+    check: Check | None,
 ) -> FittedHazard:
     members, left_out, purchases = learnt
     if not members:
@@ -109,13 +120,13 @@ def _combined(
     members |= {STEADY: BtydMember(plan.edges)}
     prior = prior_weights(list(members), purchases)
     dropped: tuple[str, ...] = ()
-    weights, intercept, slope = prior, 0.0, 1.0
+    weights, intercept, slope, trust = prior, 0.0, 1.0, TRUST
     status = f"personal model with prior weights: no later slice to weigh {len(members)} members on"
     if check:
-        said, y, between = check
+        said, y, between, trust = check
         known = [name for name in members if name in said]
         said = {name: said[name] for name in known}
-        dropped = failing(said, y)
+        dropped = failing(said, y, prior)
         kept = {name: prior[name] for name in members if name not in dropped}
         prior = {name: w / sum(kept.values()) for name, w in kept.items()}
         weights = _weights(said, y, prior)
@@ -126,10 +137,14 @@ def _combined(
         status += ", recalibrated in shape" if slope != 1.0 else ", no recalibration: none would have lasted"
     used = {name: member for name, member in members.items() if weights.get(name, 0.0) > 0.0}
     model = HazardModel(plan.edges, used, {name: weights[name] for name in used}, intercept, slope)
+    if turn := _turn(model.members, model.weights, last_year, today.as_of, plan):
+        model = replace(model, season=turn.trusted(trust))
+        status += f", with {100 * trust:.0f} % of last year's season"
     info = {
         "weights": dict(model.weights),
         "dropped": list(dropped),
         "calibration": {"intercept": intercept, "slope": slope},
+        "season": model.season.as_dict() | {"trust": trust} if model.season else None,
         "edges": list(plan.edges),
         "left_out": list(left_out),
         "label_times": [t.as_of.isoformat() for t in times],
@@ -169,10 +184,13 @@ def _members(label_times: Sequence[LabelTime], plan: Plan) -> Learnt:
     return members, left_out, max(counts)
 
 
-def _later_slice(label_times: Sequence[LabelTime], before: Before, plan: Plan) -> Check | None:
+def _later_slice(
+    label_times: Sequence[LabelTime], before: Before, last_year: Before, plan: Plan
+) -> Check | None:
     """Return what members fitted on the day of the newest closed label time said of what followed, and what did.
 
-    Last come the same for its first half and, from a label time half-way, for its second half.
+    Then come the same for its first half and, from a label time half-way, for its second half; and how much of last year's
+    season came again.
     """
     closed = next((t for t in label_times if t.watched >= plan.horizon_days), None)
     if closed is None:
@@ -186,10 +204,33 @@ def _later_slice(label_times: Sequence[LabelTime], before: Before, plan: Plan) -
         (t for t in label_times if 2 * t.watched <= plan.horizon_days), key=lambda t: t.watched, default=None
     )
     said, y = _outcomes(members, closed, plan, plan.horizon_days)
+    equal = dict.fromkeys(members, 1.0 / len(members))
+    turn = _turn(members, equal, last_year(closed.as_of), closed.as_of, plan)
+    trust = trust_in(turn, _window(members, equal, closed, plan), plan.edges) if turn else TRUST
     if half is None:
-        return said, y, []
+        return said, y, [], trust
     first = _outcomes(members, closed, plan, plan.horizon_days - half.watched)
-    return said, y, [first, _outcomes(members, half, plan, half.watched)]
+    return said, y, [first, _outcomes(members, half, plan, half.watched)], trust
+
+
+def _turn(
+    members: Mapping[str, Member],
+    weights: Mapping[str, float],
+    last_year: Sequence[LabelTime],
+    day: date,
+    plan: Plan,
+) -> Season | None:
+    there = [time for time in last_year if len(time.only(plan.silence).waits)]
+    return turn_of([_window(members, weights, time, plan) for time in there], day, plan.edges)
+
+
+def _window(
+    members: Mapping[str, Member], weights: Mapping[str, float], time: LabelTime, plan: Plan
+) -> Window:
+    """Return what some members, weighted, say of the horizon after a label time, and what happened."""
+    part = _slice(time.only(plan.silence), LATER_ROWS, plan.seed)
+    risk, bought = at_risk(plan.edges, part.waits, part.untreated)
+    return Window(time.as_of, mix(ask_all(members, part.features, part.models), weights), risk, bought)
 
 
 def _outcomes(members: dict[str, Member], time: LabelTime, plan: Plan, watched: int) -> Outcomes:

@@ -40,6 +40,7 @@ def fit_lapse_model(
     horizon_days: int,
     numeric_features: Sequence[str],
     seed: int = 0,
+    last_year: Before = lambda day: (),
 ) -> LapseModel:
     """Fit everything that the scores need.
 
@@ -54,6 +55,8 @@ def fit_lapse_model(
     numeric_features : sequence of str
         Candidate columns of the classifiers.
     seed : int
+    last_year : callable
+        Gives the label times around the same day of last year, where the history reaches so far. It is asked for the same days.
     """
     names = tuple(numeric_features)
     active = Plan(horizon_days, names, (0.0, ACTIVE_LEARNS_FROM * horizon_days), seed)
@@ -61,7 +64,7 @@ def fit_lapse_model(
         horizon_days, names, (float(ACTIVE_HORIZONS * horizon_days), float("inf")), seed, LAPSED_SHARE
     )
     closed = [t for t in before(today.as_of) if t.watched >= horizon_days]
-    hazard, reactivation = fit_hazards(today, before, (active, lapsed))
+    hazard, reactivation = fit_hazards(today, before, (active, lapsed), last_year)
     first = fit_first_purchase(closed, horizon_days=horizon_days, numeric_features=names, seed=seed)
     order_value = learn_order_value(today.features)
     info: dict[str, Any] = {

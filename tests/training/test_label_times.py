@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from winback_models.design import step_days
-from winback_training.label_times import closed_label_times, closing_days, label_times, origins
+from winback_models.season import LAST_YEAR
+from winback_training.label_times import (
+    all_label_times,
+    closed_label_times,
+    closing_days,
+    label_times,
+    last_year_label_times,
+    origins,
+)
 
 FIRST = date(2024, 1, 1)
 
@@ -42,3 +50,22 @@ def test_forward_tests_share_the_grid_of_label_times(horizon, age):
         assert closed_label_times(origin, FIRST, horizon, 6), (
             "a forward test must have something to learn from"
         )
+
+
+@given(st.integers(1, 400), st.integers(0, 2000))
+def test_last_years_windows_have_closed_on_the_same_weekdays_with_history_before_them(horizon, age):
+    today = FIRST + timedelta(days=age)
+    times = last_year_label_times(today, FIRST, horizon)
+    assert list(times) == sorted(times, reverse=True)
+    assert all(t + timedelta(days=horizon) <= today for t in times)
+    assert all(t - timedelta(days=horizon) >= FIRST for t in times)
+    if age >= LAST_YEAR + closing_days(horizon) + horizon and closing_days(horizon) <= LAST_YEAR:
+        assert today - timedelta(days=LAST_YEAR) in times, "the same day of last year, and on the same weekday"
+    assert set(times) <= all_label_times([today], FIRST, horizon, 6)
+
+
+def test_without_the_season_no_label_time_of_last_year_is_asked_for():
+    today = FIRST + timedelta(days=700)
+    with_it, without = (all_label_times([today], FIRST, 28, 6, season=season) for season in (True, False))
+    assert without < with_it
+    assert not set(last_year_label_times(today, FIRST, 28)) & without

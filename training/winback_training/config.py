@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from winback_features.errors import ConfigError
 
 TREATED = ("until_sent", "keep")
+SEASON = ("last_year", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class TrainingConfig:
         At most so many contacts in a forward test.
     treated : {"until_sent", "keep"}
         Labels end where a message of win-back was sent, or count as if nobody had been written to; the same without a log.
+    season : {"last_year", "none"}
+        The season is expected to turn as it did last year, where the history reaches so far, or to stand still.
     seed : int
     model_name : str
         Name in the model registry.
@@ -37,11 +40,13 @@ class TrainingConfig:
     max_rows: int = 15_000
     test_rows: int = 50_000
     treated: str = "until_sent"
+    season: str = "last_year"
     seed: int = 0
     model_name: str = "winback-lapse"
     tracking_uri: str = ""
 
     def __post_init__(self) -> None:
-        if self.treated not in TREATED:
-            how = f"Write one of {', '.join(TREATED)}."
-            raise ConfigError(f"It is {self.treated!r}.", where="training.treated", how=how)
+        for name, known in (("treated", TREATED), ("season", SEASON)):
+            if (value := getattr(self, name)) not in known:
+                how = f"Write one of {', '.join(known)}."
+                raise ConfigError(f"It is {value!r}.", where=f"training.{name}", how=how)

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 from winback_models.design import step_days
 from winback_models.hazard_fit import ROLLED_STEPS
+from winback_models.season import HORIZONS_BEFORE, LAST_YEAR
 
 SPACING = 4
 """Steps between closed label times."""
@@ -62,15 +63,33 @@ def label_times(trained_at: date, first_day: date, horizon_days: int, cuts: int)
     return tuple(sorted(enough | set(closed), reverse=True))
 
 
+def last_year_label_times(trained_at: date, first_day: date, horizon_days: int) -> tuple[date, ...]:
+    """Return the same day of last year, the day one horizon later, and up to three days as far apart before it, newest first.
+
+    Those whose windows have closed and that have a horizon of history before them; none where there is none before the same day.
+
+    Examples
+    --------
+    >>> [str(d) for d in last_year_label_times(date(2026, 7, 1), date(2025, 1, 1), 30)]
+    ['2025-08-01', '2025-07-02', '2025-06-02', '2025-05-03', '2025-04-03']
+    """
+    same, horizon = trained_at - timedelta(days=LAST_YEAR), timedelta(days=closing_days(horizon_days))
+    times = (same - n * horizon for n in range(-1, HORIZONS_BEFORE + 1))
+    known = [t for t in times if t + horizon <= trained_at and (t - first_day).days >= horizon_days]
+    return tuple(known) if same - horizon in known else ()
+
+
 def all_label_times(
-    trained_at: Sequence[date], first_day: date, horizon_days: int, cuts: int
+    trained_at: Sequence[date], first_day: date, horizon_days: int, cuts: int, *, season: bool = True
 ) -> frozenset[date]:
-    """Return every label time that models trained on these days ask for: to learn from, and to weigh members on."""
+    """Return every label time that models trained on these days ask for: to learn from, to weigh members on, for the season."""
     days = set(trained_at)
     for today in trained_at:
         newest_closed = closed_label_times(today, first_day, horizon_days, 1)
         for day in (today, *newest_closed):
             days |= {*label_times(day, first_day, horizon_days, cuts)}
+            if season:
+                days |= {*last_year_label_times(day, first_day, horizon_days)}
     return frozenset(days)
 
 

@@ -27,7 +27,13 @@ from winback_training.drift import drift_notices
 from winback_training.evaluate import OURS, Evaluation, evaluate
 from winback_training.gate import GateConfig, auc_needed
 from winback_training.held_out import HeldOut
-from winback_training.label_times import all_label_times, closed_label_times, label_times, origins
+from winback_training.label_times import (
+    all_label_times,
+    closed_label_times,
+    label_times,
+    last_year_label_times,
+    origins,
+)
 from winback_training.money import spend_within
 
 
@@ -98,7 +104,8 @@ def train(
     names = numeric_features()
     days = origins(as_of, first_day, horizon, config.origins)
     tests = (as_of, *days)
-    wanted = all_label_times(tests, first_day, horizon, config.cuts)
+    season = config.season == "last_year"
+    wanted = all_label_times(tests, first_day, horizon, config.cuts, season=season)
     keep = config.treated == "keep"
     built = LabelTimes(tables, horizon, wanted, tests, config.max_rows, config.test_rows, say, keep)
 
@@ -111,9 +118,20 @@ def train(
     def before(day: date) -> Sequence[LabelTime]:
         return [built.seen_on(day, t) for t in label_times(day, first_day, horizon, config.cuts)]
 
+    def last_year(day: date) -> Sequence[LabelTime]:
+        times = last_year_label_times(day, first_day, horizon) if season else ()
+        return [built.seen_on(day, t) for t in times]
+
     def fit(today: LabelTime) -> LapseModel:
         say(f"model for {today.as_of}")
-        model = fit_lapse_model(today, before, horizon_days=horizon, numeric_features=names, seed=config.seed)
+        model = fit_lapse_model(
+            today,
+            before,
+            horizon_days=horizon,
+            numeric_features=names,
+            seed=config.seed,
+            last_year=last_year,
+        )
         return models.setdefault(today.as_of, model)
 
     def spend(day: date) -> pd.DataFrame:
