@@ -41,7 +41,7 @@ def quarantined(staged: StagedTable, dropped: ibis.Table) -> ibis.Table:
             faulty,
         )
     ]
-    repeats = rows.inner_join(dropped, ROW)
+    repeats = rows.inner_join(dropped.rename(dropped_for="reason"), ROW)  # events have a reason of their own
     blamed = "order_id" if "order_id" in staged.spec.names else "contact_id"
     parts.append(
         _entry(
@@ -49,7 +49,7 @@ def quarantined(staged: StagedTable, dropped: ibis.Table) -> ibis.Table:
             repeats[ROW],
             repeats.key,
             ibis.literal(blamed),
-            repeats.reason,
+            repeats.dropped_for,
             repeats[blamed],
             repeats,
         )

@@ -20,7 +20,7 @@ STEADY = "btyd"
 STEADY_PURCHASES = 400.0
 """With so many observed purchases, the steady member weighs as much as all the learned ones before any fitting."""
 
-FAILS = 1.05
+FAILS = 1.03
 """A member whose log-loss on the later slice is more than so many times the best member's is dropped."""
 
 

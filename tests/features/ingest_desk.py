@@ -1,5 +1,6 @@
 """A small desk to take tables in from: writes files and reads the results back as plain rows."""
 
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def reasons(tables: Tables, name: str = "orders") -> dict[str, int]:
     assert report.rows_in == report.rows_used + report.rows_quarantined
     listed = [r for r in rows(tables.quarantine) if r["table"] == name]
     assert len(listed) == report.rows_quarantined == sum(report.reasons.values())
+    assert Counter(r["reason"] for r in listed) == report.reasons
     return dict(report.reasons)
 
 
