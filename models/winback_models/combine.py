@@ -20,7 +20,7 @@ STEADY = "btyd"
 STEADY_PURCHASES = 400.0
 """With so many observed purchases, the steady member weighs as much as all the learned ones before any fitting."""
 
-FAILS = 1.03
+FAILS = 1.05
 """A member whose log-loss on the later slice is more than so many times the best member's is dropped."""
 
 
@@ -40,22 +40,10 @@ def prior_weights(names: list[str], purchases: float) -> dict[str, float]:
     return {name: steady if name == STEADY else (1.0 - steady) / (len(names) - 1) for name in names}
 
 
-def failing(said: Mapping[str, Array], y: Mask, prior: Mapping[str, float]) -> tuple[str, ...]:
-    """Return the members that the later slice speaks clearly against.
-
-    The steady one is spared while labels are so few that it has more weight than others before any fitting.
-
-    Parameters
-    ----------
-    said : mapping of str to ndarray, shape (rows,)
-        Log-odds of each member for person-periods at risk.
-    y : ndarray of bool, shape (rows,)
-    prior : mapping of str to float
-        From `prior_weights`.
-    """
+def failing(said: Mapping[str, Array], y: Mask, spared: str | None = None) -> tuple[str, ...]:
+    """Return the members that the later slice speaks clearly against, but for the one that is spared."""
     losses = {name: log_loss(score, y) for name, score in said.items()}
-    best, least = min(losses.values()), min(prior.values())
-    spared = STEADY if prior.get(STEADY, 0.0) > least else None
+    best = min(losses.values())
     return tuple(name for name, loss in losses.items() if loss > FAILS * best and name != spared)
 
 

@@ -126,7 +126,8 @@ def _combined(
         said, y, between, trust = check
         known = [name for name in members if name in said]
         said = {name: said[name] for name in known}
-        dropped = failing(said, y, prior)
+        few = prior[STEADY] > min(prior.values())  # labels; then the steady member is not judged by them
+        dropped = failing(said, y, spared=STEADY if few else None)
         kept = {name: prior[name] for name in members if name not in dropped}
         prior = {name: w / sum(kept.values()) for name, w in kept.items()}
         weights = _weights(said, y, prior)

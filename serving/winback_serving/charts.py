@@ -18,6 +18,9 @@ RISK, CALM, QUIET = "#c8500a", "#0b6aa2", "#b9c4cd"
 HEIGHT = 270
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
+LEGEND_PADDING = 36
+"""Between the names of a legend, in pixels: a browser's font may be wider than the one that they were laid out in."""
+
 
 def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     """Return ``chart`` in the report's hand: no frame, hairline grid, quiet axes."""
@@ -37,7 +40,7 @@ def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
         chart.configure(font=FONT, background="transparent", padding=4)
         .configure_view(stroke=None)
         .configure_axis(**axis)
-        .configure_legend(labelColor=MUTED, labelFontSize=12, title=None)
+        .configure_legend(labelColor=MUTED, labelFontSize=12, title=None, columnPadding=LEGEND_PADDING)
         .configure_text(font=FONT)
     )
     return result
@@ -257,7 +260,7 @@ def _moment(name: str, day: date, *, right: bool) -> alt.LayerChart | alt.FacetC
 def bare(chart: alt.LayerChart) -> alt.TopLevelMixin:
     """Return another module's chart fit for the report: no title of its own, no background, legend below."""
     result: alt.TopLevelMixin = chart.properties(
-        title="", background="transparent", padding=4
+        title="", background="transparent", padding={"left": 4, "top": 4, "right": 24, "bottom": 4}
     ).configure_legend(
         orient="bottom",
         columns=3,
@@ -266,5 +269,6 @@ def bare(chart: alt.LayerChart) -> alt.TopLevelMixin:
         labelFontSize=12,
         symbolStrokeWidth=3,
         symbolSize=240,
+        columnPadding=LEGEND_PADDING / 2,
     )
     return result

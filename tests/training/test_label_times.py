@@ -60,7 +60,9 @@ def test_last_years_windows_have_closed_on_the_same_weekdays_with_history_before
     assert all(t + timedelta(days=horizon) <= today for t in times)
     assert all(t - timedelta(days=horizon) >= FIRST for t in times)
     if age >= LAST_YEAR + closing_days(horizon) + horizon and closing_days(horizon) <= LAST_YEAR:
-        assert today - timedelta(days=LAST_YEAR) in times, "the same day of last year, and on the same weekday"
+        assert today - timedelta(days=LAST_YEAR) in times, (
+            "the same day of last year, and on the same weekday"
+        )
     assert set(times) <= all_label_times([today], FIRST, horizon, 6)
 
 
