@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from shop import HORIZON, NUMERIC
+from shop import HORIZON, NUMERIC, TODAY, label_time, seen_before
 
 from winback_features.errors import InputError
 from winback_models.config import ScoreConfig
@@ -212,3 +212,17 @@ def test_nobody_is_late_for_days_on_which_the_shop_was_closed(fitted, label_time
     shut = fitted.predict(label_times[0].features.assign(closed_days_in_silence=10.0), DAY, SCORE)
     assert (shut["days_overdue"] == scores["days_overdue"] - 10).all()
     assert np.array_equal(shut["p_purchase"], scores["p_purchase"])
+
+
+def test_buyers_like_clockwork_are_not_told_by_a_model_of_chance():
+    """With labels in plenty the BTYD member is one like the others: where it fails clearly, it is dropped and named."""
+    rng = np.random.default_rng(8)
+    starts = rng.integers(0, 300, 500)
+    shop = [start + np.cumsum(rng.normal(30.0, 1.0, 24)).astype(int) for start in starts]
+    shop = [days[: rng.integers(4, 24)] for days in shop]
+    model = fit_lapse_model(
+        label_time(shop, TODAY), seen_before(shop), horizon_days=HORIZON, numeric_features=NUMERIC
+    )
+    assert "btyd" in model.info["dropped"]
+    assert "btyd" not in model.hazard.weights
+    assert sum(model.hazard.weights.values()) == pytest.approx(1.0)
