@@ -18,7 +18,7 @@ from winback_models.hazard import HazardModel, mix
 from winback_models.label_time import Before, LabelTime
 from winback_models.member_fits import fit_direct, fit_rolled
 from winback_models.members import BtydMember, Member, Slice, ask_all, at_risk
-from winback_models.season import TRUST, Season, Window, trust_in, turn_of
+from winback_models.season import Season, Window, trust_in, turn_of
 from winback_models.side_by_side import side_by_side
 from winback_models.silence import SILENCE, SilentPath, movable
 
@@ -120,7 +120,7 @@ def _combined(
     members |= {STEADY: BtydMember(plan.edges)}
     prior = prior_weights(list(members), purchases)
     dropped: tuple[str, ...] = ()
-    weights, intercept, slope, trust = prior, 0.0, 1.0, TRUST
+    weights, intercept, slope, trust = prior, 0.0, 1.0, 0.0
     status = f"personal model with prior weights: no later slice to weigh {len(members)} members on"
     if check:
         said, y, between, trust = check
@@ -138,7 +138,7 @@ def _combined(
         status += ", recalibrated in shape" if slope != 1.0 else ", no recalibration: none would have lasted"
     used = {name: member for name, member in members.items() if weights.get(name, 0.0) > 0.0}
     model = HazardModel(plan.edges, used, {name: weights[name] for name in used}, intercept, slope)
-    if turn := _turn(model.members, model.weights, last_year, today.as_of, plan):
+    if trust > 0.0 and (turn := _turn(model.members, model.weights, last_year, today.as_of, plan)):
         model = replace(model, season=turn.trusted(trust))
         status += f", with {100 * trust:.0f} % of last year's season"
     info = {
@@ -191,7 +191,7 @@ def _later_slice(
     """Return what members fitted on the day of the newest closed label time said of what followed, and what did.
 
     Then come the same for its first half and, from a label time half-way, for its second half; and how much of last year's
-    season came again.
+    season came again, 0 where the history does not tell.
     """
     closed = next((t for t in label_times if t.watched >= plan.horizon_days), None)
     if closed is None:
@@ -207,7 +207,7 @@ def _later_slice(
     said, y = _outcomes(members, closed, plan, plan.horizon_days)
     equal = dict.fromkeys(members, 1.0 / len(members))
     turn = _turn(members, equal, last_year(closed.as_of), closed.as_of, plan)
-    trust = trust_in(turn, _window(members, equal, closed, plan), plan.edges) if turn else TRUST
+    trust = trust_in(turn, _window(members, equal, closed, plan), plan.edges) if turn else 0.0
     if half is None:
         return said, y, [], trust
     first = _outcomes(members, closed, plan, plan.horizon_days - half.watched)

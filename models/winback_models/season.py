@@ -38,7 +38,7 @@ LEVEL, INTERVAL = 4.0, 16.0
 """Ridge that draws the shift of a window to 0, and that of an interval to its window's: one over the variance expected."""
 
 TRUST, TRUST_RIDGE = 0.5, 4.0
-"""How much of last year's turn is expected to come again before anything was seen of it, and how firmly."""
+"""How much of last year's turn is expected to come again where there was none to see of it lately, and how firmly."""
 
 CHANCE = 0.15
 """What moves the base from one interval to the next beside the season, in log-odds: a standard deviation."""
