@@ -2,7 +2,8 @@
 
 All lie on one grid of steps (a twelfth of the horizon) counted back from ``as_of``, so that forward tests share them. There
 are two kinds. *Closed* ones: the window ``[cut, cut + horizon)`` had closed by the day the model is trained for; every fourth
-step. *Recent* ones, for models that look one step ahead: every second of the last 36 steps.
+step. *Recent* ones, for models that look one step ahead: every second of the last 36 steps. Those *of last year* tell of the
+season: the same day 52 weeks ago, and horizons before and after it.
 Nothing is learned where there is hardly any history yet.
 """
 
