@@ -1,7 +1,6 @@
-"""Take pictures of the pages of a home folder, as they stand in docs/images.
+"""Take pictures of the list in the terminal and of the pages of a home folder, as they stand in docs/images.
 
     winback demo --home demo
-    winback score -c demo/winback.toml --as-of 2017-12-11      # as many days as the pictures should know
     python examples/screenshots.py -c demo/winback.toml --out docs/images
 
 Needs Playwright from the development tools and Chromium from the system.
@@ -10,6 +9,7 @@ Needs Playwright from the development tools and Chromium from the system.
 from __future__ import annotations
 
 import argparse
+import io
 import socket
 import threading
 import time
@@ -19,15 +19,33 @@ from pathlib import Path
 
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
+from rich.console import Console
 
-from winback_serving.settings import load_settings
+from winback_serving.brief import read_brief
+from winback_serving.settings import Settings, load_settings
+from winback_serving.store import RunStore
+from winback_serving.summary import show_list
 from winback_serving.web.app import create_app
 from winback_serving.web.config import WebConfig
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PAGES = {"today": "/", "list": "/list", "contact": "", "rfm": "/rfm", "retention": "/retention"}
-WIDTH, HEIGHT = 1280, 1080
+WIDTH, HEIGHT, COLUMNS = 1280, 1080, 100
+
+
+def draw_list(settings: Settings, path: Path) -> None:
+    """Draw the list of the newest run as the terminal shows it."""
+    runs = RunStore(settings.home).list_runs()
+    brief = read_brief(
+        runs,
+        brand=settings.brand.name,
+        currency=settings.brand.currency,
+        horizon_days=runs[-1].info()["horizon_days"],
+    )
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+    show_list(console, brief, people="households", one="household")
+    console.save_svg(str(path), title="winback demo")
 
 
 @contextmanager
@@ -68,6 +86,7 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    draw_list(load_settings(options.config), options.out / "list.svg")
     with serving(options.config) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         scheme = "dark" if options.dark else "light"

@@ -34,7 +34,7 @@ def show_brief(console: Console, brief: Brief, *, people: str = "contacts", one:
         _show_accuracy(console, brief.accuracy, brief.currency)
     _show_days(console, brief)
     _show_excluded(console, brief, people)
-    _show_list(console, brief, people, one)
+    show_list(console, brief, people, one)
 
 
 def show_places(
@@ -118,7 +118,8 @@ def _show_days(console: Console, brief: Brief) -> None:
     console.print(table)
 
 
-def _show_list(console: Console, brief: Brief, people: str, one: str) -> None:
+def show_list(console: Console, brief: Brief, people: str = "contacts", one: str = "contact") -> None:
+    """Print the head of today's list."""
     if not brief.listed:
         _heading(console, "Nobody needs winning back today")
         return
