@@ -172,7 +172,10 @@ def small(form: ExportFormat, **limits: Any) -> ExportFormat:
 @settings(deadline=None, max_examples=50)
 @given(
     st.lists(
-        st.tuples(st.text(st.characters(exclude_categories=["Cs"]), max_size=9), st.integers()), max_size=20
+        st.tuples(
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=9), st.integers(-(10**9), 10**9)
+        ),
+        max_size=20,
     ),
     st.integers(1, 6),
     st.integers(60, 90),
