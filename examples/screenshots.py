@@ -1,6 +1,7 @@
 """Take pictures of the list in the terminal and of the pages of a home folder, as they stand in docs/images.
 
     winback demo --home demo
+    winback score -c demo/winback.toml --as-of 2017-12-11      # as many days as the pictures should know
     python examples/screenshots.py -c demo/winback.toml --out docs/images
 
 Needs Playwright from the development tools and Chromium from the system.
