@@ -16,10 +16,11 @@ import pandas as pd
 from scipy.special import expit
 
 from winback_models.btyd import Array
+from winback_models.design import CALENDAR
 from winback_models.history import RhythmModels
 from winback_models.linear import LinearModel
 from winback_models.members import Member, ask_all
-from winback_models.season import CALENDAR, Season, middles_of
+from winback_models.season import Season, middles_of
 
 LinearMember = LinearModel
 """Its name in bundles of format 1."""

@@ -18,19 +18,17 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
+from winback_features.order_features import YEAR_DAYS
 from winback_models.btyd import Array
+from winback_models.design import CALENDAR
 
 LAST_YEAR = 364
 """Days back to the same days of last year: whole weeks, so that weekdays fall on weekdays."""
-
-CALENDAR = ("season_sin", "season_cos")
-"""Features that tell the day of the year."""
 
 HORIZONS_BEFORE = 3
 FADING = 1.5
 """Members learn from about so many horizons; their weight falls to 1/e in so many."""
 
-YEAR_DAYS = 365.25
 EARLIER = 30.0
 """A season may be asked about so many days before it was learned; further back is next year."""
 
@@ -67,7 +65,7 @@ class Season:
         Parameters
         ----------
         features : DataFrame, shape (n, …)
-            With `CALENDAR`.
+            With `winback_models.design.CALENDAR`: they tell the day of the year.
         days : ndarray, shape (m,)
         """
         sin, cos = (features[name].to_numpy(np.float64) for name in CALENDAR)
