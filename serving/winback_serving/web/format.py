@@ -115,6 +115,16 @@ class Formatter:
             return str(format_skeleton("MMMd", value, locale=self.locale))
         return str(format_date(value, format="medium", locale=self.locale))
 
+    @property
+    def axis_day(self) -> str:
+        """How D3 is to write a day without its year: day and month in the order of `day`.
+
+        >>> Formatter.of("en").axis_day, Formatter.of("en-GB").axis_day
+        ('%b %-d', '%-d %b')
+        """
+        skeleton = Locale.parse(self.locale).datetime_skeletons["MMMd"].pattern
+        return "%b %-d" if skeleton.startswith("M") else "%-d %b"
+
     def iso(self, value: str | None) -> str:
         """Return a day that stands in a record as ``2018-01-09``.
 

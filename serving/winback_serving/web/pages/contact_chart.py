@@ -28,10 +28,6 @@ WIDTH_DRAWN, HEIGHT_DRAWN = 1125, 346
 """Roughly, with axes and legend: the page keeps that room until the picture has come."""
 
 
-_TIMES = {"year": "%b %Y", "month": "%b %Y", "week": "%-d %b", "date": "%-d %b", "day": "%-d %b"}
-"""A tick is written as finely as the ticks stand."""
-
-
 @dataclass(frozen=True, slots=True)
 class Story:
     """What is drawn of a contact.
@@ -139,7 +135,9 @@ def _spec(t: Texts, f: Formatter) -> dict[str, Any]:
     def named(name: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(name=name))
 
-    x = alt.X("day:T", title=None).axis(grid=False, format=_TIMES, tickCount=7, labelOverlap=True)
+    # A tick is written as finely as the ticks stand.
+    ticks = dict.fromkeys(("year", "month"), "%b %Y") | dict.fromkeys(("week", "date", "day"), f.axis_day)
+    x = alt.X("day:T", title=None).axis(grid=False, format=ticks, tickCount=7, labelOverlap=True)
     y = alt.Y("p:Q", title=None).scale(domain=[FOOT, HEAD]).axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
     names = [t("contact.p_purchase_line"), t("contact.p_alive_line")]
     colour = alt.Color("line:N", scale=alt.Scale(domain=names, range=[charts.RISK, charts.CALM]))

@@ -91,7 +91,7 @@ def trend(run: Run, runs: Runs, days: tuple[date, ...], t: Texts, f: Formatter) 
     data["day"] = pd.to_datetime(data["day"])
     named = pd.DatetimeIndex(data["day"][:: -(-len(rows) // NAMED_DAYS)])
     ticks = [alt.DateTime(year=day.year, month=day.month, date=day.day) for day in named]
-    x = alt.X("day:T", title=None).scale(padding=12).axis(grid=False, values=ticks, format="%e %b")
+    x = alt.X("day:T", title=None).scale(padding=12).axis(grid=False, values=ticks, format=f.axis_day)
     top = alt.Y("listed:Q", title=heads[1]).axis(tickCount=4, format=",d")
     area = alt.Chart(data).encode(x=x, y=top)
     line = area.mark_area(color=charts.CALM, opacity=0.14) + area.mark_line(
