@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from winback_models.charts import to_svg
 from winback_serving import charts, wording
 from winback_serving.backtest import Backtest
 from winback_serving.backtest_charts import caught_curve, lead_histogram
-from winback_serving.figures import Figure
+from winback_serving.one_page import Figure, figure, render
 
 
 class Label(NamedTuple):
@@ -67,7 +64,7 @@ def figures(found: Backtest) -> dict[str, Figure]:
             "have been best, known only afterwards; where it flags more, as many are kept by lot. The risk stands at the "
             "threshold that gives the number."
         )
-        out["caught"] = _figure("caught", chart, title, caption, label + ".")
+        out["caught"] = figure("caught", charts.styled(chart), title, caption, label + ".")
     if found.lead_days and found.lead_days_median is not None:
         chart = lead_histogram(found.lead_days, found.lead_days_median)
         label = (
@@ -77,27 +74,14 @@ def figures(found: Backtest) -> dict[str, Figure]:
             "The limit is the day by which 80 % of gaps like the contact's own have closed. 0 is the last day on which it is "
             "not yet past."
         )
-        out["lead"] = _figure("lead", chart, "How long before", caption, label)
+        out["lead"] = figure("lead", charts.styled(chart), "How long before", caption, label)
     return out
 
 
 def render_backtest(found: Backtest, brand: str) -> str:
     """Return the page ``backtest.html``; everything but the pictures is escaped."""
-    environment = Environment(
-        loader=PackageLoader("winback_serving"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "percent": wording.percent,
-        "number": wording.number,
-        "words": wording.words,
-        "svg": Markup,
-    }
-    page = environment.get_template("backtest.html.j2")
-    return page.render(
+    return render(
+        "backtest.html.j2",
         brand=brand,
         found=found,
         sentences=sentences(found),
@@ -105,8 +89,3 @@ def render_backtest(found: Backtest, brand: str) -> str:
         rules=RULES,
         exits=wording.EXITS,
     )
-
-
-def _figure(name: str, chart: Any, title: str, caption: str, label: str) -> Figure:
-    svg = charts.inline(to_svg(charts.styled(chart.properties(description=label))), prefix=name, label=label)
-    return Figure(title, caption, svg.replace("<title></title>", f"<title>{title}</title>", 1))

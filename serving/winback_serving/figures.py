@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
-import altair as alt
 import pandas as pd
 
-from winback_models.charts import calibration_chart, lift_chart, timing_chart, to_svg
+from winback_models.charts import calibration_chart, lift_chart, timing_chart
 from winback_serving import charts, wording
 from winback_serving.brief import ListRow
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One picture of the report.
-
-    Attributes
-    ----------
-    title, caption : str
-        Above and below the picture.
-    svg : str
-        Fit to stand inside a page, with its words for screen readers.
-    """
-
-    title: str
-    caption: str
-    svg: str
+from winback_serving.one_page import Figure, figure
 
 
 def story_figure(
@@ -53,7 +36,7 @@ def story_figure(
     chart = charts.contact_story(curve, purchases, as_of=as_of, expected=expected, flagged_at=row.entered_at)
     now = wording.percent(float(curve["p_purchase"].iloc[-1]))
     why = row.reasons[0] if row.reasons else wording.lateness(row.days_overdue)
-    return _figure(
+    return figure(
         "story",
         charts.styled(chart),
         f"{one.capitalize()} {row.contact_id}: {why}",
@@ -69,7 +52,7 @@ def risk_figure(bins: pd.DataFrame, threshold: float) -> Figure:
     total = int(bins["n"].sum())
     beyond = int(bins.loc[bins["low"] + 1e-9 >= threshold, "n"].sum())
     level = wording.percent(threshold)
-    return _figure(
+    return figure(
         "risk",
         charts.styled(charts.risk_histogram(bins, threshold)),
         "How risk is spread over the active base",
@@ -81,7 +64,7 @@ def risk_figure(bins: pd.DataFrame, threshold: float) -> Figure:
 
 def cohort_figure(cohorts: pd.DataFrame) -> Figure:
     """Show how many come back; ``cohorts`` from :func:`winback_serving.demo.cohort_table`."""
-    return _figure(
+    return figure(
         "cohorts",
         charts.styled(charts.cohort_grid(cohorts)),
         "How many come back, month by month",
@@ -127,7 +110,7 @@ def timing_figure(timing: pd.DataFrame) -> Figure:
 
 def money_figure(tenths: pd.DataFrame, verdict: str, currency: str) -> Figure:
     """Show expected money beside money that came; ``Evaluation.money_tenths``, and the sentence of ``money_verdict``."""
-    return _figure(
+    return figure(
         "money",
         charts.styled(charts.money_tenths(tenths, currency)),
         "Does the money come that is expected?",
@@ -137,13 +120,7 @@ def money_figure(tenths: pd.DataFrame, verdict: str, currency: str) -> Figure:
     )
 
 
-def _of_models(
-    name: str, build: Callable[..., alt.LayerChart], table: pd.DataFrame, title: str, caption: str
-) -> Figure:
+def _of_models(name: str, build: Callable[..., Any], table: pd.DataFrame, title: str, caption: str) -> Figure:
     """Take over a chart of the models layer, its description included."""
     chart = build(table, width=400, height=300)
-    return _figure(name, charts.bare(chart), title, caption, str(chart.description))
-
-
-def _figure(name: str, chart: alt.TopLevelMixin, title: str, caption: str, label: str) -> Figure:
-    return Figure(title, caption, charts.inline(to_svg(chart), prefix=name, label=label))
+    return figure(name, charts.bare(chart), title, caption, str(chart.description))

@@ -7,13 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from winback_models.charts import to_svg
 from winback_policy.outcomes.readout import Readout
 from winback_serving import charts, wording
-from winback_serving.figures import Figure
+from winback_serving.one_page import Figure, figure, render
 from winback_serving.outcomes import Outcomes
 from winback_serving.outcomes_charts import forest_chart, path_chart
 from winback_serving.outcomes_told import Teller, Told
@@ -90,7 +86,13 @@ def pictures(found: Readout, teller: Teller, prefix: str) -> list[Figure]:
                 "like, and say so when it leaves zero."
             )
             out.append(
-                _figure(f"{prefix}p{len(out)}", path_chart(points), "How the effect came in", caption, label)
+                figure(
+                    f"{prefix}p{len(out)}",
+                    charts.styled(path_chart(points)),
+                    "How the effect came in",
+                    caption,
+                    label,
+                )
             )
     rows = [
         (teller.level(s.by, level) + (f", {teller.arm(c.arm)}" if len(found.plan.shares) > 2 else ""), c)
@@ -102,26 +104,13 @@ def pictures(found: Readout, teller: Teller, prefix: str) -> list[Figure]:
         caption = "A coloured one stays clear of zero after correction for how many are looked at (Holm). Others may be chance."
         label = f"The effect in {len(rows)} parts of the base."
         chart = forest_chart(rows[:MOST_ROWS], running=running)
-        out.append(_figure(f"{prefix}s", chart, "Where it differs", caption, label))
+        out.append(figure(f"{prefix}s", charts.styled(chart), "Where it differs", caption, label))
     return out
 
 
 def _page(teller: Teller, parts: list[tuple[Told, Readout]], **rest: Any) -> str:
-    environment = Environment(
-        loader=PackageLoader("winback_serving"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["svg"] = Markup
     sections = [
         {"told": told, "balanced": found.balanced, "pictures": pictures(found, teller, f"o{number}")}
         for number, (told, found) in enumerate(parts)
     ]
-    return environment.get_template("outcomes.html.j2").render(sections=sections, **rest)
-
-
-def _figure(name: str, chart: Any, title: str, caption: str, label: str) -> Figure:
-    svg = charts.inline(to_svg(charts.styled(chart.properties(description=label))), prefix=name, label=label)
-    return Figure(title, caption, svg.replace("<title></title>", f"<title>{title}</title>", 1))
+    return render("outcomes.html.j2", sections=sections, **rest)

@@ -6,13 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from winback_models.charts import MODEL_LABELS
 from winback_serving import wording
 from winback_serving.brief import Brief
-from winback_serving.figures import Figure
+from winback_serving.one_page import Figure, render
 from winback_serving.store import write_atomically
 
 
@@ -50,24 +47,8 @@ def render_report(report: Report) -> str:
 
     Everything is escaped, ids and categories of the shop included; only the figures' SVG is taken as it is.
     """
-    environment = Environment(
-        loader=PackageLoader("winback_serving"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "percent": wording.percent,
-        "number": wording.number,
-        "money": wording.money,
-        "day": wording.day,
-        "lateness": wording.lateness,
-        "words": wording.words,
-        "svg": Markup,
-    }
-    page = environment.get_template("report.html.j2")
-    return page.render(
+    return render(
+        "report.html.j2",
         report=report,
         brief=report.brief,
         accuracy=report.brief.accuracy,

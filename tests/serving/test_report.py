@@ -17,7 +17,6 @@ from winback_features.errors import InputError
 from winback_serving.accuracy import Accuracy, read_accuracy
 from winback_serving.brief import Brief, read_brief, risk_bins
 from winback_serving.figures import (
-    Figure,
     calibration_figure,
     cohort_figure,
     lift_figure,
@@ -26,6 +25,7 @@ from winback_serving.figures import (
     story_figure,
     timing_figure,
 )
+from winback_serving.one_page import Figure
 from winback_serving.report import Report, render_report, write_report
 from winback_serving.store import PublishedRun
 

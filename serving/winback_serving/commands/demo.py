@@ -27,7 +27,6 @@ from winback_serving.demo import cohort_table, consecutive_days, contact_story
 from winback_serving.demo_campaign import simulate_campaign, write_log
 from winback_serving.demo_data import COMPLETE_JOURNEY, WRITERS, DemoData
 from winback_serving.figures import (
-    Figure,
     calibration_figure,
     cohort_figure,
     lift_figure,
@@ -38,6 +37,7 @@ from winback_serving.figures import (
 )
 from winback_serving.horizon import base_rhythm
 from winback_serving.loader import Champion, load_champion
+from winback_serving.one_page import Figure
 from winback_serving.outcomes_report import write_outcomes
 from winback_serving.output import Output, Reporter
 from winback_serving.report import Report, write_report

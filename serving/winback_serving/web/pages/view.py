@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from winback_serving import one_page
 from winback_serving.web.config import WebConfig
 from winback_serving.web.deps import Config, CurrentRun, PublishedRuns
 from winback_serving.web.format import Formatter
@@ -187,15 +188,7 @@ def asks(request: Request) -> bool:
 @cache
 def environment() -> Environment:
     """Return the Jinja environment of the pages: everything is escaped, and a missing value is an error."""
-    made = Environment(
-        loader=PackageLoader("winback_serving.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {"svg": Markup, "code": with_code}
-    return made
+    return one_page.environment("winback_serving.web", {"code": with_code})
 
 
 def with_code(text: str) -> Markup:
