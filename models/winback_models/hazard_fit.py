@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,15 @@ LATER_ROWS = 8_000
 
 Outcomes = tuple[dict[str, Array], npt.NDArray[np.bool_]]
 """Log-odds of each member for person-periods at risk, and which of them held a purchase."""
+
+
+class Asked(NamedTuple):
+    """Log-odds of each member for every contact and interval, which of these were at risk, and which held a purchase."""
+
+    said: dict[str, Array]
+    risk: npt.NDArray[np.bool_]
+    bought: npt.NDArray[np.bool_]
+
 
 Learnt = tuple[dict[str, Member], tuple[str, ...], float]
 Check = tuple[dict[str, Array], npt.NDArray[np.bool_], list[Outcomes], float]
@@ -204,14 +213,16 @@ def _later_slice(
     half = max(
         (t for t in label_times if 2 * t.watched <= plan.horizon_days), key=lambda t: t.watched, default=None
     )
-    said, y = _outcomes(members, closed, plan, plan.horizon_days)
+    asked = _ask(members, closed, plan)
+    said, y = _outcomes(asked, plan.edges, plan.horizon_days)
     equal = dict.fromkeys(members, 1.0 / len(members))
     turn = _turn(members, equal, last_year(closed.as_of), closed.as_of, plan)
-    trust = trust_in(turn, _window(members, equal, closed, plan), plan.edges) if turn else 0.0
+    trust = trust_in(turn, _window(asked, equal, closed.as_of), plan.edges) if turn else 0.0
     if half is None:
         return said, y, [], trust
-    first = _outcomes(members, closed, plan, plan.horizon_days - half.watched)
-    return said, y, [first, _outcomes(members, half, plan, half.watched)], trust
+    first = _outcomes(asked, plan.edges, plan.horizon_days - half.watched)
+    second = _outcomes(_ask(members, half, plan), plan.edges, half.watched)
+    return said, y, [first, second], trust
 
 
 def _turn(
@@ -222,25 +233,26 @@ def _turn(
     plan: Plan,
 ) -> Season | None:
     there = [time for time in last_year if len(time.only(plan.silence).waits)]
-    return turn_of([_window(members, weights, time, plan) for time in there], day, plan.edges)
+    windows = [_window(_ask(members, time, plan), weights, time.as_of) for time in there]
+    return turn_of(windows, day, plan.edges)
 
 
-def _window(
-    members: Mapping[str, Member], weights: Mapping[str, float], time: LabelTime, plan: Plan
-) -> Window:
-    """Return what some members, weighted, say of the horizon after a label time, and what happened."""
+def _ask(members: Mapping[str, Member], time: LabelTime, plan: Plan) -> Asked:
+    """Ask the members about the horizon after a label time, of some of its contacts."""
     part = _slice(time.only(plan.silence), LATER_ROWS, plan.seed)
     risk, bought = at_risk(plan.edges, part.waits, part.untreated)
-    return Window(time.as_of, mix(ask_all(members, part.features, part.models), weights), risk, bought)
+    return Asked(ask_all(members, part.features, part.models), risk, bought)
 
 
-def _outcomes(members: dict[str, Member], time: LabelTime, plan: Plan, watched: int) -> Outcomes:
+def _window(asked: Asked, weights: Mapping[str, float], day: date) -> Window:
+    """Return what the members, weighted, say of the horizon after a day, and what happened."""
+    return Window(day, mix(asked.said, weights), asked.risk, asked.bought)
+
+
+def _outcomes(asked: Asked, edges: Sequence[int], watched: int) -> Outcomes:
     """Return the members' log-odds and the outcomes of the person-periods that were at risk and seen to their end."""
-    part = _slice(time.only(plan.silence), LATER_ROWS, plan.seed)
-    risk, bought = at_risk(plan.edges, part.waits, part.untreated)
-    seen = risk & (np.asarray(plan.edges) <= watched)
-    said = {name: odds[seen] for name, odds in ask_all(members, part.features, part.models).items()}
-    return said, bought[seen]
+    seen = asked.risk & (np.asarray(edges) <= watched)
+    return {name: odds[seen] for name, odds in asked.said.items()}, asked.bought[seen]
 
 
 def _weights(said: dict[str, Array], y: npt.NDArray[np.bool_], prior: dict[str, float]) -> dict[str, float]:
