@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import ibis
@@ -98,6 +99,9 @@ WINBACK_SCHEMA = {
     "email_ignored_in_a_row": "int64",
 }
 """The ``winback`` table: one row per known contact. ``entries`` are its rows that entered today."""
+
+ONLY_IN_JOURNEY = ("rank", "reason_1", "reason_2", "reason_3", "incentive_kind")
+"""What the list says only of contacts in a journey."""
 
 PROFILE = ("email", "first_name", "last_name", "phone", "language", "country")
 """What is left out of the list once a contact is erased."""
@@ -200,29 +204,35 @@ def decide(
     Decision
     """
     before = previous_or_none(status, previous_states)
-    graded = rfm(rfm_values(features, scores), config.rfm).rename(contact_id="rfm_of")
-    if len(ranges) > 1:
-        graded = cache(graded)
-    parts = []
-    for ids in ranges:
-        facts = gather(*(between(t, ids) for t in (scores, features, status, before, graded)))
-        facts = ranking.with_uplift(facts, None if uplift is None else between(uplift, ids))
-        facts = facts.mutate(**stated.standing(facts, config))
-        parts.append(_weighed(facts, as_of, config, closed, has_contacts=has_contacts))
-    moved = [cache(_moved(part, as_of, config)) for part in ranking.admit(parts, config, cache)]
-    journeys = together(moved)
-    flagged = _flagged(
-        with_drivers(journeys.filter(journeys.in_journey), drivers), as_of, config, currency, cache
-    )
-    usual_value = features.order_value_mean.median().as_scalar()
-    winback = _winback(journeys, flagged, usual_value, as_of, config, currency)
+    graded = cache(rfm(rfm_values(features, scores), config.rfm).rename(contact_id="rfm_of"))
+    usual = cache(features.aggregate(value=features.order_value_mean.median()))
 
-    tonight = journeys.select(*STATE_SCHEMA)
-    if previous_states is not None:
-        lost = previous_or_none(status, previous_states).anti_join(status, "contact_id")
-        tonight = tonight.union(lost, distinct=False)
-    left = journeys.filter(journeys.leaving.notnull())
+    def facts(some: Callable[[Any], Any]) -> Any:
+        t = gather(*(some(t) for t in (scores, features, status, before, graded)))
+        t = ranking.with_uplift(t, None if uplift is None else some(uplift))
+        return t.mutate(**stated.standing(t, config))
+
+    parts = [
+        _weighed(facts(partial(between, ids=ids)), as_of, config, closed, has_contacts=has_contacts)
+        for ids in ranges
+    ]
+    moved = [_moved(part, as_of, config) for part in ranking.admit(parts, config, cache)]
+    # Few columns are kept of everybody; what only concerns the contacts in a journey is gathered again for them.
+    night = together([cache(_night(t, usual.value.as_scalar(), as_of, config, currency)) for t in moved])
+    chosen = cache(
+        night.filter(night.in_journey).select(
+            "contact_id", "channel_number", arm="tonight_arm", offered_tier="tonight_offered_tier"
+        )
+    )
+    journeys = facts(lambda t: t.filter(t.contact_id.isin(chosen.contact_id))).inner_join(chosen, "contact_id")
+    flagged = cache(_flagged(with_drivers(journeys, drivers), as_of, config, currency))
+    winback = _winback(night, flagged)
+
+    tonight = _states(night)
+    left = _states(night.filter(night.exit_reason.notnull()))
     exits = left.mutate(days_in_journey=days_since(as_of, left.entered_at)).select(*EXITS_SCHEMA)
+    if previous_states is not None:
+        tonight = tonight.union(before.anti_join(status, "contact_id"), distinct=False)
     return Decision(
         winback=winback.order_by("contact_id"),
         states=tonight.order_by("contact_id"),
@@ -271,29 +281,9 @@ def _moved(t: Any, as_of: date, config: PolicyConfig) -> Any:
     return t.mutate(offered_tier=treatment.offered_tier(t))
 
 
-def _flagged(t: Any, as_of: date, config: PolicyConfig, currency: str, cache: Cache) -> Any:
-    """Say what concerns only the contacts in a journey: rank, reasons, treatment."""
-    t = reasons.strongest(t, as_of, currency, config.language)
-    t = cache(
-        t.mutate(
-            rank=ranking.position(t),
-            action=treatment.action(t, config),
-            kind=incentives.incentive_kind(t, t.offered_tier, config.incentives),
-        )
-    )
-    said = {f"reason_{n + 1}": t.said[n] for n in range(reasons.HOW_MANY)}
-    return t.select("rank", "action", "kind", **said, flagged_id=t.contact_id)
-
-
-def _winback(t: Any, flagged: Any, usual_value: Any, as_of: date, config: PolicyConfig, currency: str) -> Any:
-    """Put the list together, in the order and types of `WINBACK_SCHEMA`."""
-    t = t.left_join(flagged, t.contact_id == flagged.flagged_id)
+def _night(t: Any, usual_value: Any, as_of: date, config: PolicyConfig, currency: str) -> Any:
+    """Keep what the four tables need of everybody: most of the list, and the states as ``tonight_<name>``."""
     onboard = t.not_flagged_reason.isin(eligibility.WEAK_RELATIONSHIP).fill_null(False)
-    otherwise = ibis.cases(
-        (onboard, "onboard_second_purchase"),
-        (t.state.isin(("sunset", "farewell")), t.state),
-        else_="none",
-    )
     in_or_out = t.in_journey | t.leaving.notnull()
     opposed = t.erased | t.objected_profiling
     described = segments.described(t, as_of, usual_value, treatment.another_channel(t))
@@ -307,12 +297,15 @@ def _winback(t: Any, flagged: Any, usual_value: Any, as_of: date, config: Policy
         "exit_reason": t.leaving,
         **{n: ibis.ifelse(in_or_out, t[n], None) for n in ("arm", "experiment", "variant")},
         "currency": ibis.literal(currency),
-        "recommended_action": t.action.fill_null(otherwise),
+        "recommended_action": ibis.cases(
+            (onboard, "onboard_second_purchase"),
+            (t.state.isin(("sunset", "farewell")), t.state),
+            else_="none",
+        ),
         "journey_step": step,
         "tone": steps.tone(step, reaction, config.steps),
         "last_reaction": reaction,
         "incentive_tier": ibis.ifelse(t.in_journey, t.offered_tier, "none"),
-        "incentive_kind": t.kind.fill_null("none"),
         "stated_on": days_from(as_of, -t.stated_days),
         "channel": ibis.ifelse(t.in_journey | onboard, channels.channel_name(t.channel_number), None),
         **{name: ibis.ifelse(opposed, "none", t[name]) for name in ("consent_basis", "email_basis")},
@@ -320,6 +313,40 @@ def _winback(t: Any, flagged: Any, usual_value: Any, as_of: date, config: Policy
     columns |= {name: ibis.ifelse(opposed, None, value) for name, value in described.items()}
     columns |= {name: ibis.ifelse(t.erased, None, t[name]) for name in PROFILE}
     columns |= {name: t[name].round() for name in ("days_since_purchase", "days_overdue")}
-    return t.select(
-        **{n: (columns[n] if n in columns else t[n]).cast(kind) for n, kind in WINBACK_SCHEMA.items()}
+    listed = {n: kind for n, kind in WINBACK_SCHEMA.items() if n not in ONLY_IN_JOURNEY}
+    tonight = {f"tonight_{name}": t[name] for name in STATE_SCHEMA}
+    return t.select("in_journey", "channel_number", **_typed(t, columns, listed), **tonight)
+
+
+def _states(night: Any) -> Any:
+    """Return tonight's states, as `STATE_SCHEMA`."""
+    return night.select(**{name: night[f"tonight_{name}"] for name in STATE_SCHEMA})
+
+
+def _flagged(t: Any, as_of: date, config: PolicyConfig, currency: str) -> Any:
+    """Say what concerns only the contacts in a journey: rank, reasons, treatment."""
+    said = reasons.strongest(t, as_of, currency, config.language)
+    return said.select(
+        "said",
+        rank=ranking.position(said),
+        action=treatment.action(said, config),
+        kind=incentives.incentive_kind(said, said.offered_tier, config.incentives),
+        flagged_id=said.contact_id,
     )
+
+
+def _winback(night: Any, flagged: Any) -> Any:
+    """Put the list together, in the order and types of `WINBACK_SCHEMA`."""
+    t = night.left_join(flagged, night.contact_id == flagged.flagged_id)
+    columns = {
+        "rank": t.rank,
+        "recommended_action": t.action.fill_null(t.recommended_action),
+        "incentive_kind": t.kind.fill_null("none"),
+        **{f"reason_{n + 1}": t.said[n] for n in range(reasons.HOW_MANY)},
+    }
+    return t.select(**_typed(t, columns, WINBACK_SCHEMA))
+
+
+def _typed(t: Any, columns: Mapping[str, Any], schema: Mapping[str, str]) -> dict[str, Any]:
+    """Return the columns of a schema in its order and types, those of ``t`` where they are not given."""
+    return {n: (columns[n] if n in columns else t[n]).cast(kind) for n, kind in schema.items()}

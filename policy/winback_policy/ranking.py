@@ -73,8 +73,7 @@ def admit(parts: Sequence[Any], config: PolicyConfig, cache: Callable[[Any], Any
         (t,) = parts
         place = ibis.row_number().over(group_by=t.candidate, order_by=best_first(t))
         return [t.mutate(entered=t.candidate & (place < config.capacity))]
-    parts = [cache(t) for t in parts]
-    asking = ibis.union(*(t.filter(t.candidate).select(*SORTED_BY) for t in parts))
+    asking = ibis.union(*(cache(t.filter(t.candidate).select(*SORTED_BY)) for t in parts))
     best = cache(asking.order_by(best_first(asking)).limit(config.capacity).select(best_id="contact_id"))
     known = [t.left_join(best, t.contact_id == best.best_id) for t in parts]
     return [t.mutate(entered=t.best_id.notnull()).drop("best_id") for t in known]
