@@ -28,6 +28,7 @@ from winback_models.config import ScoreConfig
 from winback_models.uplift_bundle import UpliftBundle, load_uplift
 from winback_policy.decide import decide, entries_of
 from winback_policy.drivers import worth_explaining
+from winback_policy.rfm import RfmThresholds
 from winback_serving.inputs import input_files, refuse_shrunken, standing_still
 from winback_serving.parquet import file_digest, write_expression
 from winback_serving.run_features import write_features
@@ -154,10 +155,9 @@ def score_day(
                 say(f"Nothing has changed: run {run_id} of {as_of} is published already")
                 store.point_at(as_of, run_id)
                 return there
-            files = _write_tables(
+            files, cuts = _write_tables(
                 tables, folder, as_of, model, score, uplift, previous, settings, say, tick, clock
             )
-            cuts = settings.policy.rfm or measure_thresholds(backend, folder)
         counts = count_run(folder)
         inputs = tables.report.as_dict()
         info = {
@@ -189,8 +189,8 @@ def _write_tables(
     say: Callable[[str], None],
     tick: Callable[[int, int], None],
     clock: _Clock,
-) -> list[str]:
-    """Write every table of the run into its folder, and return the file names."""
+) -> tuple[list[str], RfmThresholds | None]:
+    """Write every table of the run into its folder; return the file names, and the cuts between the RFM scores."""
     backend, currency = tables.backend, settings.brand.currency
     on_spark = backend.name == "pyspark"
 
@@ -233,13 +233,14 @@ def _write_tables(
     say("Deciding who enters and who leaves")
     with clock.step("decisions"):
         ranges = WHOLE if on_spark else contact_ranges(status, contacts)
+        cuts = settings.policy.rfm or measure_thresholds(backend, folder)
         decision = decide(
             scores,
             features,
             status,
             states,
             as_of=as_of,
-            config=settings.policy,
+            config=replace(settings.policy, rfm=cuts),  # they score as the quintiles do, without ranking anew
             currency=currency,
             has_contacts=tables.has_contacts,
             closed=tables.closed,
@@ -253,7 +254,7 @@ def _write_tables(
         listed = backend.read_parquet(path("winback"))  # to read the list is much less than to make it again
         write_expression(entries_of(listed), ["contact_id"], path("entries"))
     clock.tell("decisions", contacts)
-    return sorted([*(file.name for file in folder.glob("*.parquet")), RETENTION_FILE])
+    return sorted([*(file.name for file in folder.glob("*.parquet")), RETENTION_FILE]), cuts
 
 
 def _score_config(settings: Settings, model: Predictor) -> ScoreConfig:
