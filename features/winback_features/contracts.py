@@ -24,12 +24,15 @@ class Column:
         Whether the table is refused without it.
     nullable : bool
         Whether a row may leave it empty; a row that may not goes to quarantine.
+    held : bool
+        Whether anything asks for it once the table is read; one that nothing asks for still tells two rows apart.
     """
 
     name: str
     kind: Kind
     required: bool = False
     nullable: bool = True
+    held: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ EVENTS = TableSpec(
         Column("occurred_at", "timestamp", required=True, nullable=False),
         Column("kind", "string", required=True, nullable=False),
         Column("channel", "string"),
-        Column("campaign_id", "string"),
+        Column("campaign_id", "string", held=False),
         Column("value", "number"),
         Column("machine", "bool"),
         Column("reason", "string"),

@@ -38,7 +38,7 @@ class StagedTable:
     spec : TableSpec
     rows : ibis.Table
         Held by the engine, but for what can be told without: ``ROW``, ``DIGEST`` (see `without_digests`), every contract
-        column typed (null where the source lacks it), ``ZONED, FAULT, FAULT_TEXT``.
+        column typed (null where the source lacks it, or where it is not to be ``held``), ``ZONED, FAULT, FAULT_TEXT``.
     rules : tuple of Rule
         What ``FAULT`` points to.
     """
@@ -68,7 +68,7 @@ def stage(backend: Any, mapped: MappedTable, spec: TableSpec, clock: Clock, toda
     """
     staged, rules = staged_rows(backend, mapped, spec, clock, today)
     # What can be told without being held would take as much memory as what cannot: even a null, for every row.
-    told = {column.name for column in spec.columns if column.name not in mapped.theirs}
+    told = {column.name for column in spec.columns if not (column.held and column.name in mapped.theirs)}
     if not _written_times(mapped, spec):
         told.add(ZONED)
     try:

@@ -46,7 +46,6 @@ EVENTS_SCHEMA = ibis.schema(
         "kind": "string",
         "channel": "string",
         "role": "string",
-        "campaign_id": "string",
         "value": "float64",
         "machine": "boolean",
         "reason": "string",
@@ -93,7 +92,7 @@ class Tables:
     lines : ibis.Table
         One row per line used: ``contact_id, order_id, day, category, product_id, amount``.
     events : ibis.Table
-        ``contact_id, occurred_at, day, kind, channel, role, campaign_id, value, machine, reason``; an unknown kind is
+        ``contact_id, occurred_at, day, kind, channel, role, value, machine, reason``; an unknown kind is
         ``other`` and has the role ``other``, and ``reason`` is null but for survey answers.
     contacts : ibis.Table
         Every contract column, one row per contact; columns the source lacks are null.

@@ -193,7 +193,8 @@ def decide(
         stand still on them. Periods that do not overlap, as dates or as date expressions.
     cache : callable, optional
         Materialises an intermediate table, such as
-        ``lambda t: backend.create_table(gen_name("policy"), t, temp=True)``; called twice, and more where there are ranges.
+        ``lambda t: backend.create_table(gen_name("policy"), t, temp=True)``; called for a handful of tables, and more where there
+        are ranges.
         Without it the four tables are large lazy expressions, right but each computed from the start.
     ranges : sequence of (str or None, str or None), optional
         From `winback_features.parts.contact_ranges`: joined one after the other, so that memory does not grow with the shop. They
@@ -224,7 +225,9 @@ def decide(
             "contact_id", "channel_number", arm="tonight_arm", offered_tier="tonight_offered_tier"
         )
     )
-    journeys = facts(lambda t: t.filter(t.contact_id.isin(chosen.contact_id))).inner_join(chosen, "contact_id")
+    journeys = facts(lambda t: t.filter(t.contact_id.isin(chosen.contact_id))).inner_join(
+        chosen, "contact_id"
+    )
     flagged = cache(_flagged(with_drivers(journeys, drivers), as_of, config, currency))
     winback = _winback(night, flagged)
 

@@ -81,3 +81,25 @@ def test_what_tells_nothing_is_not_held(desk):
     assert not held & {"winback_digest", "winback_zoned", "product_id"}
     assert tables.report["orders"].rows_in == 7
     assert sorted(tables.quarantine.to_pyarrow()["row_number"].to_pylist()) == [2, 6]
+
+
+def test_a_campaign_tells_two_events_apart_and_is_not_held(desk):
+    (desk.folder / "events.csv").write_text(
+        "contact_id,occurred_at,kind,campaign_id\n"
+        "c1,2024-01-05 09:00:00,email_send,spring\n"
+        "c1,2024-01-05 09:00:00,email_send,summer\n"
+        "c1,2024-01-05 09:00:00,email_send,summer\n"
+    )
+    tables = ingest(
+        desk.backend,
+        SourceConfig(desk.csv(ORDERS), events="events.csv", max_bad_share=0.5),
+        BrandConfig(rates={"USD": 0.9}),
+        today=date(2024, 6, 30),
+        base_dir=desk.folder,
+        hold=False,
+    )
+    assert tables.report["events"].rows_used == 2
+    columns = "SELECT column_name FROM duckdb_columns() WHERE table_name LIKE '%staged_events%'"
+    held = {column for (column,) in desk.backend.raw_sql(columns).fetchall()}
+    assert "kind" in held
+    assert "campaign_id" not in held

@@ -13,10 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from winback_features import parts
+from winback_features.engine import open_engine
 from winback_features.errors import ConfigError, InputError
+from winback_policy.rfm import rfm
 from winback_serving.batch import score_day
 from winback_serving.lists import open_list, top_of_list
 from winback_serving.parquet import file_digest
+from winback_serving.run_segments import run_values
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import PublishedRun, RunStore
 
@@ -57,6 +60,18 @@ def test_a_day_decided_in_ranges_of_contacts_has_the_same_bytes(
     runs = [score(settings, day, rule_model()) for day in (DAY, NEXT)]
     assert [digests(run) for run in runs] == [digests(run) for run in two_days]
     assert runs[0].info()["counts"]["contacts"] > 200, "several ranges"
+
+
+def test_the_segments_of_a_run_are_the_quintiles_of_its_base(two_days: TwoDays, shop: Settings) -> None:
+    with open_engine(shop.engine) as backend:
+        for run in two_days:
+            expected = (
+                rfm(run_values(backend, run.folder)).select("rfm_of", "rfm_code").to_pyarrow().to_pylist()
+            )
+            listed = pq.read_table(run.file("winback"), columns=["contact_id", "rfm_code"]).to_pylist()
+            found = {row["contact_id"]: row["rfm_code"] for row in listed if row["rfm_code"]}
+            assert found == {row["rfm_of"]: row["rfm_code"] for row in expected}
+            assert len(set(found.values())) > 20, "many cells"
 
 
 def test_a_run_holds_every_table_and_says_what_it_was_made_of(
@@ -185,6 +200,7 @@ KILLED = """
 import os, sys
 from datetime import date
 from pathlib import Path
+from winback_policy.rfm import rfm
 from winback_serving.batch import score_day
 from winback_serving.settings import load_settings
 class Killed:

@@ -91,6 +91,17 @@ def test_batches_leave_no_trace_and_bound_the_memory(tmp_path: Path) -> None:
     assert len(digests) == 1
 
 
+def test_floats_are_written_as_they_are_and_words_by_a_dictionary(tmp_path: Path) -> None:
+    out = tmp_path / "s.parquet"
+    score_features(features(tmp_path, 100, 100), FakeModel(), DAY, SCORE, "EUR", out)
+    group = pq.ParquetFile(out).metadata.row_group(0)
+    columns = (group.column(place) for place in range(group.num_columns))
+    dictionary = {column.path_in_schema: column.has_dictionary_page for column in columns}
+    assert dictionary["currency"]
+    assert dictionary["as_of"]
+    assert not dictionary["p_purchase"]
+
+
 def test_progress_is_told(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     score_features(
