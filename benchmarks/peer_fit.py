@@ -24,7 +24,13 @@ PARAMETERS = {
     "mbg_nbd": ("r", "alpha", "a", "b"),
     "pareto_nbd": ("r", "alpha", "s", "beta"),
 }
-ATTEMPTS = ({}, {"tol": 1e-5}, {"tol": 1e-4}, {"penalizer_coef": 0.001}, {"penalizer_coef": 0.01})
+ATTEMPTS: tuple[dict[str, float], ...] = (
+    {},
+    {"tol": 1e-5},
+    {"tol": 1e-4},
+    {"penalizer_coef": 0.001},
+    {"penalizer_coef": 0.01},
+)
 """What lifetimes is given until a fit converges: its defaults, a wider tolerance, then the penalizer that its message advises."""
 
 CHAINS, TUNE, DRAWS, KEPT = 2, 500, 500, 200
@@ -62,7 +68,7 @@ def pymc_marketing(
     kind: str, method: str, told: pd.DataFrame, weeks: np.ndarray
 ) -> tuple[dict[str, Any], str]:
     """Fit with the default priors: the mode of the posterior, or draws from it."""
-    from pymc_marketing import clv
+    from pymc_marketing import clv  # type: ignore[import-not-found]
 
     classes = {"bg_nbd": "BetaGeoModel", "mbg_nbd": "ModifiedBetaGeoModel", "pareto_nbd": "ParetoNBDModel"}
     model = getattr(clv, classes[kind])()
@@ -71,7 +77,7 @@ def pymc_marketing(
     if method == "map":
         model.fit(told, method="map", progressbar=False)
     else:
-        import arviz
+        import arviz  # type: ignore[import-not-found]
 
         steps = {"chains": CHAINS, "cores": CHAINS, "tune": TUNE, "draws": DRAWS}
         drawn = model.fit(told, method="mcmc", random_seed=1, progressbar=False, **steps)
@@ -97,6 +103,15 @@ def pymc_marketing(
     return {**answers, "p_purchase": 1.0 - np.column_stack(none)}, note
 
 
+def peak_mb() -> float:
+    """Return the peak memory of this process in MB; what its parent is told would count the parent's own as well."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next(
+        (int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), float("nan")
+    )
+
+
 LIBRARIES = {"lifetimes": lifetimes, "pymc-marketing": pymc_marketing}
 
 
@@ -117,7 +132,7 @@ def main() -> None:
     fit = LIBRARIES[chosen.library]
     answers, note = fit(chosen.kind, chosen.method, pd.read_csv(chosen.histories), weeks)
     np.savez(chosen.out, **answers)
-    print(json.dumps({"note": note, "version": version(chosen.library)}))
+    print(json.dumps({"note": note, "version": version(chosen.library), "peak": peak_mb()}))
 
 
 if __name__ == "__main__":

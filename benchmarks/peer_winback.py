@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+from peer_fit import peak_mb
 
 from winback_features.build import build_features
 from winback_features.config import BrandConfig, EngineConfig, SourceConfig
@@ -61,7 +62,7 @@ def main() -> None:
     answers.insert(0, "contact_id", buyers["contact_id"].to_numpy())
     answers.to_parquet(chosen.out)
     note = f"no error; a date for {dates.notna().mean():.0%}"
-    print(json.dumps({"note": note, "version": version("winback")}))
+    print(json.dumps({"note": note, "version": version("winback"), "peak": peak_mb()}))
 
 
 if __name__ == "__main__":

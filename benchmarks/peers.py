@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -94,13 +94,14 @@ def measured(limit: float, *command: object) -> Measured | str:
         timer = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
         timer.start()
         assert process.stdout is not None
-        printed = process.stdout.read()
+        with process.stdout:
+            printed = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)
         timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - begun
         if process.returncode == -signal.SIGKILL and wall >= limit:
-            return f"did not finish in {limit:.0f} s"
+            return f"did not finish in {limit:g} s"
         if process.returncode:
             complaints.seek(0)
             return "failed: " + (complaints.read().strip().splitlines() or ["without a word"])[-1]
@@ -119,6 +120,7 @@ def ask_winback(task: Task, known: Truth, folder: Path, tests: int | None) -> tu
     if isinstance(took, str):
         return Answer(name, OWN, note=took), ""
     printed = json.loads(took.printed.splitlines()[-1])
+    took = replace(took, peak=printed["peak"])
     found = pd.read_parquet(out).set_index("contact_id")
     curve = found.loc[known.time.features["contact_id"]].to_numpy(np.float64)
     return Answer(name, OWN, curve, None, took, printed["note"]), printed["version"]
@@ -134,6 +136,7 @@ def ask(peer: Peer, python: Path | str, known: Truth, folder: Path, limit: float
     if isinstance(took, str):
         return [Answer(str(peer), "–", note=took)], ""
     printed = json.loads(took.printed.splitlines()[-1])
+    took = replace(took, peak=printed["peak"])
     with np.load(out) as found:
         answers = dict(found)
     return list(
