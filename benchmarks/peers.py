@@ -81,23 +81,24 @@ def truth(task: Task) -> Truth:
 def measured(limit: float, *command: object) -> Measured | str:
     """Run a process to its end; return what it took and printed, or in words why it gave nothing."""
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+    words = [str(word) for word in command]
     begun = time.perf_counter()
     with tempfile.TemporaryFile("w+") as complaints:
         process = subprocess.Popen(
-            [str(word) for word in command],
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            text=True,
-            env=environ,
-            start_new_session=True,
+            words, stdout=subprocess.PIPE, stderr=complaints, text=True, env=environ, start_new_session=True
         )
         timer = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
         timer.start()
         assert process.stdout is not None
-        with process.stdout:
-            printed = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)
-        timer.cancel()
+        try:
+            with process.stdout:
+                printed = process.stdout.read()
+            _, status, used = os.wait4(process.pid, 0)
+        except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        finally:
+            timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - begun
         if process.returncode == -signal.SIGKILL and wall >= limit:
