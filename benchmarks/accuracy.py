@@ -8,8 +8,9 @@
 The newest cut is the last day of the data + 1 - horizon, so that its window has just closed; two older cuts lie thirds of a
 horizon before it. At each the whole training is repeated with what was known then. Reported for the active base (last purchase
 at most two horizons ago): the newest cut alone, and the mean of the three. IBS is the Brier score of the whole curve, at 12
-equal steps of the horizon, each to the end of its last day. An interval is a 95 % paired bootstrap over contacts. Nothing is tuned on these windows; "in
-hindsight" is what the best mixture of all voices would have reached, had it known the outcomes (see ``hindsight.py``).
+equal steps of the horizon, each to the end of its last day. An interval is a 95 % paired bootstrap over contacts. Nothing is
+tuned on these windows; "in hindsight" is what the best mixture of all voices would have reached, had it known the outcomes (see
+``hindsight.py``).
 """
 
 from __future__ import annotations
