@@ -16,6 +16,12 @@ CHUNK = 1 << 22
 DELIMITERS = ",;\t|"
 SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv"}
 
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
+WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""The first bytes of the new and of the old ones, whatever the file is called."""
+
+SAVE_SHEET = 'This is a workbook of a spreadsheet: save its sheet as "CSV UTF-8", and name that file.'
+
 
 def find_files(location: str, base_dir: Path) -> tuple[Path, ...]:
     """Return the files a configured location names, sorted by path.
@@ -76,11 +82,10 @@ def file_format(location: str, files: Sequence[Path]) -> str:
     formats = {SUFFIXES.get(f.suffix.lower(), "") for f in files}
     if len(formats) == 1 and "" not in formats:
         return formats.pop()
-    raise InputError(
-        "It is not known whether this is Parquet or CSV.",
-        where=location,
-        how="Name Parquet files *.parquet and (unpacked) CSV files *.csv, and do not mix them.",
-    )
+    how = "Name Parquet files *.parquet and (unpacked) CSV files *.csv, and do not mix them."
+    if any(f.suffix.lower() in WORKBOOKS for f in files):
+        how = SAVE_SHEET
+    raise InputError("It is not known whether this is Parquet or CSV.", where=location, how=how)
 
 
 def fingerprint_files(files: Sequence[Path]) -> str:
@@ -129,7 +134,14 @@ def as_utf8(file: Path, label: str, encoding: str, work_dir: Path) -> Path:
 def _check_utf8(file: Path, label: str) -> None:
     """Decode line by line in large pieces, so that the message can name the line."""
     lines = 0
+    how = 'Save it as "CSV UTF-8", or set `encoding` in [source], for example "cp1252".'
     with file.open("rb") as handle:
+        start = handle.read(4)
+        handle.seek(0)
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            how = 'It begins as UTF-16 does: set encoding = "utf-16" in [source], or save it as "CSV UTF-8".'
+        elif start in WORKBOOK_STARTS:
+            how = SAVE_SHEET
         while piece := handle.read(CHUNK):
             piece += handle.readline()
             try:
@@ -137,7 +149,6 @@ def _check_utf8(file: Path, label: str) -> None:
             except UnicodeDecodeError as error:
                 line = lines + piece[: error.start].count(b"\n") + 1
                 what = f"Line {line} is not UTF-8 text (byte 0x{piece[error.start]:02X})."
-                how = 'Save it as "CSV UTF-8", or set `encoding` in [source], for example "cp1252".'
                 raise InputError(what, where=label, how=how) from None
             lines += piece.count(b"\n")
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 import ibis
 
 from winback_features.answers import count, records
 from winback_features.config import BrandConfig
 from winback_features.errors import InputError
+from winback_features.rules import Rule
 from winback_features.sources import ROW
 from winback_features.staging import FAULT, FAULT_TEXT, StagedTable
+from winback_features.written import amount_expressions, column_in_sql, time_expressions
 
 SPREADSHEET_ID = r"^\d+([.,]\d+)?[eE]\+\d+$"
 """What a spreadsheet makes of a long number: 1.03293E+19, or 1,03E+19."""
@@ -19,6 +22,9 @@ WHOLE_FLOATS = float(2**53)
 """From here on a float cannot tell neighbouring whole numbers apart."""
 
 SHOWN = 3
+
+LOOKED_AT = 1000
+"""Offenders that are looked at to tell how values are written."""
 
 
 def refuse_empty(label: str, rows_in: int) -> None:
@@ -64,11 +70,13 @@ def refuse_bad_share(
     )
     rule = next((r for r in staged.rules if r.reason == worst), None)
     if rule is None:
-        first, theirs = "", worst
+        first, how = "", _mend(worst)
     else:
         theirs = staged.mapped.theirs[rule.column]
         found = staged.rows.filter(staged.rows[FAULT] == staged.rules.index(rule))
         first = f"; first in column {theirs}: {_examples(found, FAULT_TEXT)}"
+        seen = records(found.order_by(ROW).limit(LOOKED_AT).select(text=found[FAULT_TEXT]))
+        how = _mend_column(staged, rule, [r["text"] or "" for r in seen], throughout=bad[worst] == rows_in)
     if bad[worst] == rows_in and worst == "future_date":
         what = f"Every date lies in the future{first}."
     elif bad[worst] == rows_in:
@@ -76,7 +84,7 @@ def refuse_bad_share(
     else:
         share = f"{total} of {rows_in} rows ({total / rows_in:.1%}) are bad"
         what = f"{share}, more than max_bad_share = {max_bad_share:.1%} ({listed}{first})."
-    raise InputError(what, where=staged.label, how=_mend(worst, staged.spec.name, theirs))
+    raise InputError(what, where=staged.label, how=how)
 
 
 def _examples(found: ibis.Table, column: str) -> str:
@@ -87,20 +95,41 @@ def _examples(found: ibis.Table, column: str) -> str:
     )
 
 
-def _mend(reason: str, table: str, theirs: str) -> str:
-    section = f"[source.{table}_columns]"
-    time = "ordered_at" if table == "orders" else "occurred_at"
-    mends = {
-        "unreadable_time": f"Say how times are written, under {section}: "
-        f"{time} = \"try_strptime({theirs}, '%d/%m/%Y %H:%M')\".",
-        "unreadable_amount": f"Where the decimal sign is a comma, write under {section}: "
-        f"amount = \"replace({theirs}, ',', '.')\".",
-        "future_date": "Check how dates are written (day and month exchanged?), and the computer's clock.",
-        "implausible_date": f"Say how dates are written, under {section}, with try_strptime.",
-        "unreadable_line": "Check quotes and delimiters: lines have too few or too many fields.",
-    }
-    return mends.get(
-        reason, "Mend the source, or raise max_bad_share in [source] if leaving these rows out is meant."
+def _mend(reason: str) -> str:
+    if reason == "unreadable_line":
+        return "Check quotes and delimiters: lines have too few or too many fields."
+    return "Mend the source, or raise max_bad_share in [source] if leaving these rows out is meant."
+
+
+def _mend_column(staged: StagedTable, rule: Rule, seen: Sequence[str], *, throughout: bool) -> str:
+    """Say how the values of a column are to be read, by how they are written."""
+    section, name = f"[source.{staged.spec.name}_columns]", rule.column
+    theirs = staged.mapped.theirs[name]
+    expression = theirs not in staged.mapped.raw.columns
+    inner = theirs if expression else column_in_sql(theirs)
+    match rule.reason:
+        case "unreadable_time":
+            found = time_expressions(inner, seen)
+            if not throughout:
+                found = tuple(f"coalesce(TRY_CAST({inner} AS TIMESTAMP), {text})" for text in found)
+            ask, general = "How are times written?", f"try_strptime({inner}, '%d/%m/%Y %H:%M')"
+        case "unreadable_amount":
+            found = amount_expressions(inner, seen)
+            ask, general = "How are amounts written?", f"replace({inner}, ',', '.')"
+        case "future_date":
+            return "Check how dates are written (day and month exchanged?), and the computer's clock."
+        case "implausible_date":
+            return f"Say how dates are written, under {section}, with try_strptime."
+        case reason if reason.startswith("missing_") and expression:
+            return f"The expression gives nothing there. Hold it against the values of {staged.label}."
+        case reason:
+            return _mend(reason)
+    if not found:
+        return f'{ask} Say it under {section}, for example {name} = "{general}".'
+    return (
+        f"Write under {section}: "
+        + ", or ".join(f'{name} = "{text}"' for text in found)
+        + ("." if len(found) == 1 else ". Both would read them; only you know which is right.")
     )
 
 
@@ -116,6 +145,11 @@ def refuse_mixed_currencies(staged: StagedTable, brand: BrandConfig) -> None:
     if len(found) == 1:
         what = f"The amounts are in {without[0]}, but brand.currency is {brand.currency}."
         how = f'Set currency = "{without[0]}" in [brand], or give its rate under [brand.rates].'
+        if not re.fullmatch("[A-Z]{3}", without[0]):
+            how = (
+                "Codes have three letters. If all of it is in one currency, name its code under "
+                f"[source.orders_columns]: currency = \"'{brand.currency}'\"."
+            )
     else:
         what = f"The amounts are in more than one currency: {listed}."
         rates = ", ".join(f"{c} = …" for c in without)

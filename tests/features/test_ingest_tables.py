@@ -1,6 +1,8 @@
 """Tables: what is refused as a whole, in which words, and what is still accepted."""
 
-from datetime import date
+import re
+import tomllib
+from datetime import date, datetime
 
 import pyarrow as pa
 import pytest
@@ -113,6 +115,89 @@ def test_a_wrong_type_throughout_is_refused_with_the_first_offenders(desk, colum
     assert message.startswith("orders.parquet: ")
     for word in words:
         assert word.replace("2 unread", "unreadable_time 2") in message
+
+
+def suggested(message: str) -> list[dict[str, str]]:
+    """Return the settings that a refusal proposes, as the settings file would read them."""
+    return [
+        tomllib.loads(found)
+        for found in re.findall(r'\w+ = "(?:[^"\\]|\\.)*"', message.split("Write under")[1])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "first"),
+    [
+        ("ordered_at", ["13/01/2024", "04/02/2024"], date(2024, 1, 13)),
+        ("ordered_at", ["01/13/2024", "02/04/2024"], date(2024, 1, 13)),
+        ("ordered_at", ["13.1.24, 9:30", "4.2.24, 10:15"], datetime(2024, 1, 13, 9, 30)),
+        ("ordered_at", ["13-01-2024 09:30:05", "04-02-2024 10:15:00"], datetime(2024, 1, 13, 9, 30, 5)),
+        ("ordered_at", ["20240113", "20240204"], date(2024, 1, 13)),
+        ("ordered_at", ["45304.5", "45326"], datetime(2024, 1, 13, 12)),
+        ("ordered_at", ["1705141800000", "1707041700000"], datetime(2024, 1, 13, 11, 30)),
+        ("ordered_at", ["2024-01-13 09:30", "24.02.2024"], datetime(2024, 1, 13, 9, 30)),
+        ("amount", ["1,50", "2,50"], 1.5),
+        ("amount", ["1,234.50", "12.00"], 1234.5),
+        ("amount", ["1.234,50", "12,00"], 1234.5),
+        ("amount", ["€ 1.234,50", "€ -12,00"], 1234.5),
+        ("amount", ["$1,234.50", "$12.00"], 1234.5),
+    ],
+)
+def test_what_a_refusal_proposes_reads_the_table(desk, column, values, first):
+    """Also from a column whose name wants quotes."""
+    columns = {name: [str(v) for v in column_[:2]] for name, column_ in CLEAN.items() if name != column}
+    name = desk.parquet(columns | {"Their column": values})
+    plain = '"Their column"'
+    message = desk.refuse(name, orders_columns={column: "Their column"})
+    (proposed,) = suggested(message)
+    assert plain in proposed[column]
+    tables = desk.take(name, orders_columns=proposed, brand=BrandConfig(timezone="Europe/Amsterdam"))
+    found = [r[column] for r in sorted(rows(tables.orders), key=lambda r: r["order_id"])]
+    assert None not in found
+    assert len(found) == 2
+    expected = datetime(*first.timetuple()[:6]) if column == "ordered_at" else first
+    assert found[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("ordered_at", ["01/02/2024"] * 3), ("amount", ["1,234", "2,500", "3,125"])]
+)
+def test_where_two_readings_fit_both_are_proposed(desk, column, values):
+    """A comma before three digits may be a decimal sign or a thousands sign: a thousand times as much."""
+    message = desk.refuse(desk.parquet(CLEAN | {column: values}))
+    assert len(suggested(message)) == 2
+    assert "only you know" in message
+
+
+def test_an_expression_that_gives_nothing_is_held_against_the_values(desk):
+    name = desk.parquet(CLEAN | {"ordered_at": ["13.01.2024"] * 3})
+    message = desk.refuse(name, orders_columns={"ordered_at": "try_strptime(ordered_at, '%d/%m/%Y')"})
+    assert "The expression gives nothing there" in message
+    assert "max_bad_share" not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (f"{HEADER}\n{good(3)}".encode("utf-16"), 'set encoding = "utf-16"'),
+        (b"PK\x03\x04\x14\x00\xff\xfe", "save its sheet as"),
+    ],
+)
+def test_a_file_in_another_form_is_told_by_its_first_bytes(desk, content, words):
+    (desk.folder / "other.csv").write_bytes(content)
+    assert words in desk.refuse("other.csv")
+
+
+def test_a_workbook_is_called_one(desk):
+    (desk.folder / "orders.xlsx").write_bytes(b"PK\x03\x04")
+    assert "save its sheet as" in desk.refuse("orders.xlsx")
+
+
+def test_a_currency_sign_is_no_code(desk):
+    message = desk.refuse(desk.parquet(CLEAN | {"currency": ["€"] * 3}))
+    assert 'currency = "€"' not in message
+    name = desk.parquet(CLEAN | {"currency": ["€"] * 3})
+    assert desk.take(name, orders_columns={"currency": "'EUR'"}).report["orders"].rows_used == 3
 
 
 @pytest.mark.parametrize("damaged", ["1.03293E+19", "1,03E+19", "8E+12"])
