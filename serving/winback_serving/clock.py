@@ -10,6 +10,22 @@ LEAP_DAYS = 31
 """A daily job that finds its last run longer ago than this is asked to say the day: the clock may have leapt."""
 
 
+CLOCK = "the clock of this machine"
+
+
+def refuse_future(as_of: date, today: date) -> None:
+    """Refuse a day before which not everything has happened yet; tomorrow's morning is allowed.
+
+    Raises
+    ------
+    ConfigError
+        When the day lies ahead of the clock.
+    """
+    if as_of > today + timedelta(days=1):
+        what = f"It says {today}; what happens until {as_of} is not known yet."
+        raise ConfigError(what, where=CLOCK, how="Say an earlier --as-of, or set the clock if it is wrong.")
+
+
 def check_day(as_of: date | None, today: date, newest: date | None) -> str | None:
     """Hold the day to score against the clock and the newest published run.
 
@@ -37,7 +53,7 @@ def check_day(as_of: date | None, today: date, newest: date | None) -> str | Non
     >>> check_day(date(2026, 3, 1), today=date(2026, 3, 9), newest=date(2026, 3, 2))
     'Runs of later days are published, up to 2026-03-02. They stay as they are; score them again, in order.'
     """
-    where = "the clock of this machine"
+    where = CLOCK
     if as_of is None:
         if newest and today < newest:
             what = f"It says {today}, and a run of {newest} is published already."
@@ -51,9 +67,7 @@ def check_day(as_of: date | None, today: date, newest: date | None) -> str | Non
             how = f"If it is right, say so once: --as-of {today}. Every later day can be scored without."
             raise ConfigError(what, where=where, how=how)
         return None
-    if as_of > today + timedelta(days=1):
-        what = f"It says {today}; what happens until {as_of} is not known yet."
-        raise ConfigError(what, where=where, how="Say an earlier --as-of, or set the clock if it is wrong.")
+    refuse_future(as_of, today)
     if newest and as_of < newest:
         return (
             f"Runs of later days are published, up to {newest}. They stay as they are; "

@@ -31,6 +31,7 @@ from winback_serving.parquet import file_digest
 CHAMPION = "champion"
 BUNDLE = "bundle"
 CARD = "model_card.json"
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _PROMOTE = "Train one with `winback train`, then make it champion with `winback models promote`."
 
 
@@ -79,12 +80,21 @@ def load_champion(tracking_uri: str, model_name: str) -> Champion:
     if database != tracking_uri and not Path(database).exists():
         raise ConfigError("No model has been trained yet.", where=where, how=_PROMOTE)
     with _quietly(), tempfile.TemporaryDirectory(prefix="winback-") as scratch:
+        found = None
         try:
             client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
             found = client.get_model_version_by_alias(model_name, CHAMPION)
             folder = Path(client.download_artifacts(found.run_id or "", BUNDLE, scratch))
-        except MlflowException as error:
-            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        except (MlflowException, OSError) as error:
+            if found is not None and (isinstance(error, OSError) or error.error_code in _NOT_THERE):
+                raise InputError(
+                    f"Its files are not where the registry has them ({found.source}).",
+                    where=f"{where} version {found.version}",
+                    how="Was the home folder moved? Bring it back to its place, or restore it from a backup.",
+                ) from error
+            if isinstance(error, OSError):
+                raise
+            if error.error_code in _NOT_THERE:
                 raise ConfigError("There is no champion yet.", where=where, how=_PROMOTE) from error
             what = f"The model registry cannot be read: {error.message}"
             how = "Check training.tracking_uri in winback.toml."

@@ -5,13 +5,16 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from winback_features.reports import IngestReport, TableReport
 from winback_serving import cli
+from winback_serving.commands.train import stale
 from winback_serving.parquet import file_digest
 
 FIRST, SECOND = "1998-05-01", "1998-05-02"
@@ -92,6 +95,34 @@ def test_training_registers_a_candidate_and_reports_its_forward_test(flow: Flow)
     assert 0 < active["winback"]["brier"] < 0.3
     assert trained["cadence_days"] > 7
     assert trained["notices"]
+
+
+def test_training_for_a_day_to_come_is_refused(flow: Flow, run: Run) -> None:
+    """Days that have not been would be learnt as days on which nobody bought."""
+    code, answer = run("train", "-c", flow.config, "--as-of", "2999-01-01")
+    assert code == 2
+    assert "what happens until 2999-01-01 is not known yet" in json.dumps(answer)
+
+
+def test_a_champion_whose_files_are_gone_is_not_called_missing(flow: Flow, run: Run) -> None:
+    (files,) = flow.folder.rglob("mlartifacts")
+    files.rename(files.with_name("elsewhere"))
+    try:
+        code, answer = run("score", "-c", flow.config, "--as-of", SECOND)
+    finally:
+        files.with_name("elsewhere").rename(files)
+    assert code == 2
+    assert "Its files are not where the registry has them" in json.dumps(answer)
+    assert "no champion" not in json.dumps(answer)
+
+
+def test_training_long_after_the_newest_fact_says_so(flow: Flow) -> None:
+    newest = date.fromisoformat(FIRST) - timedelta(days=1)
+    report = IngestReport((TableReport("orders", "orders.csv", 1, 1, 0, first_day=newest, last_day=newest),))
+    assert stale(report, newest + timedelta(days=7)) == ()
+    (told,) = stale(report, newest + timedelta(days=21))
+    assert f"say --as-of {FIRST}" in told
+    assert not any("The newest fact is of" in notice for notice in flow.trained["notices"])
 
 
 def test_the_forward_test_holds_money_against_what_came(flow: Flow) -> None:

@@ -23,7 +23,7 @@ from winback_models.lapse_model import LapseModel
 from winback_training import tracking
 from winback_training.pyfunc import default_score, input_columns, output_columns
 from winback_training.registry import list_versions, show
-from winback_training.tracking import log_training, open_store
+from winback_training.tracking import check_store, log_training, open_store
 from winback_training.versions import RegisteredVersion
 
 HERE = Path(__file__).parent
@@ -213,6 +213,8 @@ def test_a_failure_marks_the_run_and_registers_nothing(
 def test_a_moved_store_is_refused_in_words(logged: Logged, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="was it moved"):
         log_training(small_result(), settings={}, artifact_root=tmp_path / "elsewhere", **logged.place)
+    with pytest.raises(ConfigError, match="was it moved"):
+        check_store(logged.uri, tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
 
 

@@ -241,6 +241,24 @@ def _signature(result: TrainingResult, score: ScoreConfig) -> ModelSignature:
     )
 
 
+def check_store(tracking_uri: str, artifact_root: Path | None = None) -> None:
+    """Find before the work begins what would keep :func:`log_training` from logging it.
+
+    Parameters
+    ----------
+    tracking_uri : str
+    artifact_root : Path, optional
+        As in :func:`log_training`.
+
+    Raises
+    ------
+    ConfigError
+        When the store cannot be reached or was moved.
+    """
+    with open_store(tracking_uri) as client:
+        _experiment(client, tracking_uri, artifact_root)
+
+
 def _experiment(client: MlflowClient, uri: str, artifact_root: Path | None) -> str:
     """Return the experiment's id, made on first use with its files in a place of our choice."""
     root = artifact_root or _beside(uri)

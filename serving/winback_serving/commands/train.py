@@ -20,14 +20,16 @@ from winback_features.reports import IngestReport
 from winback_models.charts import MODEL_LABELS
 from winback_models.config import ScoreConfig
 from winback_models.lapse_model import LapseModel
+from winback_serving.clock import refuse_future
 from winback_serving.commands.common import as_of_option, config_option, output_options, today
 from winback_serving.horizon import base_rhythm, learn_horizon
 from winback_serving.loader import load_champion
 from winback_serving.output import Output
+from winback_serving.run_record import STALE_DAYS, newest_fact
 from winback_serving.settings import Settings
 from winback_serving.suppression import suppressed_keys, without_suppressed
 from winback_training.gate import POPULATIONS, GateVerdict, check_gate
-from winback_training.tracking import log_training
+from winback_training.tracking import check_store, log_training
 from winback_training.train import TrainingResult
 from winback_training.train import train as fit_and_test
 from winback_training.versions import RegisteredVersion
@@ -47,6 +49,8 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
     with out.working() as work, open_engine(settings.engine) as backend:
         work.say("Reading and checking the inputs")
         now = today(settings)
+        if as_of:
+            refuse_future(as_of, now)
         tables = ingest(
             backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir, with_log=True
         )
@@ -58,9 +62,10 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
         score = replace(settings.score, horizon_days=horizon.days) if horizon else settings.score
         cadence, notices = (horizon.cadence_days, horizon.notices) if horizon else base_rhythm(tables, day)
         work.say(f"Training for {day}, {score.horizon_days} days ahead")
+        check_store(settings.tracking_uri, settings.artifact_root)
         champion, unread = present_champion(settings)
         result = fit_and_test(tables, day, score, settings.training, work.say, champion, settings.policy)
-        result = replace(result, notices=(*notices, *unread, *result.notices))
+        result = replace(result, notices=(*notices, *stale(tables.report, day), *unread, *result.notices))
         work.say("Logging and registering the candidate")
         registered = log_training(
             result,
@@ -96,6 +101,17 @@ def present_champion(settings: Settings) -> tuple[LapseModel | None, tuple[str, 
         return None, ()
     except InputError as error:
         return None, (f"The champion was not compared: {error}",)
+
+
+def stale(report: IngestReport, day: date) -> tuple[str, ...]:
+    """Say that days without facts are taken for days without purchases, where there is more than a week of them."""
+    newest = newest_fact(report)
+    if newest is None or (day - newest).days <= STALE_DAYS:
+        return ()
+    return (
+        f"The newest fact is of {newest}, {(day - newest).days} days before {day}: the model takes these for days on "
+        f"which nobody bought. Bring newer data, or say --as-of {newest + timedelta(days=1)}.",
+    )
 
 
 def default_day(report: IngestReport, now: date) -> date:
