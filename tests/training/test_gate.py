@@ -33,6 +33,15 @@ def test_a_good_model_passes_without_reasons() -> None:
     assert check_gate(summary(), GateConfig()) == GateVerdict(True, ())
 
 
+def test_a_ranking_on_too_few_is_not_called_chance() -> None:
+    """An AUC of 0.81 is no coin; on 60 contacts of whom two stayed away it only proves nothing."""
+    verdict = check_gate(summary(auc=0.811, n=60, prevalence=58 / 60), GateConfig())
+    (reason,) = verdict.reasons
+    assert "cannot be told from chance" in reason
+    assert "no better than chance" not in reason
+    assert "AUC 0.811" in reason
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [

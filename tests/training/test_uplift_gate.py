@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from winback_models.uplift import Experiment
 from winback_training.qini import Estimate
-from winback_training.uplift import how_far, sleeping_dogs, times_as_many, train_uplift
+from winback_training.uplift import (
+    WITHIN_REACH,
+    how_far,
+    sleeping_dogs,
+    times_as_many,
+    told_distance,
+    train_uplift,
+)
 
 NAMES = ("a", "b")
 
@@ -49,6 +56,13 @@ def test_an_effect_that_differs_is_accepted_and_its_sleeping_dogs_found():
     assert json.loads(json.dumps(verdict.as_dict()))["lead"]["low"] > 0
 
 
+def test_a_proof_out_of_reach_is_not_promised():
+    assert "12.5 times as many contacts would show it" in told_distance(12.5)
+    assert "next to nothing" in told_distance(510.0)
+    assert "times as many" not in told_distance(510.0)
+    assert told_distance(None) == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("effect", ["none", "same"])
 def test_an_effect_that_is_the_same_for_all_changes_nothing(effect):
@@ -57,7 +71,10 @@ def test_an_effect_that_is_the_same_for_all_changes_nothing(effect):
     assert not verdict.accepted
     assert any("not proven better" in reason for reason in verdict.reasons)
     assert verdict.times_lead == times_as_many(verdict.lead)
-    assert (verdict.times_qini is None) or f"{verdict.times_qini:,.1f} times as many" in verdict.reasons[0]
+    if verdict.times_qini is not None and verdict.times_qini <= WITHIN_REACH:
+        assert f"{verdict.times_qini:,.1f} times as many" in verdict.reasons[0]
+    elif verdict.times_qini is not None:
+        assert "next to nothing" in verdict.reasons[0]
     assert verdict.sleeping.at_most is None
 
 

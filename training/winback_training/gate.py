@@ -36,6 +36,9 @@ NOBODY_HELD_OUT = (
 BINS = 10
 """Of the calibration error, as ``winback_training.metrics`` counts them."""
 
+USEFUL_AUC = 0.6
+"""Where luck alone may give more than this, a test holds too few contacts to tell a useful ranking from chance."""
+
 ONE_SIDED = 1.645
 """Standard errors above chance that an AUC needs: a coin stays below them in 95 of 100 trials."""
 
@@ -126,7 +129,7 @@ def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
         return GateVerdict(False, (NOBODY_HELD_OUT, *found), tuple(_notes(summary, model, config)))
     checks = (
         _contacts(_number(model, "n"), config.min_contacts, who),
-        _auc(_number(model, "auc"), auc_needed(model, config.min_auc_margin), who),
+        _auc(_number(model, "auc"), auc_needed(model, config.min_auc_margin), config.min_auc_margin, who),
         *_baselines(models, summary.get("differences") or (), config),
         _champion(summary.get(CHAMPIONS[config.population]) or {}, config.max_brier_ratio),
         _skill(_number(model, "brier_skill"), config.min_brier_skill, who),
@@ -165,6 +168,25 @@ def auc_needed(model: Mapping[str, Any], wanted: float) -> float:
     return 0.5 + max(wanted, ONE_SIDED * math.sqrt((n + 1.0) / (12.0 * buyers * (n - buyers))))
 
 
+def too_few_to_tell(auc: float, needed: float, margin: float) -> bool:
+    """Tell whether a ranking that is refused may be a good one: above chance, where even a useful one could not be proven.
+
+    Parameters
+    ----------
+    auc : float
+    needed : float
+        From :func:`auc_needed`.
+    margin : float
+        The AUC above 0.5 that is wanted whatever the number of contacts.
+
+    Examples
+    --------
+    >>> too_few_to_tell(0.81, 0.84, 0.02), too_few_to_tell(0.49, 0.84, 0.02), too_few_to_tell(0.53, 0.54, 0.02)
+    (True, False, False)
+    """
+    return needed > USEFUL_AUC and 0.5 + margin <= auc < needed
+
+
 def _contacts(n: float, needed: int, who: str) -> str:
     if n >= needed:
         return ""
@@ -172,11 +194,16 @@ def _contacts(n: float, needed: int, who: str) -> str:
     return f"Too few to judge: {found} contacts {who} per forward test, {needed} needed."
 
 
-def _auc(auc: float, needed: float, who: str) -> str:
+def _auc(auc: float, needed: float, margin: float, who: str) -> str:
     if math.isnan(auc):
         return f"Its ranking could not be measured: everybody {who} did the same."
     if auc >= needed:
         return ""
+    if too_few_to_tell(auc, needed, margin):
+        return (
+            f"Its ranking cannot be told from chance on so few who bought or who stayed away {who}: "
+            f"AUC {auc:.3f}, {needed:.3f} needed."
+        )
     return f"It ranks no better than chance: AUC {auc:.3f} {who}, {needed:.3f} needed."
 
 

@@ -25,7 +25,7 @@ from winback_training.config import TrainingConfig
 from winback_training.dataset import LabelTimes
 from winback_training.drift import drift_notices
 from winback_training.evaluate import OURS, Evaluation, evaluate
-from winback_training.gate import GateConfig, auc_needed
+from winback_training.gate import GateConfig, auc_needed, too_few_to_tell
 from winback_training.held_out import HeldOut
 from winback_training.label_times import (
     all_label_times,
@@ -168,8 +168,17 @@ def _first_day_and_buyers(tables: Tables, as_of: date) -> tuple[date, int]:
 
 
 def _by_chance(evaluation: Evaluation) -> bool:
+    return evaluation.value(OURS, "auc") < _needed(evaluation)
+
+
+def _too_few(evaluation: Evaluation) -> bool:
+    margin = GateConfig().min_auc_margin
+    return too_few_to_tell(evaluation.value(OURS, "auc"), _needed(evaluation), margin)
+
+
+def _needed(evaluation: Evaluation) -> float:
     found = {name: evaluation.value(OURS, name) for name in ("n", "prevalence")}
-    return evaluation.value(OURS, "auc") < auc_needed(found, GateConfig().min_auc_margin)
+    return auc_needed(found, GateConfig().min_auc_margin)
 
 
 def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
@@ -180,6 +189,10 @@ def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
     if not evaluation.origins:
         said.append(
             "No forward test: the history holds less than three horizons. Treat the scores as provisional."
+        )
+    elif _too_few(evaluation):
+        said.append(
+            "The active base is too small to tell whether the score ranks it better than chance would."
         )
     elif _by_chance(evaluation):
         said.append(

@@ -26,6 +26,9 @@ from winback_training.qini import (
 MIN_OUTCOMES = 300
 """So many purchases, and as many contacts without one, each arm must hold before anything is learned."""
 
+WITHIN_REACH = 100.0
+"""So many times as many contacts may come together some day; a proof that wants more will not come."""
+
 CUTS = (0.05, 0.1, 0.2, 0.3)
 """Shares of the contacts, least effect first, that may turn out to be sleeping dogs."""
 
@@ -230,10 +233,10 @@ def train_uplift(
     reasons = []
     if uplift.qini.low <= 0.0:
         reason = "The effect does not differ between contacts beyond chance, so it cannot rank them."
-        reasons.append(reason + _if_real(times_as_many(uplift.qini)))
+        reasons.append(reason + told_distance(times_as_many(uplift.qini)))
     if lead.low <= 0.0:
         reason = "Ranking by incremental value is not proven better than the ranking in use."
-        reasons.append(reason + _if_real(times_as_many(lead)))
+        reasons.append(reason + told_distance(times_as_many(lead)))
     sleeping = sleeping_dogs(effects, scores) if not reasons else Sleeping(None, 0.0, None)
     verdict = Verdict(
         not reasons,
@@ -252,8 +255,16 @@ def train_uplift(
     return fit_uplift(data, names, seed), verdict
 
 
-def _if_real(times: float | None) -> str:
-    """Say how far away the proof is; nothing where it is not to be said."""
+def told_distance(times: float | None) -> str:
+    """Say how far away the proof is; nothing where it is not to be said.
+
+    Parameters
+    ----------
+    times : float or None
+        From :func:`times_as_many`.
+    """
     if times is None:
         return ""
+    if times > WITHIN_REACH:
+        return " What was measured is next to nothing: no number of contacts within reach would show it."
     return f" If it is as large as it seems, {times:,.1f} times as many contacts would show it."
