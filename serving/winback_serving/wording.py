@@ -29,7 +29,7 @@ NOT_FLAGGED: Mapping[str, str] = {
     "occasion_buyer": "buys once a year: the season decides",
     "lapsed_already": "lapsed long ago: too late for this list",
     "cooldown": "has just left a win-back journey",
-    "low_risk": "more likely than not to buy anyway",
+    "low_risk": "risk below the threshold: may well buy anyway",
     "on_time": "quiet, but within their own rhythm",
     "not_inactive": "not inactive by the definition in use",
     "left_asleep": "at risk, but a message would drive them away",
@@ -97,7 +97,7 @@ def words(code: str | None, known: Mapping[str, str] | None = None) -> str:
     """Return a code in words.
 
     >>> words("low_risk", NOT_FLAGGED), words("win_back"), words(None)
-    ('more likely than not to buy anyway', 'win back', '–')
+    ('risk below the threshold: may well buy anyway', 'win back', '–')
     """
     return (known or {}).get(code, code.replace("_", " ")) if code else DASH
 

@@ -147,4 +147,4 @@ def test_missing_models_and_versions_read_as_sentences(shop: Shop) -> None:
     assert "promote" in caught.value.how
     with pytest.raises(ConfigError, match="no version 7") as caught:
         shop.promote("7")
-    assert caught.value.how == "There are 1."
+    assert caught.value.how == "There is only version 1."

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -198,6 +198,17 @@ def _aliases(client: Any, name: str) -> dict[str, str]:
     return {str(alias): str(version) for model in found for alias, version in model.aliases.items()}
 
 
+def _there(versions: Sequence[str]) -> str:
+    """Name the versions there are.
+
+    >>> print(_there(["1"]), _there(["1", "2", "3"]))
+    There is only version 1. There are the versions 1, 2, 3.
+    """
+    if len(versions) == 1:
+        return f"There is only version {versions[0]}."
+    return f"There are the versions {', '.join(versions)}."
+
+
 def _known(client: Any, name: str, aliases: Mapping[str, str], version: str) -> str:
     """Return the number of a version given by number or alias; a sentence when there is none."""
     wanted = aliases.get(version, version)
@@ -215,7 +226,7 @@ def _known(client: Any, name: str, aliases: Mapping[str, str], version: str) -> 
         CANDIDATE: "Train one with `winback train`, or name a version.",
         CHAMPION: "Promote one with `winback models promote`.",
     }
-    raise ConfigError(missing, where=f"model {name}", how=how.get(version, f"There are {', '.join(there)}."))
+    raise ConfigError(missing, where=f"model {name}", how=how.get(version, _there(there)))
 
 
 def _summary(client: Any, found: Any) -> dict[str, Any]:

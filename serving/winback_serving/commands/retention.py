@@ -64,7 +64,7 @@ def show(console: Console, found: Mapping[str, Any], files: Sequence[Path] = ())
 
 
 def _second_order(console: Console, second: Mapping[str, Any]) -> None:
-    table = _table("within", "come back", "95 % interval", "watched as long")
+    table = _table("within", "come back", "95 % interval", "still waiting")
     for row in second["rates"]:
         between = DASH if row["low"] is None else f"{percent(row['low'])} to {percent(row['high'])}"
         table.add_row(f"{row['days']} days", percent(row["rate"]), between, number(row["at_risk"]))
