@@ -218,6 +218,20 @@ def test_people_are_told_in_sentences(shop: Path, capsys: pytest.CaptureFixture[
     assert "Each contact won among the treated cost" in said
 
 
+def test_what_stands_in_brackets_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Brackets are also how the terminal is told colours: a section of the settings must not vanish as one."""
+    publish(tmp_path / ".winback", FIRST, [entry("t0", "treatment"), entry("t1", "treatment")])
+    pq.write_table(
+        pa.Table.from_pylist([order("t0", FIRST, 1.0), order("t1", date(2024, 6, 30), 1.0)]),
+        tmp_path / "orders.parquet",
+    )
+    (tmp_path / "winback.toml").write_text(
+        '[source]\norders = "orders.parquet"\n[brand]\nhorizon_days = 30\n'
+    )
+    assert cli.run(["outcomes", "-c", str(tmp_path / "winback.toml"), "--no-mlflow"]) == 0
+    assert "set [policy] holdout_share" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_a_reading_is_logged_as_a_run(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from winback_training.tracking import open_store

@@ -135,7 +135,7 @@ def run_backtest(
 def show_backtest(console: Console, found: Backtest, report: Path) -> None:
     """Print what came out, and where the pictures are."""
     for sentence in sentences(found):
-        console.print(sentence, soft_wrap=True)
+        console.print(sentence, markup=False, soft_wrap=True)
     table = Table("at the same number of flags", box=None, pad_edge=False)
     for title in ("threshold", "lapses caught", "winback against it"):
         table.add_column(title, justify="right")
@@ -146,4 +146,4 @@ def show_backtest(console: Console, found: Backtest, report: Path) -> None:
         table.add_row(RULES[name].label, at, f"{rule['caught']:,.1f}", more)
     console.print()
     console.print(table)
-    console.print(f"\nPictures and tables: {report}", soft_wrap=True)
+    console.print(f"\nPictures and tables: {report}", markup=False, soft_wrap=True)

@@ -100,11 +100,11 @@ def outcomes(
 
     def show(console: Console) -> None:
         for sentence in Teller.of(LANGUAGE, found.currency).lead(found.as_dict()):
-            console.print(sentence, soft_wrap=True)
+            console.print(sentence, markup=False, soft_wrap=True)
         for readout in (found.readout, *found.experiments.values()):
             if readout:
                 show_readout(console, readout, found.currency)
-        console.print(f"The page: {page}", soft_wrap=True)
+        console.print(f"The page: {page}", markup=False, soft_wrap=True)
 
     out.result({"command": "outcomes", "report": page, **found.as_dict()}, show)
 
@@ -144,7 +144,7 @@ def _experiment(what: ExperimentTable, report: Path | None, out: Output) -> None
     def show(console: Console) -> None:
         show_readout(console, found, "")
         if report:
-            console.print(f"The page: {report}", soft_wrap=True)
+            console.print(f"The page: {report}", markup=False, soft_wrap=True)
 
     out.result({"command": "outcomes", "report": report and str(report), "readout": found.as_dict()}, show)
 
@@ -181,11 +181,11 @@ def show_readout(console: Console, found: Readout, currency: str) -> None:
     """Print what came out: sentences, and the effects as a table."""
     teller, said = Teller.of(LANGUAGE, currency), found.as_dict()
     for sentence in teller.part("", said).sentences:
-        console.print(sentence, soft_wrap=True)
+        console.print(sentence, markup=False, soft_wrap=True)
     effects = teller.effects(said, once=False)
     table = Table(*effects["heads"], box=None, pad_edge=False)
     for row in effects["rows"]:
         table.add_row(*row)
     console.print(table)
     for sentence in teller.stands_out(said):
-        console.print(sentence, soft_wrap=True)
+        console.print(sentence, markup=False, soft_wrap=True)
