@@ -150,10 +150,10 @@ def show_list(console: Console, brief: Brief, people: str = "contacts", one: str
             Text("  open: more likely than not, no next purchase as far as the model looks.", QUIET)
         )
     if brief.held_out:
-        held = (
-            f"{brief.held_out} of the {brief.listed} are held out at random, to measure what win-back brings"
-        )
-        console.print(Text(f"  {held}:\n  do not write to them.", QUIET))
+        alone = brief.held_out == 1
+        held = f"{brief.held_out} of the {brief.listed} {'is' if alone else 'are'} held out at random"
+        console.print(Text(f"  {held}, to measure what win-back brings:", QUIET))
+        console.print(Text(f"  do not write to {'this one' if alone else 'them'}.", QUIET))
         console.print(Text(f"  {_detectable(brief)}", QUIET))
 
 

@@ -262,7 +262,7 @@ def test_the_page_tells_the_list_the_reasons_and_the_reconciliation(page: str) -
         in text
     )
     assert "held out: do not write" in text
-    assert "More likely than not to buy anyway 5" in text
+    assert "Risk below the threshold: may well buy anyway 5" in text
     assert "2 bought again, 1 risk fell" in text
     assert "orders 12 10 2 2 missing time 1 Jan 2017 – 31 Dec 2017" in text
     assert "Orders: Ids look like numbers." in text

@@ -15,6 +15,7 @@ from winback_serving.erase import Erasure
 from winback_serving.erase import erase as erase_persons
 from winback_serving.output import Output
 from winback_serving.settings import Settings
+from winback_serving.wording import count
 
 
 @click.command()
@@ -35,7 +36,7 @@ def erase(settings: Settings, contact_ids: tuple[str, ...], listed: Path | None,
     """
     ids = [*contact_ids, *(_read(listed) if listed else ())]
     with out.working() as work:
-        work.say(f"Erasing {len(set(ids))} contacts")
+        work.say(f"Erasing {count(len(set(ids)), 'contact')}")
         proof, path = erase_persons(settings.home, ids)
     fields = {"command": "erase", "proof": path, **asdict(proof), "rows": proof.rows}
     out.result(fields, lambda console: _show(console, proof, path))

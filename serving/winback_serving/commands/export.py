@@ -23,7 +23,7 @@ from winback_serving.store import PublishedRun, RunStore
 from winback_serving.wording import EXITS
 
 REASONS = {
-    "no_key": "nothing in the column that {to} knows contacts by",
+    "no_key": "nothing usable in the column that {to} knows contacts by",
     "duplicate_email": "the e-mail address stands in the file already, for a contact that ranks higher",
     "refused_address": "another contact with this e-mail address refused e-mail, objected or bounced",
 }

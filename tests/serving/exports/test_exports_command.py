@@ -47,7 +47,7 @@ def test_it_tells_people(config: Path, capsys: pytest.CaptureFixture[str]) -> No
     text = capsys.readouterr().out
     assert f"Wrote 2 rows of current, 2025-03-10, to {out}." in text
     assert "Likely to bounce: 0.30% of 2 e-mails." in text
-    assert "Left out 1 contact ([c]): nothing in the column that klaviyo knows contacts by." in text
+    assert "Left out 1 contact ([c]): nothing usable in the column that klaviyo knows contacts by." in text
     assert "Left Phone Number empty for 1 contact (d)" in text
 
 
