@@ -1,6 +1,6 @@
 """Fit one peer on purchase histories and write what it says of them: a process of its own, in the peer's own environment.
 
-    python benchmarks/peer_fit.py pymc-marketing bg_nbd map --histories histories.csv --days 2.5,5,7.5 --out answers.npz
+    python benchmarks/peer_fit.py pymc-marketing bg_nbd map --histories histories.csv --days 3,5,8 --out answers.npz
 
 Nothing of winback is imported here, and a peer only when it is asked for. Histories have the columns ``frequency, recency, T``,
 the last two in weeks, as in the peers' own examples: the default priors of pymc-marketing are made for such numbers. Written
