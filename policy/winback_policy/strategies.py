@@ -27,7 +27,7 @@ DUTCH = {
     "about_to_sleep": "Herinner ze rustig, met één goede reden om terug te komen; probeer een ander kanaal.",
     "at_risk": "Win terug: eerst de relatie, dan het product, dan een beloning binnen het plafond.",
     "cant_lose": "Win persoonlijk terug: bel of schrijf op naam en vraag wat er misging.",
-    "hibernating": "Schrijf zelden; komt er niets van, laat ze dan naar sunset gaan.",
+    "hibernating": "Schrijf zelden; komt er niets van, laat ze dan uitdoven.",
 }
 
 STRATEGIES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "nl": DUTCH}

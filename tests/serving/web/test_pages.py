@@ -21,6 +21,7 @@ from winback_serving.settings import Settings
 from winback_serving.store import RunStore
 from winback_serving.web.app import create_app
 from winback_serving.web.config import WebConfig
+from winback_serving.web.pages import rfm
 
 pytestmark = pytest.mark.slow  # the server over a scored home
 
@@ -271,6 +272,18 @@ def test_the_grid_holds_every_buyer(client: TestClient, web_home: Path) -> None:
     moved = re.findall(r"<dt>(stayed|real move|threshold move|new buyer|gone)</dt><dd>([\d,]+)", page)
     assert len(moved) == 5
     assert sum(int(n.replace(",", "")) for _, n in moved) >= buyers
+
+
+def test_moves_are_a_table_and_their_absence_a_sentence(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"segment_before": "loyal", "segment_after": "at_risk", "move": "real", "contacts": 7}
+    monkeypatch.setattr(rfm, "moves_of", lambda run, before: [row])
+    page = words(get(client, "/rfm"))
+    assert "loyal at risk real move 7" in page
+    assert "Nobody changed segment" not in page
+    monkeypatch.setattr(rfm, "moves_of", lambda run, before: [row | {"move": "stayed"}])
+    assert "Nobody changed segment from" in words(get(client, "/rfm"))
 
 
 def test_retention_says_what_the_file_says_and_what_to_do_without_it(
