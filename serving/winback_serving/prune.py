@@ -42,17 +42,17 @@ class StoredRun:
 def stored_runs(store: RunStore) -> list[StoredRun]:
     """Return every run on disk, by day and id, also those that a newer one of their day has replaced."""
     found = []
-    for path in sorted(store.root.glob(f"????-??-??/*/{RUN_FILE}")):
-        folder = path.parent
-        day = date.fromisoformat(folder.parent.name)
-        current = store.current(day)
-        entries = folder / "entries.parquet"
+    for run in store.on_disk():
+        if not (run.folder / RUN_FILE).is_file():
+            continue
+        current = store.current(run.as_of)
+        entries = run.file("entries")
         found.append(
             StoredRun(
-                PublishedRun(day, folder.name, folder),
-                current is not None and current.run_id == folder.name,
+                run,
+                current is not None and current.run_id == run.run_id,
                 int(pq.read_metadata(entries).num_rows) if entries.is_file() else 0,
-                folder_bytes(folder),
+                folder_bytes(run.folder),
             )
         )
     return found
@@ -129,8 +129,13 @@ def withdraw(store: RunStore, day: date) -> list[PublishedRun]:
     InputError
         When nothing is published for that day, or a later day is: its states come from this one.
     """
-    newest = store.read_run().as_of
-    store.read_run(day)
+    published = [run.as_of for run in store.list_runs()]
+    newest = published[-1] if published else None
+    if day not in published:
+        there = f"The newest day that is published is {newest}." if newest else "No day is published."
+        raise InputError(
+            f"No run is published for {day}: there is nothing to withdraw.", where=str(store.root), how=there
+        )
     if day != newest:
         raise InputError(
             f"Runs of later days are published, up to {newest}; their states come from this one.",

@@ -116,6 +116,11 @@ class RunStore:
         """Return the run that stands for each day, oldest first."""
         return [run for run in map(self.current, self.days()) if run is not None]
 
+    def on_disk(self) -> list[PublishedRun]:
+        """Return every run there is, by day and id, also those that a newer one of their day has replaced."""
+        folders = sorted(path for path in self.root.glob("????-??-??/*") if path.is_dir())
+        return [PublishedRun(date.fromisoformat(path.parent.name), path.name, path) for path in folders]
+
     def previous_run(self, as_of: date) -> PublishedRun | None:
         """Return the newest published run of a day strictly before ``as_of``, or None."""
         earlier = [run for run in self.list_runs() if run.as_of < as_of]

@@ -112,10 +112,19 @@ def test_only_the_newest_day_can_be_withdrawn(tmp_path: Path) -> None:
     with store.lock("test"):
         with pytest.raises(InputError, match="Runs of later days"):
             withdraw(store, NEWEST)
-        with pytest.raises(InputError, match="No run is published for 2026-03-10"):
+        with pytest.raises(InputError, match="No run is published for 2026-03-10") as refused:
             withdraw(store, NEWEST + timedelta(days=1))
+        assert "nothing to withdraw" in str(refused.value)
+        assert "winback score" not in str(refused.value)
+        assert "2027-04-13" in refused.value.how, "the newest there is"
         assert [run.run_id for run in withdraw(store, NEWEST + timedelta(days=400))] == ["aa"]
     assert store.read_run().as_of == NEWEST
+
+
+def test_where_no_day_is_published_none_is_withdrawn(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to withdraw") as refused:
+        withdraw(RunStore(tmp_path), NEWEST)
+    assert refused.value.how == "No day is published."
 
 
 def test_the_commands_list_prune_and_withdraw(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
