@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import ibis
 import pyarrow as pa
 
 from winback_features.config import BrandConfig
 from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS, OTHER_KIND, STATED_REASONS, SURVEY
+from winback_features.countries import country_code
 from winback_features.tables import CONTACTS_SCHEMA, EVENTS_SCHEMA, LINES_SCHEMA, MONEY
 
 CHANNELS = tuple(sorted({k.channel for k in EVENT_KINDS.values()} | {"phone", "post"}))
@@ -79,8 +80,22 @@ def stated_reason(rows: ibis.Table) -> ibis.Value:
     return ibis.ifelse(answered, rows.reason.strip().lower().nullif(""), None)
 
 
-def clean_contacts(rows: ibis.Table) -> ibis.Table:
-    """Return contacts as ``Tables.contacts``; an e-mail status that is not known reads ``unknown``."""
+def clean_contacts(rows: ibis.Table, countries: Iterable[str] = ()) -> ibis.Table:
+    """Return contacts as ``Tables.contacts``: a country as its code, an e-mail status that is not known as ``unknown``.
+
+    Parameters
+    ----------
+    rows : ibis.Table
+    countries : iterable of str
+        Each country that is written in them. One that is not understood stays as it is.
+    """
     status = rows.email_status.lower()
     known = ibis.ifelse(status.isin(EMAIL_STATUSES), status, ibis.ifelse(status.isnull(), status, "unknown"))
+    codes = {
+        written: code
+        for written in sorted(countries)
+        if (code := country_code(written)) not in (None, written)
+    }
+    if codes:
+        rows = rows.mutate(country=rows.country.cases(*codes.items(), else_=rows.country))
     return rows.mutate(email_status=known).select(*CONTACTS_SCHEMA.names)

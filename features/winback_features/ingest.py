@@ -24,9 +24,15 @@ from winback_features.answers import count, name_of, names_beneath, records
 from winback_features.config import BrandConfig, SourceConfig
 from winback_features.contracts import CAMPAIGN_LOG, CONTACTS, EVENTS, ORDERS, TableSpec
 from winback_features.errors import ConfigError
-from winback_features.mapping import map_columns
+from winback_features.mapping import MappedTable, map_columns
 from winback_features.netting import cancellations, with_cancellations
-from winback_features.notices import matching_notices, order_notices, table_notices
+from winback_features.notices import (
+    country_notices,
+    matching_notices,
+    order_notices,
+    padded_notices,
+    table_notices,
+)
 from winback_features.order_sums import orders_of
 from winback_features.quarantine import quarantined
 from winback_features.reports import IngestReport, TableReport
@@ -119,6 +125,8 @@ class _Taken:
     quarantine: ibis.Table
     report: TableReport
     scratch: tuple[str, ...]
+    mapped: MappedTable
+    padded: int  # rows whose id begins or ends with a blank
 
 
 @dataclass(frozen=True)
@@ -150,14 +158,20 @@ class _Intake:
         orders = self._clean("orders", with_cancellations(summed, cancelled), ORDERS_SCHEMA)
         vocabulary = self.backend.create_table(gen_name("winback_vocabulary"), clean.VOCABULARY, temp=True)
         events = clean.clean_events(taken["events"].rows, vocabulary) if "events" in taken else None
-        contacts = clean.clean_contacts(taken["contacts"].rows) if "contacts" in taken else None
+        written = _countries(taken["contacts"]) if "contacts" in taken else {}
+        contacts = clean.clean_contacts(taken["contacts"].rows, written) if "contacts" in taken else None
         log = taken["campaign_log"].rows if "campaign_log" in taken else None
-        reports = tuple(
-            t.report.adding(
-                order_notices(summed) if name == "orders" else matching_notices(summed, t.rows, name)
-            )
+        notices = {
+            name: order_notices(summed) if name == "orders" else matching_notices(summed, t.rows, name)
             for name, t in taken.items()
-        )
+        }
+        if any(t.padded for t in taken.values()):
+            ids = {name: (t.rows, t.mapped.in_sql("contact_id")) for name, t in taken.items()}
+            for name, notice in padded_notices(ids).items():
+                notices[name].append(notice)
+        if "contacts" in taken:
+            notices["contacts"] += country_notices(written)
+        reports = tuple(t.report.adding(notices[name]) for name, t in taken.items())
         quarantine = (
             ibis.union(*(t.quarantine for t in taken.values()))
             if len(taken) > 1
@@ -204,21 +218,21 @@ class _Intake:
         rows = staged.sound()
         if any(reason in reasons for reason in (DUPLICATE_LINE, DUPLICATE_CONTACT)):
             rows = rows.anti_join(dropped, ROW)
-        days = _days(rows, spec)
+        found = _summary(rows, spec)
         report = TableReport(
             name=spec.name,
             source=raw.label,
             rows_in=rows_in,
-            rows_used=count(rows),
+            rows_used=found["rows"],
             rows_quarantined=reasons.total(),
             reasons=dict(sorted(reasons.items())),
             warnings=table_notices(staged, rows, self.brand, duplicates_kept),
-            first_day=days[0],
-            last_day=days[1],
+            first_day=found.get("first"),
+            last_day=found.get("last"),
             fingerprint=raw.fingerprint,
         )
         scratch = (*raw.scratch, *names_beneath(staged.rows), name_of(dropped))
-        return _Taken(rows, quarantined(staged, dropped), report, scratch)
+        return _Taken(rows, quarantined(staged, dropped), report, scratch, staged.mapped, found["padded"])
 
     def _stage(self, spec: TableSpec, mapping: Mapping[str, str]) -> StagedTable:
         """Read one table into the engine; where that is Spark, in its tasks."""
@@ -273,9 +287,20 @@ def _broken_rules(staged: StagedTable) -> Counter[str]:
     return reasons
 
 
-def _days(rows: ibis.Table, spec: TableSpec) -> tuple[date | None, date | None]:
-    if spec.time_column is None:
-        return None, None
-    moment = rows[spec.time_column]
-    (found,) = records(rows.aggregate(first=moment.min().date(), last=moment.max().date()))
-    return found["first"], found["last"]
+def _summary(rows: ibis.Table, spec: TableSpec) -> dict[str, Any]:
+    """Count rows, and those whose id begins or ends with a blank; with a time, their first and last day."""
+    ids = rows.contact_id
+    asked = {"rows": rows.count(), "padded": (ids.startswith(" ") | ids.endswith(" ")).sum().fill_null(0)}
+    if spec.time_column is not None:
+        moment = rows[spec.time_column]
+        asked |= {"first": moment.min().date(), "last": moment.max().date()}
+    (found,) = records(rows.aggregate(**asked))
+    return found
+
+
+def _countries(contacts: _Taken) -> dict[str, int]:
+    """Count the contacts of each country as it is written."""
+    if "country" not in contacts.mapped.theirs:
+        return {}
+    found = _count_by(contacts.rows, "country")
+    return {country: n for country, n in found.items() if country is not None}

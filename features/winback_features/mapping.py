@@ -15,6 +15,7 @@ from winback_features.contracts import TableSpec
 from winback_features.errors import ConfigError, InputError
 from winback_features.functions import digest
 from winback_features.sources import ROW, RawTable
+from winback_features.written import column_in_sql
 
 DIGEST = "winback_digest"
 """Name of the column that is equal for rows equal in every column of the source."""
@@ -41,6 +42,10 @@ class MappedTable:
     table: ibis.Table
     theirs: Mapping[str, str]
     computed: tuple[str, ...] = ()
+
+    def in_sql(self, name: str) -> str:
+        """Return what a contract column was taken from, as an expression of the settings has it."""
+        return self.theirs[name] if name in self.computed else column_in_sql(self.theirs[name])
 
 
 def map_columns(raw: RawTable, spec: TableSpec, mapping: Mapping[str, str]) -> MappedTable:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ibis
@@ -12,6 +13,7 @@ from winback_features.answers import count, name_of, records
 from winback_features.clean import stated_reason
 from winback_features.config import BrandConfig
 from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS, STATED_REASONS
+from winback_features.countries import country_code
 from winback_features.reports import Notice
 from winback_features.staging import ZONED, StagedTable
 from winback_features.zones import zone_names
@@ -101,6 +103,42 @@ def matching_notices(orders: ibis.Table, others: ibis.Table, name: str) -> list[
     return [Notice("no_matching_ids", message, n)]
 
 
+def padded_notices(tables: Mapping[str, tuple[ibis.Table, str]]) -> dict[str, Notice]:
+    """Return, by table, a notice on ids that only blanks at their ends tell from another contact's.
+
+    Parameters
+    ----------
+    tables : mapping of str to (ibis.Table, str)
+        The rows that are used, with ``contact_id``, and what the shop has in that column, in SQL.
+    """
+    first, *others = (rows.select("contact_id").distinct() for rows, _ in tables.values())
+    ids = first.union(*others, distinct=True) if others else first
+    ids = ids.mutate(bare=ids.contact_id.strip())
+    often = ids.group_by("bare").aggregate(n=ibis._.count())
+    twins = ids.filter(ids.contact_id != ids.bare).semi_join(often.filter(often.n > 1), "bare")
+    found = {}
+    for name, (rows, theirs) in tables.items():
+        mine = twins.semi_join(rows, "contact_id")
+        (told,) = records(mine.aggregate(n=mine.count(), example=mine.contact_id.min()))
+        if told["n"]:
+            message = (
+                f"{told['n']} values of contact_id, such as {told['example']!r}, differ from another contact's in blanks at "
+                "their ends only: they were read as contacts of their own. If they are not, map "
+                f'contact_id = "trim({theirs})".'
+            )
+            found[name] = Notice("padded_ids", message, told["n"])
+    return found
+
+
+def country_notices(written: Mapping[str, int]) -> list[Notice]:
+    """Return a notice on what is no country, of contacts counted by country as it is written."""
+    unknown: Counter[str] = Counter()
+    for country, n in written.items():
+        if country_code(country) is None:
+            unknown[country.lower()] += n
+    return _unknown("country", unknown, "unknown_country", "kept as written, and count as no country")
+
+
 def _float_ids(staged: StagedTable) -> list[Notice]:
     notices = []
     for name in ("contact_id", "order_id"):
@@ -114,7 +152,7 @@ def _float_ids(staged: StagedTable) -> list[Notice]:
             message = (
                 f"{n} values of {theirs} ({name}) look like {example}: whole numbers read as floats. "
                 f"They are kept as written; if other tables write them without .0, map "
-                f"{name} = \"regexp_replace(CAST({theirs} AS VARCHAR), '\\.0$', '')\"."
+                f"{name} = \"regexp_replace(CAST({theirs} AS VARCHAR), '[.]0$', '')\"."
             )
             notices.append(Notice("float_ids", message, n))
     return notices
@@ -160,6 +198,11 @@ def _unknown_words(
     unknown = words.filter(word.notnull() & word.notin(known)).group_by(word=word).aggregate(n=words.n.sum())
     found = {r["word"]: r["n"] for r in records(unknown)}
     rows.get_backend().drop_table(name_of(words))
+    return _unknown(column, found, code, fate)
+
+
+def _unknown(column: str, found: Mapping[str, int], code: str, fate: str) -> list[Notice]:
+    """Tell of words that are not known, the most frequent first."""
     if not found:
         return []
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))

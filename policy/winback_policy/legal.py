@@ -11,6 +11,7 @@ from typing import Any
 
 import ibis
 
+from winback_features.countries import IN_USE
 from winback_features.errors import ConfigError
 
 OPT_IN = "opt_in"
@@ -32,7 +33,7 @@ class LegalRule:
     Attributes
     ----------
     country : str
-        ISO 3166-1 alpha-2, or ``"*"`` for every other.
+        ISO 3166-1 alpha-2, or ``"*"`` for every other. ``UK`` and ``EL`` become ``GB`` and ``GR``, as those of contacts do.
     channel : str
         ``email``, ``sms``, ``push``, ``post``, or ``"*"``.
     basis : {"opt_in", "soft_opt_in_buyers", "legitimate_interest"}
@@ -70,6 +71,7 @@ class LegalRule:
         if code != ANY and not (len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()):
             how = 'Write two capital letters such as "NL", or "*".'
             raise ConfigError(f"The country is {code!r}.", where=where, how=how)
+        object.__setattr__(self, "country", IN_USE.get(code, code))
         for what, value, known in (
             ("channel", self.channel, (*CHANNEL_NAMES, ANY)),
             ("basis", self.basis, BASES),

@@ -1,5 +1,6 @@
 """Rows: what is used, what goes to quarantine, and what is said about it."""
 
+import tomllib
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -174,6 +175,74 @@ def test_ids_that_look_like_floats_are_kept_as_written_and_said(desk):
     tables = desk.take(desk.csv(f"{HEADER}\n17850.0,o1,2024-01-05,1\n17850.0,o2,2024-01-06,1"))
     assert {r["contact_id"] for r in rows(tables.orders)} == {"17850.0"}
     assert notices(tables) == {"float_ids": 2}
+    (notice,) = tables.report["orders"].warnings
+    setting = notice.message.partition("map ")[2].removesuffix(".")
+    assert tables.backend.sql(
+        f"SELECT {tomllib.loads(setting)['contact_id']} AS x FROM (SELECT '17850.0' AS contact_id)"
+    ).x.to_pyarrow().to_pylist() == ["17850"]
+
+
+BUYERS = f"{HEADER}\nA1,o1,2024-01-05,1\nB2 ,o2,2024-01-06,1\n C3,o3,2024-01-06,1\nC3,o4,2024-01-06,1\n  D4,o5,2024-01-06,1"
+
+
+def test_ids_that_only_blanks_at_their_ends_tell_apart_stay_apart_and_are_told(desk):
+    contacts = desk.csv("contact_id\nA1\nA1 \nB2\nE5\n E6", "contacts.csv")
+    tables = desk.take(desk.csv(BUYERS), contacts=contacts)
+    assert {r["contact_id"] for r in rows(tables.orders)} == {"A1", "B2 ", " C3", "C3", "  D4"}
+    assert notices(tables) == {"padded_ids": 2}, "B2 and C3; there is one D4 only"
+    assert notices(tables, "contacts") == {"padded_ids": 1}
+    (notice,) = tables.report["contacts"].warnings
+    assert "such as 'A1 '" in notice.message
+    assert 'contact_id = "trim(contact_id)"' in notice.message
+    mended = desk.take(
+        desk.csv(BUYERS),
+        orders_columns={"contact_id": "trim(contact_id)"},
+        contacts=contacts,
+        contacts_columns={"contact_id": "trim(contact_id)"},
+    )
+    assert {r["contact_id"] for r in rows(mended.orders)} == {"A1", "B2", "C3", "D4"}
+    assert notices(mended) == notices(mended, "contacts") == {}
+
+
+def test_ids_that_are_padded_alike_everywhere_are_no_news(desk):
+    contacts = desk.csv("contact_id\nA1 \nB2 \nE5", "contacts.csv")
+    tables = desk.take(desk.csv(f"{HEADER}\nA1 ,o1,2024-01-05,1\nB2 ,o2,2024-01-06,1"), contacts=contacts)
+    assert notices(tables) == notices(tables, "contacts") == {}
+
+
+COUNTRIES = {
+    "NL": "NL",
+    "nl ": "NL",
+    "NLD": "NL",
+    "Netherlands": "NL",
+    "united kingdom": "GB",
+    "UK": "GB",
+    "el": "GR",
+    "XK": "XK",
+    "": None,
+    "EU": "EU",
+    "CT": "CT",
+    "Atlantis": "Atlantis",
+    "ZZ": "ZZ",
+}
+
+
+def test_a_country_is_read_as_its_code_and_what_is_none_is_told(desk):
+    lines = "\n".join(f"c{i},{country}" for i, country in enumerate(COUNTRIES))
+    contacts = desk.csv(f"contact_id,country\n{lines}", "contacts.csv")
+    orders = desk.csv(f"{HEADER}\nc0,o1,2024-01-05,1")
+    tables = desk.take(orders, contacts=contacts)
+    found = {r["contact_id"]: r["country"] for r in rows(tables.contacts)}
+    assert found == {f"c{i}": code for i, code in enumerate(COUNTRIES.values())}
+    assert notices(tables, "contacts") == {"unknown_country": 4}
+    (notice,) = tables.report["contacts"].warnings
+    assert "atlantis (1), ct (1), eu (1), zz (1)" in notice.message
+
+
+@pytest.mark.parametrize(("amount", "used"), [("99999999999999.99", True), ("1e14", False), ("-1e14", False)])
+def test_an_amount_of_more_than_fourteen_digits_before_the_point_is_put_aside(desk, amount, used):
+    tables = desk.take(desk.csv(f"{HEADER}\na,o1,2024-01-05,1\na,o2,2024-01-05,{amount}"), max_bad_share=0.5)
+    assert reasons(tables) == ({} if used else {"unreadable_amount": 1})
 
 
 def test_ids_in_a_float_column_are_kept_and_said(desk):

@@ -263,6 +263,12 @@ def test_the_document_has_the_table() -> None:
     assert said == held
 
 
+def test_a_row_for_a_code_in_use_holds_for_the_code_that_contacts_have() -> None:
+    own = (LegalRule("UK", "email", "opt_in"), LegalRule("EL", "sms", "legitimate_interest"))
+    assert rule_for("GB", "email", own).basis == "opt_in"
+    assert rule_for("GR", "sms", own).basis == "legitimate_interest"
+
+
 @pytest.mark.parametrize(
     "row",
     [
