@@ -22,6 +22,10 @@ WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 SAVE_SHEET = 'This is a workbook of a spreadsheet: save its sheet as "CSV UTF-8", and name that file.'
 
+BACKSLASHES = (
+    "Between double quotes a backslash begins a special character: use single quotes, or / in paths."
+)
+
 
 def find_files(location: str, base_dir: Path) -> tuple[Path, ...]:
     """Return the files a configured location names, sorted by path.
@@ -54,6 +58,8 @@ def find_files(location: str, base_dir: Path) -> tuple[Path, ...]:
             if near
             else "Set its path in [source]; it is relative to winback.toml."
         )
+        if not location.isprintable():  # "C:\temp" holds a tab, and no t
+            location, how = repr(location)[1:-1], BACKSLASHES
         raise InputError("There is no such file.", where=location, how=how)
     for file in files:
         if file.stat().st_size == 0:

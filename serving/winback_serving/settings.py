@@ -18,6 +18,7 @@ from typing import Any
 
 from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.errors import ConfigError
+from winback_features.files import BACKSLASHES
 from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
 from winback_policy.outcomes.config import OutcomesConfig
@@ -205,5 +206,6 @@ def _parse(path: Path, where: str) -> dict[str, Any]:
     except IsADirectoryError:
         raise ConfigError("That is a folder.", where=where, how=f"Say -c {path / 'winback.toml'}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"It is not valid TOML: {error}."
-        raise ConfigError(msg, where=where, how="Mend that line.") from None
+        escaped = "\\" in str(error) or "hex value" in str(error)  # as in "C:\data" and in "C:\Users"
+        how = f"Mend that line. {BACKSLASHES}" if escaped else "Mend that line."
+        raise ConfigError(f"It is not valid TOML: {error}.", where=where, how=how) from None

@@ -30,6 +30,12 @@ def test_a_missing_file_is_named_with_its_neighbour(desk):
     assert "purchases.csv" in message
 
 
+def test_a_path_in_which_backslashes_have_become_something_else_says_so(desk):
+    message = desk.refuse("C:\temp\new.csv")
+    assert message.startswith(r"C:\temp\new.csv: There is no such file.")
+    assert "use single quotes, or /" in message
+
+
 @pytest.mark.parametrize("content", [b"", HEADER.encode() + b"\n"])
 def test_an_empty_file_is_refused(desk, content):
     (desk.folder / "empty.csv").write_bytes(content)

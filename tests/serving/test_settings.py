@@ -156,6 +156,14 @@ def test_auto_horizon(tmp_path: Path) -> None:
         ('[source]\nevents = "e.csv"', ["[source] says no orders"]),
         ("source = 3", ["source is no section"]),
         ("[source\n", ["not valid TOML", "line 1"]),
+        (
+            '[source]\norders = "C:\\data\\orders.csv"',
+            ["not valid TOML", "line 2", "use single quotes, or /"],
+        ),
+        (
+            '[source]\norders = "C:\\Users\\orders.csv"',
+            ["not valid TOML", "line 2", "use single quotes, or /"],
+        ),
     ],
 )
 def test_each_mistake_is_named_with_its_mend(tmp_path: Path, text: str, words: list[str]) -> None:
