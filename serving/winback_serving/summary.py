@@ -136,7 +136,7 @@ def show_list(console: Console, brief: Brief, people: str = "contacts", one: str
     for row in brief.top:
         table.add_row(
             str(row.rank),
-            Text(row.contact_id, "bold"),
+            Text(wording.plain(row.contact_id), "bold"),
             wording.percent(row.p_purchase),
             wording.day(row.due_date, brief.as_of),
             *([_late(row)] if wide else []),
@@ -191,7 +191,7 @@ def _detectable(brief: Brief) -> str:
 
 
 def _why(row: ListRow, reasons: int) -> Text:
-    text = Text("; ".join(row.reasons[:reasons]))
+    text = Text(wording.plain("; ".join(row.reasons[:reasons])))
     if row.arm == "holdout":
         text.append(" (held out)", QUIET)
     return text

@@ -102,6 +102,15 @@ def words(code: str | None, known: Mapping[str, str] | None = None) -> str:
     return (known or {}).get(code, code.replace("_", " ")) if code else DASH
 
 
+def plain(text: str) -> str:
+    r"""Return a text of the shop's on one line: what a terminal would act on, and not show, is written out.
+
+    >>> print(plain("A\n1"), plain("Zoë 7"))
+    A\n1 Zoë 7
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def percent(share: float | None) -> str:
     """Return a share in whole per cent; the ends are reached only when they are true.
 

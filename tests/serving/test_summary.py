@@ -109,6 +109,15 @@ def test_a_contact_id_is_shown_as_it_is_whatever_it_looks_like() -> None:
     assert "[red]x[/red]" in shown(BRIEF, 160)
 
 
+def test_a_line_break_in_an_id_or_a_reason_breaks_no_row() -> None:
+    sound = replace(BRIEF, top=(replace(ROW, contact_id="A-1-2", reasons=("tea cups",)),))
+    broken = replace(BRIEF, top=(replace(ROW, contact_id="A\n1\t2", reasons=("tea\r\ncups",)),))
+    text = shown(broken, 160)
+    assert len(text.splitlines()) == len(shown(sound, 160).splitlines())
+    assert r"A\n1\t2" in text
+    assert r"tea\r\ncups" in text
+
+
 def test_a_wide_terminal_gives_a_second_reason() -> None:
     assert "the second reason" not in shown(BRIEF, 80)
     assert "the second reason" in shown(BRIEF, 160)

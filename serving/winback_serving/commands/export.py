@@ -20,7 +20,7 @@ from winback_serving.lists import LISTS
 from winback_serving.output import Output
 from winback_serving.settings import Settings
 from winback_serving.store import PublishedRun, RunStore
-from winback_serving.wording import EXITS
+from winback_serving.wording import EXITS, plain
 
 REASONS = {
     "no_key": "nothing usable in the column that {to} knows contacts by",
@@ -167,4 +167,6 @@ def _show(console: Console, run: PublishedRun, request: ExportRequest, exported:
 
 def _named(out: LeftOut) -> str:
     more = ", …" if out.count > len(out.contacts) else ""
-    return f"{out.count:,} contact{'s' if out.count != 1 else ''} ({', '.join(out.contacts)}{more})"
+    return (
+        f"{out.count:,} contact{'s' if out.count != 1 else ''} ({', '.join(map(plain, out.contacts))}{more})"
+    )

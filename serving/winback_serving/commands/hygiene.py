@@ -17,7 +17,7 @@ from winback_serving.output import Output
 from winback_serving.run_hygiene import run_hygiene
 from winback_serving.settings import Settings
 from winback_serving.store import PublishedRun, RunStore
-from winback_serving.wording import count, percent
+from winback_serving.wording import count, percent, plain
 
 NAMED = 20
 
@@ -75,6 +75,6 @@ def _show(console: Console, run: PublishedRun, settings: Settings, found: dict[s
     console.print(f"\n{count(found['due'], 'record')} to go, by day:")
     for row in found["due_first"]:
         why = "past its retention" if row["past_retention"] else row["state"]
-        console.print(escape(f"  {row['due']}  {row['contact_id']}  {why}"), soft_wrap=True)
+        console.print(escape(f"  {row['due']}  {plain(row['contact_id'])}  {why}"), soft_wrap=True)
     if more:
         console.print(f"  … and {more:,} more")

@@ -19,7 +19,7 @@ from winback_serving.retention_tables import RATE_DAYS, flat_tables, write_table
 from winback_serving.run_retention import read_retention
 from winback_serving.settings import Settings
 from winback_serving.store import RunStore
-from winback_serving.wording import DASH, count, number, percent
+from winback_serving.wording import DASH, count, number, percent, plain
 
 COHORTS, MONTHS, BINS, BAR = 12, 12, 12, 16
 """How many of each are printed, and how long the longest bar is."""
@@ -134,7 +134,7 @@ def _sources(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     table = _table("source", "buyers", *(f"second in {days} d" for days in RATE_DAYS), "half by day")
     for row in rows:
-        name = escape(row["source"]) if row["kind"] == "named" else f"({row['kind']})"
+        name = escape(plain(row["source"])) if row["kind"] == "named" else f"({row['kind']})"
         table.add_row(name, number(row["contacts"]), *_rates(row), number(row["km_median_days"]))
     _print(console, "To the second order by acquisition source", table)
 
