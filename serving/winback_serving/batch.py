@@ -30,6 +30,7 @@ from winback_policy.decide import decide, entries_of
 from winback_policy.drivers import worth_explaining
 from winback_policy.rfm import RfmThresholds
 from winback_serving.inputs import input_files, refuse_shrunken, standing_still
+from winback_serving.intact import checked_file
 from winback_serving.parquet import file_digest, write_expression
 from winback_serving.run_features import write_features
 from winback_serving.run_record import (
@@ -109,8 +110,8 @@ def score_day(
     Raises
     ------
     InputError
-        When a table breaks the contract, was written to meanwhile or was cut off, or there is no order before
-        ``as_of``. Nothing is published.
+        When a table breaks the contract, was written to meanwhile or was cut off, there is no order before
+        ``as_of``, or the states of the run before are not those that were published. Nothing is published.
     StoreBusyError
         When another job is writing.
     ConfigError
@@ -193,6 +194,7 @@ def _write_tables(
     """Write every table of the run into its folder; return the file names, and the cuts between the RFM scores."""
     backend, currency = tables.backend, settings.brand.currency
     on_spark = backend.name == "pyspark"
+    states_before = checked_file(previous, "states") if previous else None
 
     def path(name: str) -> Path:
         return folder / f"{name}.parquet"
@@ -218,7 +220,7 @@ def _write_tables(
             )
     clock.tell("scores", contacts)
     scores, features = (backend.read_parquet(path(name)) for name in ("scores", "features"))
-    states = backend.read_parquet(previous.file("states")) if previous else None
+    states = backend.read_parquet(states_before) if states_before else None
     if uplift is not None:
         write_uplift(features, scores, uplift, score.margin_share, path("uplift"))
     say("Asking what raises their risk")

@@ -35,7 +35,7 @@ COMMANDS = {
     "export": "Write a list of a published run to a file.",
     "simulate": "Write a made-up shop: orders, events and contacts, with the truth beside them.",
     "publish": "Copy published runs into PostgreSQL, each in one transaction.",
-    "runs": "List the published runs, let old ones go, take the newest back.",
+    "runs": "List the published runs, check their files, let old ones go, take the newest back.",
     "segments": "Say how large the segments of a run are, what is at risk in them, and who moved.",
     "retention": "Say who comes back, how fast, and when they fall silent.",
     "hygiene": "Say which records are held without need.",

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from winback_serving.store import RUN_FILE, RunStore, fsync, write_atomically
 from winback_serving.suppression import key_of, suppress
 
 FOLDER = "erasures"
+MOMENT = "%Y%m%dT%H%M%S%f"
 NOBODY = "erased-"
 DROPPED = ("states", "timeline")
 """Tables that tell of one person and are no report: there the row goes."""
@@ -79,7 +81,8 @@ class Erasure:
 def erase(home: Path, contact_ids: Collection[str]) -> tuple[Erasure, Path]:
     """Erase persons from all that is published in a home folder, and keep them from being imported again.
 
-    Interrupted, it can be run again: files are replaced one by one, and a file without the persons is left alone.
+    Interrupted, it can be run again: files are replaced one by one, and a file without the persons is left alone. Each is written
+    down before it is replaced; of an erasure that was interrupted these lines stay, in the place of a proof.
 
     Parameters
     ----------
@@ -109,15 +112,53 @@ def erase(home: Path, contact_ids: Collection[str]) -> tuple[Erasure, Path]:
         records = {run: file_digest(run / RUN_FILE) for run in runs}
         counted = {path: _rows(path) for path in tables}
         words = {*ids, *emails}
-        files = tuple(found for path in tables if (found := _rewrite(path, words, home)))
+        (home / FOLDER).mkdir(exist_ok=True)
+        lines = home / FOLDER / f"{datetime.now(UTC):{MOMENT}}.jsonl"
+        files = tuple(
+            found
+            for path in tables
+            if (found := _rewrite(path, words, home, lambda file: _write_down(file, lines)))
+        )
         same = all(file_digest(run / RUN_FILE) == digest for run, digest in records.items())
         same &= all(_rows(path) == n for path, n in counted.items() if path.stem not in DROPPED)
         now = datetime.now(UTC)
         proof = Erasure(now.isoformat(timespec="seconds"), tuple(keys), files, same)
-        (home / FOLDER).mkdir(exist_ok=True)
-        path = home / FOLDER / f"{now:%Y%m%dT%H%M%S%f}.json"
+        path = home / FOLDER / f"{now:{MOMENT}}.json"
         write_atomically(path, json.dumps(asdict(proof), indent=2) + "\n")
+        lines.unlink(missing_ok=True)
     return proof, path
+
+
+def replaced_files(home: Path) -> dict[str, list[tuple[str, str]]]:
+    """Return the digests before and after of every file that an erasure has replaced, by its path below the home folder."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for ending in ("jsonl", "json"):  # lines that are gone when they are read have become a proof
+        for path in (home / FOLDER).glob(f"*.{ending}"):
+            for file in _replaced_by(path):
+                found[file["path"]].append((file["before"], file["after"]))
+    return found
+
+
+def _replaced_by(path: Path) -> list[dict[str, Any]]:
+    """Return the files of a proof, or of the lines in its place; the last line may have broken off."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    files: list[dict[str, Any]]
+    if path.suffix == ".json":
+        files = json.loads(text)["files"]
+    else:
+        files = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    return files
+
+
+def _write_down(file: ErasedFile, lines: Path) -> None:
+    """Add a line for a file that is about to be replaced."""
+    with lines.open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps(asdict(file)) + "\n")
+    fsync(lines)
+    fsync(lines.parent)
 
 
 def _rows(path: Path) -> int:
@@ -133,8 +174,10 @@ def _emails(path: Path, ids: Collection[str]) -> set[str]:
     return {mail.strip().lower() for mail in found if mail and mail.strip()}
 
 
-def _rewrite(path: Path, words: Collection[str], home: Path) -> ErasedFile | None:
-    """Replace a file by one in which the persons are nobody; None where they do not occur."""
+def _rewrite(
+    path: Path, words: Collection[str], home: Path, note: Callable[[ErasedFile], None] = lambda file: None
+) -> ErasedFile | None:
+    """Replace a file by one in which the persons are nobody, and note it before; None where they do not occur."""
     file = pq.ParquetFile(path)
     schema, before, touched = file.schema_arrow, file_digest(path), 0
     wanted = pa.array(sorted(words), pa.string())
@@ -158,10 +201,12 @@ def _rewrite(path: Path, words: Collection[str], home: Path) -> ErasedFile | Non
         if not touched:
             return None
         fsync(part)
+        found = ErasedFile(path.relative_to(home).as_posix(), touched, before, file_digest(part))
+        note(found)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return ErasedFile(path.relative_to(home).as_posix(), touched, before, file_digest(path))
+    return found
 
 
 def _theirs(batch: pa.RecordBatch, words: pa.Array) -> pa.Array:

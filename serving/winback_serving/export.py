@@ -25,6 +25,7 @@ from winback_serving.exports.rows import (
     with_fallen,
     with_left_out,
 )
+from winback_serving.intact import checked_file
 from winback_serving.lists import LISTS, list_order, read_flags
 from winback_serving.store import PublishedRun
 
@@ -170,11 +171,13 @@ def write_export(run: PublishedRun, request: ExportRequest, fallen: pa.Table | N
         When too many of its e-mails are likely to bounce.
     ConfigError
         When the files cannot be written.
+    InputError
+        When a file of the run is not the one that was published.
     """
     form, spec = request.form, LISTS[request.name]
     with open_engine(EngineConfig()) as backend, staged(request.out) as folder:
         if form.raw and spec.file != "winback":
-            table = backend.read_parquet(run.file(spec.file))
+            table = backend.read_parquet(checked_file(run, spec.file))
             return _finish(request, _write(table, table.columns, request, folder))
         everybody = read_flags(backend, run)
         tonight, earlier = _prepared(everybody, run, request), None

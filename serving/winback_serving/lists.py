@@ -20,6 +20,7 @@ from winback_policy.gather import STATE_SCHEMA
 from winback_policy.stated import left_for_good
 from winback_policy.states import IN_JOURNEY
 from winback_policy.steps import STEPS, THIRD_TOUCH, journey_step
+from winback_serving.intact import checked_file
 from winback_serving.store import PublishedRun
 
 ASLEEP = ("sunset", "farewell")
@@ -181,8 +182,8 @@ def _has_addresses(winback: Any) -> Any:
 
 
 def read_flags(backend: Any, run: PublishedRun) -> Any:
-    """Read a run's list with the columns of `with_flags`."""
-    winback, states = (backend.read_parquet(run.file(name)) for name in ("winback", "states"))
+    """Read a run's list with the columns of `with_flags`; refuse files that are not those published."""
+    winback, states = (backend.read_parquet(checked_file(run, name)) for name in ("winback", "states"))
     return with_flags(winback, states, run.as_of)
 
 
@@ -208,7 +209,7 @@ def open_list(run: PublishedRun, name: str) -> Iterator[pa.RecordBatchReader]:
     """
     with open_engine(EngineConfig()) as backend:
         spec = LISTS[name]
-        table = backend.read_parquet(run.file(spec.file))
+        table = backend.read_parquet(checked_file(run, spec.file))
         if spec.file == "winback":
             flags = read_flags(backend, run)
             table = flags.filter(spec.where(flags)).select(*table.columns)

@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from winback_features.errors import ConfigError, WinbackError
-from winback_serving.parquet import file_digest
+from winback_serving.intact import checked_file, digest_of
 from winback_serving.publish_config import PublishConfig
 from winback_serving.store import PublishedRun
 
@@ -79,6 +79,8 @@ def publish_run(run: PublishedRun, config: PublishConfig) -> dict[str, int]:
         When the driver is not installed.
     DatabaseError
         When the database cannot be reached, refuses, or is lost on the way. It then holds what it held before.
+    InputError
+        When a file of the run is not the one that was published.
 
     Notes
     -----
@@ -179,7 +181,7 @@ def _sql(text: str, schema: str, **names: str) -> Any:
 
 
 def _digest(run: PublishedRun) -> str:
-    return hashlib.sha256("".join(file_digest(run.file(name)) for name in TABLES).encode()).hexdigest()
+    return hashlib.sha256("".join(digest_of(checked_file(run, name)) for name in TABLES).encode()).hexdigest()
 
 
 def _prepare(cursor: Any, schema: str, run: PublishedRun) -> None:

@@ -1,4 +1,4 @@
-"""``winback runs``: list the published runs, let old ones go, take the newest back."""
+"""``winback runs``: list the published runs, check their files, let old ones go, take the newest back."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from winback_features.errors import ConfigError
-from winback_serving.commands.common import Day, config_option, output_options
+from winback_features.errors import ConfigError, InputError
+from winback_serving.commands.common import Day, as_of_option, config_option, output_options
+from winback_serving.intact import faults_of, recorded
 from winback_serving.output import Output
 from winback_serving.prune import StoredRun, choose, remove, stored_runs
 from winback_serving.prune import withdraw as take_back
 from winback_serving.settings import Settings
-from winback_serving.store import RunStore
+from winback_serving.store import RUN_FILE, RunStore
+from winback_serving.wording import count
 
 MEGABYTE = 1_000_000
 
 
 @click.group()
 def runs() -> None:
-    """List the published runs, let old ones go, take the newest back."""
+    """List the published runs, check their files, let old ones go, take the newest back."""
 
 
 @runs.command("list")
@@ -32,6 +35,34 @@ def list_(settings: Settings, out: Output) -> None:
     """List every run on disk, with its entries and its size."""
     found = stored_runs(RunStore(settings.home))
     out.result({"command": "runs list", "runs": _rows(found)}, lambda console: _show(console, found))
+
+
+@runs.command()
+@config_option
+@as_of_option("The day to check; every day when absent.")
+@output_options
+def check(settings: Settings, as_of: date | None, out: Output) -> int:
+    """Check that every file of every run is the one that was published, or what `winback erase` has made of it.
+
+    Nothing is written. Exit code 2 where a file is another, or gone.
+    """
+    found = [run for run in RunStore(settings.home).on_disk() if as_of in (None, run.as_of)]
+    files, faults = 0, []
+    with out.working() as work:
+        for run in found:
+            work.say(f"Checking run {run.run_id} of {run.as_of}")
+            try:
+                files += len(recorded(run))
+                wrong = faults_of(run)
+            except InputError as error:
+                wrong = {RUN_FILE: error.what.rstrip(".")}
+            faults += [
+                {"as_of": run.as_of, "run_id": run.run_id, "file": name, "fault": fault}
+                for name, fault in wrong.items()
+            ]
+    fields = {"command": "runs check", "ok": not faults, "runs": len(found), "files": files, "faults": faults}
+    out.result(fields, lambda console: _show_check(console, fields))
+    return InputError.exit_code if faults else 0
 
 
 @runs.command()
@@ -97,6 +128,21 @@ def withdraw(settings: Settings, day: date, out: Output) -> None:
     }
     now = f"the newest is now of {newest}" if newest else "no run is left"
     out.result(fields, lambda console: console.print(f"Withdrew the day {day}; {now}."))
+
+
+def _show_check(console: Console, fields: dict[str, Any]) -> None:
+    for fault in fields["faults"]:
+        text = f"{fault['as_of']}/{fault['run_id']}/{fault['file']}: {fault['fault']}"
+        console.print(escape(text), soft_wrap=True, style="red")
+    if not fields["runs"]:
+        console.print("There is no run to look at.")
+        return
+    told = f"Looked at {count(fields['files'], 'file')} of {count(fields['runs'], 'run')}"
+    if fields["faults"]:
+        how = "bring these runs back from the backup, or delete their folders and score their days again"
+    else:
+        how = "each is as it was published, or as an erasure left it"
+    console.print(f"{told}: {how}.", soft_wrap=True)
 
 
 def _rows(found: list[StoredRun]) -> list[dict[str, Any]]:

@@ -32,12 +32,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from winback_features.errors import InputError
+from winback_serving.intact import checked_file
 from winback_serving.store import PublishedRun, RunStore
 from winback_serving.web.columns import PERSONAL
 from winback_serving.web.index import RunIndex
 
 KEPT = 2
 """So many runs stay open; one that is in use lives on until its request has ended."""
+
+INDEXED = ("winback", "scores")
+"""Files that the index of a run is made from."""
 
 MEMORY = "400MB"
 """Of each open run's DuckDB; what does not fit is spilled."""
@@ -94,9 +98,11 @@ class Run:
 
     @property
     def index(self) -> RunIndex:
-        """What makes lists and contacts quick; built when it is first asked for."""
+        """What makes lists and contacts quick; built when it is first asked for, from no other files than those published."""
         with self._lock:
             if self._index is None:
+                for name in INDEXED:
+                    checked_file(self.published, name)
                 self._index = RunIndex(self.folder, self._connection)
             return self._index
 

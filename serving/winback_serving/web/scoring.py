@@ -22,6 +22,7 @@ from winback_features.ingest import ingest
 from winback_policy.decide import decide
 from winback_policy.drivers import worth_explaining
 from winback_policy.rfm import RfmThresholds
+from winback_serving.intact import checked_file
 from winback_serving.run_features import write_features
 from winback_serving.run_segments import THRESHOLDS_KEY
 from winback_serving.scorer import Predictor, score_drivers, score_features
@@ -181,7 +182,7 @@ def _states_before(home: Path, run: Run, status: Any, backend: Any) -> Any:
     found = RunStore(home).find(date.fromisoformat(previous["as_of"]), previous["run_id"])
     if found is None:
         return None
-    return backend.read_parquet(found.file("states")).semi_join(status, "contact_id")
+    return backend.read_parquet(checked_file(found, "states")).semi_join(status, "contact_id")
 
 
 def _write_sources(source: SourceConfig, histories: Histories, folder: Path) -> SourceConfig:

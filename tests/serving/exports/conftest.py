@@ -144,6 +144,7 @@ class Shop:
             ("scores", winback, {"contact_id": "string", "p_lapse": "float64"}),
         ):
             pq.write_table(_table(found, schema), folder / f"{name}.parquet")
+        (folder / "run.json").write_text('{"schema_version": 1}', encoding="utf-8")
         return PublishedRun(as_of, "aa", folder)
 
     def export(
