@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from ibis.util import gen_name
 
@@ -29,6 +28,7 @@ from winback_models.uplift_bundle import UpliftBundle, load_uplift
 from winback_policy.decide import decide, entries_of
 from winback_policy.drivers import worth_explaining
 from winback_policy.rfm import RfmThresholds
+from winback_serving.clock import today_in
 from winback_serving.inputs import input_files, refuse_shrunken, standing_still
 from winback_serving.intact import checked_file
 from winback_serving.parquet import file_digest, write_expression
@@ -280,17 +280,12 @@ def _read(backend: Any, settings: Settings, as_of: date, work_dir: Path) -> Tabl
             backend,
             settings.source,
             settings.brand,
-            today=_today(settings, as_of),
+            today=max(as_of, today_in(settings.brand.timezone)),
             base_dir=settings.base_dir,
             with_log=True,
             work_dir=work_dir,
             hold=False,
         )
-
-
-def _today(settings: Settings, as_of: date) -> date:
-    """Return the last day that is not in the future: today where the brand is, or ``as_of`` if later."""
-    return max(as_of, datetime.now(ZoneInfo(settings.brand.timezone)).date())
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from winback_features.errors import ConfigError
 
@@ -11,6 +12,11 @@ LEAP_DAYS = 31
 
 
 CLOCK = "the clock of this machine"
+
+
+def today_in(zone: str) -> date:
+    """Return the calendar day that it is in a zone."""
+    return datetime.now(ZoneInfo(zone)).date()
 
 
 def refuse_future(as_of: date, today: date) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
+from winback_serving.clock import today_in
 from winback_serving.joblog import FORMATS, JobLog
 from winback_serving.output import Output
 from winback_serving.settings import Settings, load_settings
@@ -75,4 +75,4 @@ def as_of_option(text: str) -> Callable[[Command], Command]:
 
 def today(settings: Settings) -> date:
     """Return today's date where the brand is."""
-    return datetime.now(ZoneInfo(settings.brand.timezone)).date()
+    return today_in(settings.brand.timezone)

@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from winback_features.ingest import ingest
 from winback_policy.decide import decide
 from winback_policy.drivers import worth_explaining
 from winback_policy.rfm import RfmThresholds
+from winback_serving.clock import today_in
 from winback_serving.intact import checked_file
 from winback_serving.run_features import write_features
 from winback_serving.run_segments import THRESHOLDS_KEY
@@ -125,7 +126,7 @@ def score_histories(
     ):
         folder = Path(name)
         source = _write_sources(settings.source, histories, folder)
-        today = max(as_of, datetime.now(UTC).date())
+        today = max(as_of, today_in(settings.brand.timezone))
         tables = ingest(backend, source, settings.brand, today=today, base_dir=folder, work_dir=folder)
         tables = without_suppressed(tables, suppressed_keys(settings.home))
 

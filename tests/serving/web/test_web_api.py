@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import shutil
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
+from winback_features.errors import InputError
 from winback_serving.erase import NOBODY, erase
 from winback_serving.settings import Settings
 from winback_serving.store import RunStore
 from winback_serving.web.api.schema import Row
+from winback_serving.web.api.score import ScoreRequest
 from winback_serving.web.app import create_app
 from winback_serving.web.columns import COLUMNS, PERSONAL
 from winback_serving.web.config import WebConfig
@@ -218,6 +221,50 @@ def test_a_history_scores_as_in_the_batch(web_settings: Settings, rule_model: An
                 assert row[name] == pytest.approx(value, abs=1e-9), name
             else:
                 assert row[name] == value, name
+
+
+def test_todays_order_of_a_brand_ahead_of_utc_is_no_future_one(
+    web_settings: Settings, rule_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 20:00 UTC of 8 March it is the morning of the 9th in Auckland."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime(2099, 3, 8, 20, tzinfo=UTC).astimezone(tz)
+
+    monkeypatch.setattr("winback_serving.clock.datetime", Clock)
+    run: Run = Runs(web_settings.home).current()
+    brand = replace(web_settings.brand, timezone="Pacific/Auckland")
+    settings = replace(web_settings, brand=brand)
+    order = {"contact_id": "c", "order_id": "o", "amount": "10"}
+    known = [order | {"ordered_at": "1998-03-01T10:00:00"}]
+    today = Histories([*known, order | {"order_id": "p", "ordered_at": "2099-03-09T08:59:00"}])
+    assert [row["contact_id"] for row in score_histories(settings, run, rule_model(), today)] == ["c"]
+    tomorrow = Histories([*known, order | {"order_id": "p", "ordered_at": "2099-03-10T00:00:00"}])
+    with pytest.raises(InputError, match="future_date"):
+        score_histories(settings, run, rule_model(), tomorrow)
+
+
+def test_a_day_alone_stays_that_day_and_a_contact_has_its_own_clock(
+    web_settings: Settings, rule_model: Any
+) -> None:
+    """As in the batch: midnight by the clock of the source would be the day before where the brand is."""
+    brand = replace(web_settings.brand, timezone="America/Los_Angeles")
+    source = replace(web_settings.source, timezone="UTC")
+    settings = replace(web_settings, brand=brand, source=source)
+    run: Run = Runs(web_settings.home).current()
+    orders = [
+        {"contact_id": f"c{n}", "order_id": "o", "ordered_at": at, "amount": 10}
+        for n, at in enumerate(("1998-05-20", "1998-05-20T00:00:00", "1998-05-20T20:00:00Z"))
+    ]
+    contacts = [{"contact_id": "c2", "timezone": "Asia/Tokyo"}]
+    body = ScoreRequest.model_validate({"orders": orders, "contacts": contacts}).model_dump()
+    histories = Histories(body["orders"], body["events"], body["contacts"])
+    found = score_histories(settings, run, rule_model(), histories)
+    assert [row["last_behaviour_on"] for row in found] == [date(1998, 5, day) for day in (20, 19, 20)]
+    assert [row["send_hour"] for row in found] == [None, 17, 5]
+    assert found[2]["send_timezone"] == "Asia/Tokyo"
 
 
 def test_the_documentation_is_complete(client: TestClient) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NaiveDatetime,
@@ -28,8 +30,20 @@ from winback_serving.web.scoring import Histories, Scorer
 router = APIRouter(prefix="/api/v1", tags=["score"])
 MOST_CONTACTS = 10
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Instant = AwareDatetime | NaiveDatetime
 MOST_MONEY = 99_999_999
+
+
+def _day_alone(value: Any) -> Any:
+    """Keep a day without a time of day what it is: its midnight in another zone would be the day before.
+
+    >>> _day_alone("2026-01-31"), _day_alone("2026-01-31T00:00:00Z")
+    (datetime.date(2026, 1, 31), '2026-01-31T00:00:00Z')
+    """
+    alone = isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)
+    return date.fromisoformat(value) if alone else value
+
+
+Instant = Annotated[AwareDatetime | NaiveDatetime | date, BeforeValidator(_day_alone)]
 
 
 def _exact(value: float | str) -> Decimal:
@@ -90,6 +104,7 @@ class ContactIn(_Strict):
     email_status: Word | None = None
     country: Word | None = None
     language: Word | None = None
+    timezone: Word | None = None
     created_at: Instant | None = None
     acquisition_source: Word | None = None
     consent_email: bool | None = None

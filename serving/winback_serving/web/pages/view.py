@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cache
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
-from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
@@ -16,6 +15,7 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from winback_serving import one_page
+from winback_serving.clock import today_in
 from winback_serving.web.config import WebConfig
 from winback_serving.web.deps import Config, CurrentRun, PublishedRuns
 from winback_serving.web.format import Formatter
@@ -119,7 +119,7 @@ class View:
         """Return the calendar day it is where the brand is."""
         settings = getattr(self.request.app.state, "settings", None)
         zone = settings.brand.timezone if settings else "UTC"
-        return datetime.now(ZoneInfo(zone)).date()
+        return today_in(zone)
 
 
 def get_view(request: Request, runs: PublishedRuns, run: CurrentRun, config: Config) -> View:
