@@ -109,7 +109,7 @@ def contact_story(
     """
     start = min([*curve["day"], *purchases])
     end = max(as_of, expected[1]) if expected else as_of
-    x_domain = [start.isoformat(), min(end, date.fromordinal(as_of.toordinal() + 120)).isoformat()]
+    x_domain = [*map(drawn_day, (start, min(end, date.fromordinal(as_of.toordinal() + 120))))]
     x = alt.X("day:T", title=None).scale(domain=x_domain).axis(grid=False, format="%b %Y", tickCount=7)
     names = {"p_purchase": "P(buys within the horizon)", "p_alive": "P(still a customer)"}
     long = curve.assign(day=pd.to_datetime(curve["day"])).melt(
@@ -205,6 +205,15 @@ def money_tenths(tenths: pd.DataFrame, currency: str, width: int = 400) -> alt.T
         thickness=3, opacity=1, width=alt.RelativeBandSize(0.9)
     )
     return alt.layer(bars, marks).properties(width=width, height=300)
+
+
+def drawn_day(day: date) -> str:
+    """Write a day for Vega, which reads one without a time as midnight in UTC: west of that, it is drawn as the day before.
+
+    >>> drawn_day(date(2026, 3, 1))
+    '2026-03-01T00:00:00'
+    """
+    return f"{day.isoformat()}T00:00:00"
 
 
 def inline(svg: str, *, prefix: str, label: str) -> str:

@@ -1,7 +1,11 @@
 """What the pages are put together from: texts in every language, numbers in a locale, history, shades, notices."""
 
+import json
+import os
 import re
 import string
+import subprocess
+import sys
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -162,6 +166,36 @@ def test_the_picture_of_a_contact_says_its_chance_in_words() -> None:
         assert "25" in ET.fromstring(svg).attrib["aria-label"]
         assert numbers_of(scores, t, f).rows[0][1].startswith("25")
         assert "style=" not in svg
+
+
+PICTURES = """
+import json, re
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from winback_serving.web.format import Formatter
+from winback_serving.web.pages import retention
+from winback_serving.web.pages.contact_chart import Story, draw_contact
+from winback_serving.web.texts import texts
+
+t, f, day = texts("en"), Formatter.of("en"), date(2026, 3, 1)
+story = Story(day, [{"day": day, "p_purchase": 0.2, "p_alive": 0.9}], [day - timedelta(days=9)], [], [], (None, None))
+months = [{"month": m, "new": 3, "returning": 2, "resurrecting": 1, "dormant": 1, "active": 5, "complete": True}
+          for m in ("2025-12", "2026-01", "2026-02")]
+retention.figures = lambda run: {"lifecycle": months}
+drawn = [draw_contact(story, t, f), retention.lifecycle.__wrapped__(None, t, f).svg]
+print(json.dumps([re.findall(r">([A-Z][a-z]{2} [0-9]+)<", svg) for svg in drawn]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Pacific/Kiritimati"])
+def test_a_picture_shows_the_same_days_whatever_zone_the_machine_is_in(zone: str) -> None:
+    environment = {**os.environ, "TZ": zone}
+    done = subprocess.run([sys.executable, "-c", PICTURES], env=environment, capture_output=True, check=True)
+    story, months = json.loads(done.stdout)
+    assert story == ["Feb 8", "Feb 15", "Feb 22", "Mar 2026", "Mar 8", "Mar 15"]
+    assert months == ["Dec 2025", "Jan 2026", "Feb 2026"]
 
 
 def test_every_colour_of_a_picture_follows_light_and_dark() -> None:

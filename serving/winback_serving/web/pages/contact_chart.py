@@ -88,7 +88,7 @@ def data_of(story: Story, t: Texts) -> dict[str, list[dict[str, Any]]]:
     >>> story = Story(day, [{"day": day, "p_purchase": 0.2, "p_alive": 0.9}], [day - timedelta(days=9)], [], [], (None, None))
     >>> data = data_of(story, texts("en"))
     >>> data["span"], data["band"]
-    ([{'day': '2026-02-04'}, {'day': '2026-03-15'}], [])
+    ([{'day': '2026-02-04T00:00:00'}, {'day': '2026-03-15T00:00:00'}], [])
     """
     start, end = span(story)
     shown = [day for day in story.purchases if day >= start]
@@ -96,23 +96,25 @@ def data_of(story: Story, t: Texts) -> dict[str, list[dict[str, Any]]]:
     names = {"p_purchase": t("contact.p_purchase_line"), "p_alive": t("contact.p_alive_line")}
     low, high = story.expected
     band = (
-        [{"low": _iso(max(low, story.as_of)), "high": _iso(min(high or end, end))}]
+        [{"low": charts.drawn_day(max(low, story.as_of)), "high": charts.drawn_day(min(high or end, end))}]
         if low and low <= end
         else []
     )
-    moments = [{"day": _iso(day), "name": t("contact.flagged")} for day in story.flags if day >= start]
+    moments = [
+        {"day": charts.drawn_day(day), "name": t("contact.flagged")} for day in story.flags if day >= start
+    ]
     return {
-        "span": [{"day": _iso(start)}, {"day": _iso(end)}],
+        "span": [{"day": charts.drawn_day(start)}, {"day": charts.drawn_day(end)}],
         "lines": [
-            {"day": _iso(row["day"]), "line": name, "p": row[column]}
+            {"day": charts.drawn_day(row["day"]), "line": name, "p": row[column]}
             for row in story.scores
             for column, name in names.items()
             if row[column] is not None and row["day"] >= start
         ],
-        "purchases": [{"day": _iso(day)} for day in shown],
-        "clicks": [{"day": _iso(day)} for day in clicks],
+        "purchases": [{"day": charts.drawn_day(day)} for day in shown],
+        "clicks": [{"day": charts.drawn_day(day)} for day in clicks],
         "band": [{**row, "name": t("contact.expected")} for row in band],
-        "today": [{"day": _iso(story.as_of), "name": t("contact.this_run")}],
+        "today": [{"day": charts.drawn_day(story.as_of), "name": t("contact.this_run")}],
         "flags": moments,
     }
 
@@ -181,7 +183,3 @@ def _moment(base: alt.Chart, colour: str, *, right: bool = False) -> alt.LayerCh
         base.mark_rule(color=colour, strokeDash=[3, 3], strokeWidth=1).encode(x="day:T"),
         text.encode(x="day:T", y=alt.value(2), text="name:N"),
     )
-
-
-def _iso(day: date) -> str:
-    return day.isoformat()

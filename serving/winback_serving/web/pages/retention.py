@@ -157,7 +157,7 @@ def lifecycle(run: Run, t: Texts, f: Formatter) -> Picture | None:
     names = [t(f"retention.{kind}") for kind in KINDS]
     rows = [
         {
-            "month": _first_day(row["month"]).isoformat(),
+            "month": charts.drawn_day(_first_day(row["month"])),
             "kind": name,
             "place": place,
             "n": -row[kind] if kind == "dormant" else row[kind],
