@@ -14,6 +14,8 @@ from winback_features.expressions import facts_before
 from winback_features.facts import purchase_days
 from winback_features.tables import Tables
 from winback_serving.horizon_notices import SHARE, YEAR, GapCounts, rhythm_notices
+from winback_serving.settings import Settings
+from winback_serving.store import RunStore
 
 SHORTEST, LONGEST = 7, YEAR
 SCALE = 1e9
@@ -106,6 +108,19 @@ def learn_horizon(tables: Tables, as_of: date) -> Horizon:
     """
     counts, history_days = count_gaps(tables, as_of)
     return replace(choose_horizon(counts.closed.items(), history_days), notices=rhythm_notices(counts))
+
+
+def horizon_in_use(settings: Settings) -> int:
+    """Return the days ahead that the scores look: where that is learned, those of the newest published run.
+
+    Raises
+    ------
+    InputError
+        When it is learned, and nothing is published yet.
+    """
+    if not settings.horizon_auto:
+        return settings.score.horizon_days
+    return int(RunStore(settings.home).read_run().info()["horizon_days"])
 
 
 def base_rhythm(tables: Tables, as_of: date) -> tuple[int | None, tuple[str, ...]]:

@@ -50,6 +50,12 @@ def newest_fact(report: IngestReport) -> date | None:
     return max((t.last_day for t in facts if t.last_day is not None), default=None)
 
 
+def default_day(report: IngestReport, now: date) -> date:
+    """Return the day after the newest order, and not later than today."""
+    newest = report["orders"].last_day
+    return now if newest is None else min(now, newest + timedelta(days=1))
+
+
 def day_notices(report: IngestReport, as_of: date) -> list[dict[str, Any]]:
     """Judge a day against the facts there are.
 

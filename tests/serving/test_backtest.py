@@ -187,6 +187,14 @@ def test_spark_is_refused(
     assert "duckdb" in said
 
 
+def test_a_day_to_come_is_refused(
+    tmp_path: Path, write_shop: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No horizon that ends there has closed, whatever the calendar will say by then."""
+    assert cli.run(["backtest", "-c", str(write_shop(tmp_path, 15)), "--as-of", "2999-01-01"]) == 2
+    assert "what happens until 2999-01-01 is not known yet" in capsys.readouterr().err
+
+
 def test_the_command_writes_numbers_and_pictures(
     tmp_path: Path,
     write_shop: Callable[..., Path],

@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 
@@ -174,6 +175,21 @@ def test_check_learns_the_horizon_when_asked(
     config.write_text(config.read_text().replace("horizon_days = 60", 'horizon_days = "auto"'))
     assert cli.run(["check", "-c", str(config)]) == 0
     assert "90 % of the" in capsys.readouterr().out
+
+
+def test_check_learns_the_horizon_that_training_would(
+    tmp_path: Path, write_shop: WriteShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of the day after the newest order: years in which nothing was recorded are no history."""
+    config = write_shop(tmp_path, every=20)
+    config.write_text(config.read_text().replace("horizon_days = 60", 'horizon_days = "auto"'))
+    header, *rows = (tmp_path / "orders.csv").read_text().splitlines()
+    kept = [row for row in rows if row.split(",")[2] < "1997-07-01"]
+    (tmp_path / "orders.csv").write_text("\n".join([header, *kept]) + "\n")
+    days = [date.fromisoformat(row.split(",")[2][:10]) for row in kept]
+    assert cli.run(["check", "-c", str(config), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["horizon_days"]
+    assert found == ((max(days) - min(days)).days + 1) // 3, "a third of the history"
 
 
 def test_check_warns_of_a_base_that_hardly_returns_whatever_the_horizon(

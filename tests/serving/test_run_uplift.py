@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,43 @@ def test_entries_are_first_ones_with_closed_windows_and_their_outcome(simulated:
 def test_before_a_window_has_closed_it_says_so(simulated: Settings) -> None:
     with pytest.raises(InputError, match="No contact entered"):
         opened(simulated, lambda tables: uplift_from_runs(simulated, tables, DAYS[0] + timedelta(days=59)))
+
+
+def test_a_learned_horizon_is_the_window(simulated: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings name none then, and what stands in its place says nothing of this shop."""
+    seen = []
+
+    def entries(*arguments: Any) -> Any:
+        seen.append(arguments[-1])
+        return None, np.empty(0), np.empty(0)
+
+    monkeypatch.setattr("winback_serving.commands.uplift.uplift_entries", entries)
+    newest = RunStore(simulated.home).read_run().folder / "run.json"
+    newest.write_text('{"schema_version": 1, "horizon_days": 35}', encoding="utf-8")
+    learned = replace(simulated, horizon_auto=True)
+    for settings in (simulated, learned):
+        with pytest.raises(InputError, match="No contact entered"):
+            uplift_from_runs(settings, None, END)
+    newest.unlink()
+    assert seen == [60, 35]
+
+
+def test_windows_that_end_after_the_newest_order_are_open(
+    simulated: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later day closes none of them: what was bought until then is not known."""
+    seen = []
+
+    def learned(settings: Settings, tables: Any, end: date) -> Any:
+        seen.append(end)
+        raise InputError("Enough.")
+
+    monkeypatch.setattr("winback_serving.commands.uplift.uplift_from_runs", learned)
+    config = str(simulated.base_dir / "winback.toml")
+    newest = max(pq.read_table(simulated.base_dir / "orders.parquet")["ordered_at"].to_pylist()).date()
+    for asked in ([], ["--as-of", "2025-03-20"], ["--as-of", "2999-01-01"]):
+        CliRunner().invoke(uplift, ["-c", config, *asked])
+    assert seen == [newest + timedelta(days=1), END, newest + timedelta(days=1)]
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

@@ -22,11 +22,12 @@ from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
 from winback_serving.backtest import Backtest, judge_replay
 from winback_serving.backtest_report import RULES, render_backtest, sentences
+from winback_serving.clock import refuse_future
 from winback_serving.commands.common import as_of_option, config_option, output_options, today
-from winback_serving.commands.train import default_day
 from winback_serving.horizon import learn_horizon
 from winback_serving.output import Output, Reporter
 from winback_serving.replay import replay, replayed_days
+from winback_serving.run_record import default_day
 from winback_serving.settings import Settings
 from winback_serving.store import write_atomically
 from winback_training.config import TrainingConfig
@@ -60,6 +61,8 @@ def backtest(settings: Settings, as_of: date | None, step: int, out: Output) -> 
     with out.working() as work, open_engine(settings.engine) as backend:
         work.say("Reading and checking the inputs")
         now = today(settings)
+        if as_of:
+            refuse_future(as_of, now)
         tables = ingest(
             backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir, with_log=True
         )

@@ -17,6 +17,7 @@ from winback_features.tables import Tables
 from winback_serving.commands.common import config_option, output_options, today
 from winback_serving.horizon import Horizon, base_rhythm, learn_horizon
 from winback_serving.output import Output
+from winback_serving.run_record import default_day
 from winback_serving.settings import Settings
 from winback_serving.wording import count
 
@@ -35,10 +36,11 @@ def check(settings: Settings, out: Output) -> None:
     """
     with out.working() as work, open_engine(settings.engine) as backend:
         work.say("Reading and checking the inputs")
-        day = today(settings)
+        now = today(settings)
         tables = ingest(
-            backend, settings.source, settings.brand, today=day, base_dir=settings.base_dir, with_log=True
+            backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir, with_log=True
         )
+        day = default_day(tables.report, now)
         offenders = first_offenders(tables)
         horizon = learn_horizon(tables, day) if settings.horizon_auto else None
         cadence, notices = (horizon.cadence_days, horizon.notices) if horizon else base_rhythm(tables, day)

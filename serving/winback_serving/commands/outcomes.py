@@ -15,13 +15,14 @@ from winback_features.errors import ConfigError
 from winback_features.ingest import ingest
 from winback_policy.outcomes.readout import Readout
 from winback_serving.commands.common import as_of_option, output_options, today
-from winback_serving.commands.train import default_day
 from winback_serving.experiment_table import ExperimentTable, read_experiment
+from winback_serving.horizon import horizon_in_use
 from winback_serving.outcomes import Outcomes, read_outcomes
 from winback_serving.outcomes_metrics import flat_metrics
 from winback_serving.outcomes_report import LANGUAGE, render_experiment, render_outcomes, write_outcomes
 from winback_serving.outcomes_told import Teller
 from winback_serving.output import Output
+from winback_serving.run_record import default_day
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import RunStore, write_atomically
 from winback_serving.suppression import suppressed_keys, without_suppressed
@@ -119,9 +120,6 @@ def _own(settings: Settings, as_of: date | None, out: Output) -> Outcomes:
         )
         end = min(as_of or now, default_day(tables.report, now))
         tables = without_suppressed(tables, suppressed_keys(settings.home))
-        horizon = settings.score.horizon_days
-        if settings.horizon_auto and settings.outcomes.window_days is None:
-            horizon = RunStore(settings.home).read_run().info()["horizon_days"]
         work.say(f"Following the entries of the published runs until {end}")
         return read_outcomes(
             settings.home,
@@ -129,7 +127,7 @@ def _own(settings: Settings, as_of: date | None, out: Output) -> Outcomes:
             end,
             settings.outcomes,
             settings.policy,
-            horizon_days=horizon,
+            horizon_days=horizon_in_use(settings),
             currency=settings.brand.currency,
             margin_share=settings.score.margin_share,
         )

@@ -25,7 +25,7 @@ from winback_serving.commands.common import as_of_option, config_option, output_
 from winback_serving.horizon import base_rhythm, learn_horizon
 from winback_serving.loader import load_champion
 from winback_serving.output import Output
-from winback_serving.run_record import STALE_DAYS, newest_fact
+from winback_serving.run_record import STALE_DAYS, default_day, newest_fact
 from winback_serving.settings import Settings
 from winback_serving.suppression import suppressed_keys, without_suppressed
 from winback_training.gate import POPULATIONS, GateVerdict, check_gate
@@ -112,12 +112,6 @@ def stale(report: IngestReport, day: date) -> tuple[str, ...]:
         f"The newest fact is of {newest}, {(day - newest).days} days before {day}: the model takes these for days on "
         f"which nobody bought. Bring newer data, or say --as-of {newest + timedelta(days=1)}.",
     )
-
-
-def default_day(report: IngestReport, now: date) -> date:
-    """Return the day after the newest order, and not later than today."""
-    newest = report["orders"].last_day
-    return now if newest is None else min(now, newest + timedelta(days=1))
 
 
 def flat_settings(settings: Settings, score: ScoreConfig) -> Iterator[tuple[str, Any]]:

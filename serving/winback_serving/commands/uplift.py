@@ -18,8 +18,9 @@ from winback_features.tables import Tables
 from winback_models.uplift import UpliftModel
 from winback_models.uplift_bundle import UpliftBundle, save_uplift
 from winback_serving.commands.common import as_of_option, config_option, output_options, today
-from winback_serving.commands.train import default_day
+from winback_serving.horizon import horizon_in_use
 from winback_serving.output import Output
+from winback_serving.run_record import default_day
 from winback_serving.run_uplift import FOLDER, uplift_entries, uplift_names, with_design
 from winback_serving.settings import Settings
 from winback_serving.store import RunStore, write_atomically
@@ -43,7 +44,7 @@ def uplift(settings: Settings, as_of: date | None, out: Output) -> None:
         work.say("Reading and checking the inputs")
         now = today(settings)
         tables = ingest(backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir)
-        end = as_of or default_day(tables.report, now)
+        end = min(as_of or now, default_day(tables.report, now))
         work.say("Learning from the holdout")
         model, verdict = uplift_from_runs(settings, tables, end)
     if not verdict.accepted:
@@ -73,7 +74,7 @@ def uplift_from_runs(
     ConfigError
         When nobody is held out.
     """
-    window = settings.score.horizon_days
+    window = horizon_in_use(settings)
     data, order_value, usual = uplift_entries(tables, RunStore(settings.home).list_runs(), end, window)
     if data is None:
         what = f"No contact entered a run at least {window} days before {end}."
