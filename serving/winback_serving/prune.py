@@ -15,7 +15,10 @@ from winback_features.errors import InputError
 from winback_serving.store import RUN_FILE, PublishedRun, RunStore
 
 OUTCOME_DAYS = 365
-"""What became of those flagged is read for so long after their entry."""
+"""What became of those flagged is read for so long after their entry, at least."""
+
+READ_WITHIN = 31
+"""Days after the last window has closed within which it will have been read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,30 @@ def stored_runs(store: RunStore) -> list[StoredRun]:
     return found
 
 
+def outcome_days(window_days: int, later_days: Sequence[int]) -> int:
+    """Return for how many days after an entry its run is needed to read what became of the contact.
+
+    Parameters
+    ----------
+    window_days : int
+        Length of the window that outcomes are read in.
+    later_days : sequence of int
+        So long after entry it is asked whether the contact still buys.
+
+    Examples
+    --------
+    >>> outcome_days(90, (91, 182, 365)), outcome_days(730, (91, 182, 365))
+    (396, 761)
+    """
+    return max(OUTCOME_DAYS, window_days, *later_days) + READ_WITHIN
+
+
 def choose(
-    runs: Sequence[StoredRun], keep_days: int, *, forget_outcomes: bool = False
+    runs: Sequence[StoredRun],
+    keep_days: int,
+    *,
+    forget_outcomes: bool = False,
+    read_days: int = OUTCOME_DAYS,
 ) -> tuple[list[StoredRun], list[StoredRun]]:
     """Say which runs may go, and which are old enough but still needed.
 
@@ -70,13 +95,15 @@ def choose(
         Days up to the newest run whose runs stay.
     forget_outcomes : bool
         Also let go what is needed to read what became of those flagged.
+    read_days : int
+        What became of those flagged is read for so many days: see `outcome_days`.
 
     Returns
     -------
     list of StoredRun
         May go. Never the newest two current runs: the next day's states and today's comparison come from them.
     list of StoredRun
-        Old, but kept: contacts entered on that day less than a year before the newest run.
+        Old, but kept: contacts entered on that day less than ``read_days`` before the newest run.
     """
     current = sorted(stored.run.as_of for stored in runs if stored.current)
     if not current:
@@ -88,7 +115,7 @@ def choose(
         if stored.run.as_of <= newest - timedelta(days=keep_days)
         and not (stored.current and stored.run.as_of in needed)
     ]
-    young = newest - timedelta(days=OUTCOME_DAYS)
+    young = newest - timedelta(days=read_days)
     held = [
         stored
         for stored in old

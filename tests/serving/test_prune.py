@@ -51,6 +51,25 @@ def test_entries_whose_outcomes_are_still_read_hold_their_run() -> None:
     assert (ages(gone), ages(held)) == ([OUTCOME_DAYS, OUTCOME_DAYS - 1], [])
 
 
+def test_a_longer_window_holds_its_runs_longer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A shop of beds looks two years ahead: what a holdout shows is known after that, and read within the month."""
+    config, store = tmp_path / "winback.toml", RunStore(tmp_path / ".winback")
+    for days in (762, 761, 760, 397, 396, 395, 1, 0):
+        publish(store, NEWEST - timedelta(days=days), entries=1)
+
+    def held(text: str) -> list[int]:
+        config.write_text(f'[source]\norders = "orders.csv"\n{text}')
+        words = ["runs", "prune", "--keep-days", "30", "--dry-run", "-c", str(config), "--json"]
+        assert cli.run(words) == 0
+        rows = json.loads(capsys.readouterr().out)["held"]
+        return [(NEWEST - date.fromisoformat(row["as_of"])).days for row in rows]
+
+    assert held("") == [395], "a year, and a month to read it in"
+    assert held("[brand]\nhorizon_days = 730\n") == [760, 397, 396, 395]
+    assert held("[outcomes]\nwindow_days = 730\n") == [760, 397, 396, 395]
+    assert held("[outcomes]\nlater_days = [30, 730]\n") == [760, 397, 396, 395]
+
+
 def test_a_run_that_was_replaced_goes_by_age_whatever_it_held() -> None:
     gone, _ = choose(
         [stored(40, current=False, entries=9), stored(1), stored(0, current=False), stored(0)], 30

@@ -12,9 +12,10 @@ from rich.table import Table
 
 from winback_features.errors import ConfigError, InputError
 from winback_serving.commands.common import Day, as_of_option, config_option, output_options
+from winback_serving.horizon import horizon_in_use
 from winback_serving.intact import faults_of, recorded
 from winback_serving.output import Output
-from winback_serving.prune import StoredRun, choose, remove, stored_runs
+from winback_serving.prune import StoredRun, choose, outcome_days, remove, stored_runs
 from winback_serving.prune import withdraw as take_back
 from winback_serving.settings import Settings
 from winback_serving.store import RUN_FILE, RunStore
@@ -78,18 +79,25 @@ def prune(
 ) -> None:
     """Remove runs older than --keep-days, counted back from the newest one.
 
-    The newest two stay, and so does a run of the last year on whose day contacts entered, unless --forget-outcomes.
+    The newest two stay, and so does a run on whose day contacts entered while what became of them is still read, unless
+    --forget-outcomes.
     """
     keep = keep_days or settings.operations.keep_days
     if keep is None:
         how = "Say --keep-days, or set it under [operations]."
         raise ConfigError("It is not said how many days to keep.", where="operations.keep_days", how=how)
     store = RunStore(settings.home)
+
+    def chosen() -> tuple[list[StoredRun], list[StoredRun]]:
+        window = settings.outcomes.window_days or (horizon_in_use(settings) if store.days() else 0)
+        needed = outcome_days(window, settings.outcomes.later_days)
+        return choose(stored_runs(store), keep, forget_outcomes=forget_outcomes, read_days=needed)
+
     if dry_run:
-        gone, held = choose(stored_runs(store), keep, forget_outcomes=forget_outcomes)
+        gone, held = chosen()
     else:
         with store.lock("runs prune", say=out.warn, most_hours=settings.operations.lock_hours):
-            gone, held = choose(stored_runs(store), keep, forget_outcomes=forget_outcomes)
+            gone, held = chosen()
             remove(store, [stored.run for stored in gone])
     if held:
         out.warn(
