@@ -55,3 +55,47 @@ def open_days(as_of: date, days: Any, closed: Sequence[tuple[Any, Any]]) -> Any:
         shut = ibis.least(days, oldest) - ibis.greatest(newest, 0)
         open_ = open_ - ibis.greatest(shut, 0)
     return open_
+
+
+def calendar_days(as_of: date, days: Any, closed: Sequence[tuple[date, date]]) -> Any:
+    """Return how many days of the calendar lie between ``as_of`` and the morning so many open days before it.
+
+    A contact's silence stands still while the shop is closed: who has been late for three open days was due three days ago, or
+    as many earlier as the shop was closed since.
+
+    Parameters
+    ----------
+    as_of : date
+    days : int or ibis integer column
+        Open days before ``as_of``; after it where they are negative. Null gives null.
+    closed : sequence of (first day, day after the last)
+        Periods that do not overlap, in any order.
+
+    Returns
+    -------
+    int or ibis integer column
+        With the sign of ``days``.
+
+    Examples
+    --------
+    >>> holidays = [(date(2026, 3, 2), date(2026, 3, 4))]
+    >>> [calendar_days(date(2026, 3, 5), days, holidays) for days in (0, 1, 2)]
+    [0, 1, 4]
+    """
+    found, passed = days, 0
+    for first, after in sorted(closed, reverse=True):
+        oldest, newest = (max((as_of - day).days, 0) for day in (first, after))
+        if oldest > newest:
+            found = found + _where(days > newest - passed, oldest - newest)
+            passed += oldest - newest
+    passed = 0
+    for first, after in sorted(closed):
+        begins, ends = (max((day - as_of).days, 0) for day in (first, after))
+        if ends > begins:
+            found = found - _where((days < 0) & (-days >= begins - passed), ends - begins)
+            passed += ends - begins
+    return found
+
+
+def _where(condition: Any, days: int) -> Any:
+    return ibis.ifelse(condition, days, 0) if isinstance(condition, ibis.Value) else days * condition

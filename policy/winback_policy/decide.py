@@ -228,7 +228,7 @@ def decide(
     journeys = facts(lambda t: t.filter(t.contact_id.isin(chosen.contact_id))).inner_join(
         chosen, "contact_id"
     )
-    flagged = cache(_flagged(with_drivers(journeys, drivers), as_of, config, currency))
+    flagged = cache(_flagged(with_drivers(journeys, drivers), as_of, config, currency, closed))
     winback = _winback(night, flagged)
 
     tonight = _states(night)
@@ -326,9 +326,13 @@ def _states(night: Any) -> Any:
     return night.select(**{name: night[f"tonight_{name}"] for name in STATE_SCHEMA})
 
 
-def _flagged(t: Any, as_of: date, config: PolicyConfig, currency: str) -> Any:
+def _flagged(
+    t: Any, as_of: date, config: PolicyConfig, currency: str, closed: Sequence[tuple[Any, Any]]
+) -> Any:
     """Say what concerns only the contacts in a journey: rank, reasons, treatment."""
-    said = reasons.strongest(t, as_of, currency, config.language)
+    # Days that are columns come from a replay, which reads no reasons.
+    known = [period for period in closed if isinstance(period[0], date)]
+    said = reasons.strongest(t, as_of, currency, config.language, known)
     return said.select(
         "said",
         rank=ranking.position(said),

@@ -8,7 +8,7 @@ drivers every reason has the strength of its own numbers, from 0 to 99. The sent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import ibis
 
 from winback_policy.channels import CHANNELS, Channel
+from winback_policy.dates import calendar_days
 from winback_policy.drivers import driver_column, has_drivers
 from winback_policy.texts import LANGUAGES
 from winback_policy.wording import day_before, sentence
@@ -43,6 +44,7 @@ class Context:
 
     as_of: date
     currency: str
+    closed: Sequence[tuple[date, date]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +98,15 @@ def longest_silence(t: Any, at: Context) -> Reason:
 
 
 def _due(t: Any, at: Context) -> tuple[Any, Any]:
-    """Return the whole days past the day by which the contact's own rhythm called it late, and that day."""
-    return t.days_overdue.round(), day_before(at.as_of, t.days_overdue)
+    """Return the days since the day by which the contact's own rhythm called it late, negative before it, and that day."""
+    late = calendar_days(at.as_of, t.days_overdue.round().cast("int64"), at.closed)
+    return late, day_before(at.as_of, late)
 
 
 def overdue(t: Any, at: Context) -> Reason:
     """Name the day by which the contact's own rhythm called it late."""
     late, due = _due(t, at)
-    strength = 55 + 20 * late / t.usual_gap_days.fill_null(30).nullif(0)
+    strength = 55 + 20 * t.days_overdue.round() / t.usual_gap_days.fill_null(30).nullif(0)
     return Reason(late > 0, strength, {"due": due, "late": late})
 
 
@@ -239,7 +242,9 @@ NOT_TOGETHER: tuple[tuple[str, str], ...] = (
 is told."""
 
 
-def strongest(t: Any, as_of: date, currency: str, language: str = "en") -> Any:
+def strongest(
+    t: Any, as_of: date, currency: str, language: str = "en", closed: Sequence[tuple[date, date]] = ()
+) -> Any:
     """Return the table with ``said``: the reasons of each row, strongest first.
 
     Parameters
@@ -251,13 +256,15 @@ def strongest(t: Any, as_of: date, currency: str, language: str = "en") -> Any:
         Written beside amounts.
     language : str
         One of `winback_policy.texts.LANGUAGES`.
+    closed : sequence of (first day, day after the last), optional
+        Days on which the shop was or will be closed: the day on which a contact was due lies before them.
 
     Returns
     -------
     ibis.Table
         ``t`` and ``said``, array<string> of at most `HOW_MANY`.
     """
-    at = Context(as_of, currency)
+    at = Context(as_of, currency, closed)
     reasons = {code: candidate(t, at) for code, candidate in CANDIDATES.items()}
     keys = {
         code: ibis.ifelse(_holds(t, code, reason), _key(t, number, reason), None)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
 import pandas as pd
 
 from winback_features.contracts import TABLES
+from winback_policy.dates import calendar_days
 from winback_serving.accuracy import Accuracy
 from winback_serving.store import PublishedRun
 
@@ -24,7 +25,7 @@ from winback_serving.store import PublishedRun
 class ListRow:
     """One contact of the list, as far as it is shown.
 
-    ``due_date`` is the day by which its own rhythm had it back (``days_overdue`` days ago); ``next_purchase_date``
+    ``due_date`` is the day by which its own rhythm had it back (``days_overdue`` open days ago); ``next_purchase_date``
     is the median given the silence so far, None where that lies beyond what the model looks ahead.
     """
 
@@ -133,6 +134,7 @@ def read_brief(
     horizon_days: int,
     accuracy: Accuracy | None = None,
     top: int = 15,
+    closed: Sequence[tuple[date, date]] = (),
 ) -> Brief:
     """Read what there is to tell out of published runs.
 
@@ -146,6 +148,8 @@ def read_brief(
         Of the model that scored.
     top : int
         Rows of the list to keep.
+    closed : sequence of (first day, day after the last)
+        Days on which the shop was closed: nobody was due on them.
     """
     newest = runs[-1]
     info = newest.info()
@@ -153,7 +157,7 @@ def read_brief(
         (contacts,) = _row(connection, "SELECT count(*) FROM winback")
         (scored,) = _row(connection, "SELECT count(*) FROM scores")
         (held_out,) = _row(connection, "SELECT count(*) FROM listed WHERE arm = 'holdout'")
-        head = connection.execute(_TOP_SQL, [newest.as_of, top]).fetchall()
+        head = connection.execute(_TOP_SQL, [top]).fetchall()
         excluded = connection.execute(_EXCLUDED_SQL).fetchall()
     days = tuple(_day(run) for run in runs)
     return Brief(
@@ -167,7 +171,7 @@ def read_brief(
         held_out=held_out,
         detectable_effect=info.get("experiment", {}).get("detectable_effect"),
         value_at_risk=days[-1].value_at_risk,
-        top=tuple(ListRow(**dict(zip(_TOP_COLUMNS, row, strict=True))) for row in head),
+        top=tuple(_listed(dict(zip(_TOP_COLUMNS, row, strict=True)), newest.as_of, closed) for row in head),
         excluded=dict(excluded),
         days=days,
         inputs=tuple(_input(name, info["inputs"][name]) for name in TABLES if name in info["inputs"]),
@@ -191,11 +195,11 @@ def risk_bins(run: PublishedRun, bins: int = 20) -> pd.DataFrame:
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": [found.get(i, 0) for i in range(bins)]})
 
 
-_TOP_COLUMNS = tuple(f.name for f in fields(ListRow))
+_TOP_COLUMNS = tuple(f.name for f in fields(ListRow) if f.name != "due_date")
 _TOP_SQL = """
     SELECT rank, contact_id, state, entered_at, p_purchase, next_purchase_date, next_purchase_low,
            next_purchase_high, days_since_purchase,
-           CAST(? AS DATE) - CAST(round(days_overdue) AS INTEGER) AS due_date, days_overdue, value_at_risk, rfm_segment,
+           days_overdue, value_at_risk, rfm_segment,
            list_filter([reason_1, reason_2, reason_3], reason -> reason IS NOT NULL) AS reasons,
            recommended_action, channel, arm
     FROM listed ORDER BY rank LIMIT ?
@@ -228,6 +232,12 @@ def _opened(run: PublishedRun) -> Iterator[duckdb.DuckDBPyConnection]:
 def _row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
     rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
     return rows[0]
+
+
+def _listed(row: Mapping[str, Any], as_of: date, closed: Sequence[tuple[date, date]]) -> ListRow:
+    late = row["days_overdue"]
+    since = None if late is None else timedelta(days=calendar_days(as_of, round(late), closed))
+    return ListRow(**row, due_date=None if since is None else as_of - since)
 
 
 def _day(run: PublishedRun) -> DayRow:

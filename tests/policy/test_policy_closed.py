@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from winback_policy.dates import open_days
+from winback_policy.dates import calendar_days, open_days
 
 AS_OF = date(2025, 3, 10)
 CLOSED = ((date(2025, 2, 12), date(2025, 2, 22)), (date(2025, 3, 8), date(2025, 3, 10)))
@@ -132,3 +132,49 @@ def test_open_days_against_counting(
         return sum(not any(first <= day < after for first, after in closed) for day in mornings)
 
     assert sorted(found, key=str) == sorted((None if n is None else counted(n) for n in days), key=str)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(
+    edges=st.lists(st.integers(-40, 40), max_size=6, unique=True),
+    days=st.lists(st.none() | st.integers(-30, 45), min_size=1, max_size=8),
+)
+def test_calendar_days_against_walking(backend: Any, edges: list[int], days: list[int | None]) -> None:
+    """From today a day at a time, counting those whose silence counts: a morning adds the day before it if that was open."""
+    closed = periods(edges)
+    name = ibis.util.gen_name("days")
+    backend.con.register(name, pa.table({"days": pa.array(days, pa.int64())}))
+    t = backend.table(name)
+    found = backend.to_pyarrow(t.select(n=calendar_days(AS_OF, t.days, closed)))["n"].to_pylist()
+
+    def shut(day: date) -> bool:
+        return any(first <= day < after for first, after in closed)
+
+    def walked(n: int) -> int:
+        day, left = AS_OF, abs(n)
+        while n > 0 and left:
+            day -= timedelta(days=1)
+            left -= not shut(day)
+        while n < 0 and (left or shut(day)):
+            left -= not shut(day)
+            day += timedelta(days=1)
+        return (AS_OF - day).days
+
+    assert found == [None if n is None else walked(n) for n in days]
+
+
+def test_the_day_on_which_a_contact_was_due_lies_before_the_closed_days(world: Any) -> None:
+    """Ten days of February and the two before today were closed: nobody was expected back on one of them."""
+    book = {
+        "late by nobody's count": (0, "expected back by 10 Mar, today"),
+        "the last open day": (1, "expected back by 7 Mar, 3 days ago"),
+        "the first open day after the ten": (14, "expected back by 22 Feb, 16 days ago"),
+        "before the ten": (15, "expected back by 11 Feb, 27 days ago"),
+        "tomorrow": (-1, "expected back by 11 Mar, in 1 day"),
+    }
+    plain = {"days_since_purchase": 10, "gap_mean": 20.0, "gap_max": 24.0, "value_at_risk": 0.0}
+    plain |= {"purchase_days_90d": 4.0, "purchase_days_180d": 8.0, "p_lapse": 0.6}
+    changed = {name: plain | {"days_overdue": late} for name, (late, _) in book.items()}
+    told = world.day(0, changed, None, closed=CLOSED).winback
+    for name, (_, sentence) in book.items():
+        assert sentence in [told[name][f"reason_{n}"] for n in (1, 2, 3)], (name, told[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -111,6 +111,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[PublishedRun]:
 def brief(runs: list[PublishedRun]) -> Brief:
     accuracy = read_accuracy(METRICS, DIFFERENCES, MONEY)
     return read_brief(runs, brand="Müller & Söhne", currency="EUR", horizon_days=28, accuracy=accuracy, top=3)
+
+
+def test_nobody_was_due_on_a_closed_day(runs: list[PublishedRun], brief: Brief) -> None:
+    """The shop was closed for ten days up to yesterday: who was due since then was due before."""
+    closed = [(SECOND - timedelta(days=10), SECOND)]
+    told = read_brief(runs, brand="b", currency="EUR", horizon_days=28, top=3, closed=closed)
+    for row, plain in zip(told.top, brief.top, strict=True):
+        assert plain.due_date == SECOND - timedelta(days=round(plain.days_overdue or 0))
+        late = (plain.days_overdue or 0) > 0
+        assert row.due_date == plain.due_date - timedelta(days=10 if late else 0)
+    assert any((row.days_overdue or 0) > 0 for row in told.top)
 
 
 @pytest.fixture(scope="module")

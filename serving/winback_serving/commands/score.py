@@ -101,6 +101,7 @@ def show_run(console: Console, run: PublishedRun, settings: Settings) -> None:
         currency=settings.brand.currency,
         horizon_days=run.info()["horizon_days"],
         top=TOP,
+        closed=settings.brand.closed,
     )
     show_brief(console, brief)
     word = "Published" if run.fresh else "Already published, nothing new:"
