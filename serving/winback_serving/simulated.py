@@ -16,6 +16,7 @@ from winback_models.simulate.world import World
 
 DIRT_FILE = "dirt.json"
 SETTINGS_FILE = "winback.toml"
+ZONE = "Europe/Amsterdam"
 
 _TOML = """\
 # A made-up shop: {contacts} contacts over {days} days, seed {seed}. The day to score is {end}:
@@ -30,7 +31,7 @@ contacts = "contacts.parquet"
 
 [brand]
 name = "Made-up shop"
-timezone = "Europe/Amsterdam"
+timezone = "{zone}"
 currency = "EUR"
 horizon_days = 60
 
@@ -96,6 +97,6 @@ def write_shop(
                 writers[name].write_table(table, row_group_size=max(1, table.num_rows))
                 rows[name] += table.num_rows
             tick(rows["truth"], world.contacts)
-    text = _TOML.format(contacts=world.contacts, days=world.days, seed=world.seed, end=world.end)
+    text = _TOML.format(zone=ZONE, contacts=world.contacts, days=world.days, seed=world.seed, end=world.end)
     (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
     return rows

@@ -37,6 +37,15 @@ def test_it_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert told["as_of"] == "2024-07-19"
 
 
+def test_days_to_come_are_said_to_be_no_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for days, said in ((60, ""), (3650, "Say at most --days")):
+        words = ["simulate", "--contacts", "1", "--days", str(days), "--out", str(tmp_path / str(days))]
+        assert run(words) == 0
+        told = capsys.readouterr().err
+        assert said in told
+        assert ("refused as input" in told) == bool(said)
+
+
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match="something already"):

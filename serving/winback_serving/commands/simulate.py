@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from winback_models.simulate.world import World
+from winback_serving.clock import today_in
 from winback_serving.commands.common import output_options
 from winback_serving.output import Output
-from winback_serving.simulated import SETTINGS_FILE, write_shop
+from winback_serving.simulated import SETTINGS_FILE, ZONE, write_shop
 
 
 @click.command()
@@ -42,6 +43,12 @@ def simulate(contacts: int, days: int, seed: int, folder: Path, dirt: bool, out:
         "last_day": world.end - timedelta(days=1),
         "as_of": world.end,
     }
+
+    if world.end > (now := today_in(ZONE)):
+        out.warn(
+            f"Its facts run on to {world.end - timedelta(days=1)}, and what has not happened yet is refused as input. "
+            f"Say at most --days {(now - world.first_day).days}."
+        )
 
     def show(console: Console) -> None:
         counted = ", ".join(
