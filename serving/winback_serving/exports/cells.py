@@ -14,7 +14,8 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""With what a spreadsheet takes a text for a formula: also the full-width forms, which some read as the plain ones."""
 _PHONE = re.compile(r"\+?[0-9][0-9 ().-]*")
 _EMAIL = re.compile(r"""[^\s@=+\-,;:<>()"][^\s@,;:<>()"]*@[^\s@,;:<>()"]+\.[^\s@,;:<>()"]+""")
 _E164 = re.compile(r"\+[1-9][0-9]{7,14}")
