@@ -23,7 +23,6 @@ from winback_serving.exports.rows import (
     marked,
     shown,
     with_fallen,
-    with_left_out,
 )
 from winback_serving.intact import checked_file
 from winback_serving.lists import LISTS, list_order, read_flags
@@ -186,7 +185,6 @@ def write_export(run: PublishedRun, request: ExportRequest, fallen: pa.Table | N
         compares = request.delta and earlier is not None and not spec.daily
         choose = changed_rows if compares else list_rows
         rows = choose(tonight, earlier, request.name, form)
-        rows = with_left_out(rows, tonight, spec, form)
         if fallen is not None:
             rows = with_fallen(rows, backend.create_table(gen_name("fallen"), fallen, temp=True))
         rows = backend.create_table(gen_name("rows"), rows, temp=True)
@@ -232,9 +230,7 @@ def mailed_contacts(run: PublishedRun, request: ExportRequest, batches: Sequence
     """
     with open_engine(EngineConfig()) as backend:
         tonight = _prepared(read_flags(backend, run), run, request)
-        rows = with_left_out(
-            list_rows(tonight, None, request.name, request.form), tonight, LISTS[request.name], request.form
-        )
+        rows = list_rows(tonight, None, request.name, request.form)
         rows = backend.create_table(gen_name("rows"), rows, temp=True)
         parts = [_batch_of(rows, replace(request, batch=number)) for number in batches]
         return [part.filter(_mailed(part)).select("contact_id").to_pyarrow() for part in parts]

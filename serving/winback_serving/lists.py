@@ -122,10 +122,11 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
     Returns
     -------
     ibis.Table
-        The columns of ``winback`` and, never null: ``winback_flag`` (in a journey, and not held out),
-        ``held_out`` (in a journey tonight or up to today), ``exclude_from_regular``, ``withdrawn`` (erased or
-        objecting), ``refuses_email``, ``email_allowed``, ``preference_form``, ``retargeting``,
-        ``left_audience`` (may have been shown ads, and is no longer to be).
+        The columns of ``winback`` and, never null: ``nobodys`` (was somebody's who has been erased since the run),
+        ``winback_flag`` (in a journey, and not held out), ``held_out`` (in a journey tonight or up to today),
+        ``exclude_from_regular``, ``withdrawn`` (erased or objecting), ``refuses_email``, ``refused_address`` (another
+        contact with the same address does), ``email_allowed``, ``preference_form``, ``retargeting``, ``left_audience``
+        (may have been shown ads, and is no longer to be).
     """
     lacking = {n: ibis.null(k) for n, k in WINBACK_SCHEMA.items() if n not in winback.columns}
     lacking |= {n: ibis.null(k) for n, k in STATE_SCHEMA.items() if n not in states.columns}
@@ -144,6 +145,7 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
     t = t.mutate(
         in_journey=in_journey,
         asleep=known(t.state.isin(ASLEEP)),
+        nobodys=t.last_of.isnull(),  # `winback erase` drops the state
         withdrawn=withdrawn | known(t.state == "erased"),
         was_held_out=known(t.last_arm == "holdout"),
     )
@@ -152,14 +154,17 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
     # A run of an older version names the basis of the chosen channel only.
     permitted = t.consent_email.fill_null(t.consent_basis.fill_null("none") != "none")
     permitted = (t.email_basis != "none").fill_null(permitted)
-    opted_in = (t.email_basis == "consent").fill_null(known(t.consent_email))
     delivers = ~known(t.hard_bounced) & (t.soft_bounces_in_a_row.fill_null(0) <= SOFT_BOUNCES)
     t = t.mutate(
         held_out=(t.in_journey & ~t.winback_flag) | known(t.arm == "holdout"),
         refuses_email=t.withdrawn | known(t.hard_bounced) | known(~t.consent_email),
         exclude_from_regular=(t.in_journey | t.asleep | left_for_good(t)) & ~t.withdrawn,
-        email_allowed=has_address & permitted & delivers & ~t.withdrawn,
+        opted_in=(t.email_basis == "consent").fill_null(known(t.consent_email)),
+        ran_out=known(t.consent_email) & known(t.email_basis == "none"),
+        deliverable=has_address & permitted & delivers & ~t.withdrawn,
     )
+    t = _with_refused_address(t)
+    t = t.mutate(email_allowed=t.deliverable & ~t.refused_address)
     asked = known(t.recommended_action == "preference_form") & ~t.held_out
     sleeper = known(t.state == "sunset") & t.email_allowed & ~t.was_held_out & ~left_for_good(t)
     # A run of version 0.1.0 names no step.
@@ -169,9 +174,12 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
     over = t.exited_at.notnull() & ~t.in_journey & ~t.was_held_out
     return t.mutate(
         preference_form=(asked | sleeper) & ~t.withdrawn,
-        retargeting=t.winback_flag & opted_in & (third | ignored),
-        left_audience=over | (t.winback_flag & t.refuses_email),
-    ).drop("last_of", "last_arm", "exited_at", "in_journey", "asleep", "was_held_out")
+        retargeting=t.winback_flag & t.opted_in & (third | ignored) & ~t.refused_address,
+        left_audience=over | (t.winback_flag & (t.refuses_email | t.refused_address | t.ran_out)),
+    ).drop(
+        *("last_of", "last_arm", "exited_at", "in_journey", "asleep", "was_held_out"),
+        *("opted_in", "ran_out", "deliverable"),
+    )
 
 
 def _has_addresses(winback: Any) -> Any:
@@ -179,6 +187,20 @@ def _has_addresses(winback: Any) -> Any:
     if "email" not in winback.columns:
         return ibis.literal(False)
     return winback.email.count().as_scalar() > 0
+
+
+def address(email: Any) -> Any:
+    """Return what makes two e-mail addresses the same: small letters, no white space."""
+    return email.re_replace(r"[\s\p{Z}]+", "").lower().nullif("")
+
+
+def _with_refused_address(t: Any) -> Any:
+    """Add ``refused_address``: whether another contact with the same address refuses e-mail."""
+    refusing = t.filter(t.refuses_email & t.email.notnull())
+    refusing = refusing.group_by(refused=address(refusing.email)).aggregate(refusals=refusing.count())
+    t = t.left_join(refusing, address(t.email) == refusing.refused)
+    others = t.refusals.fill_null(0) > t.refuses_email.cast("int64")
+    return t.mutate(refused_address=others).drop("refused", "refusals")
 
 
 def read_flags(backend: Any, run: PublishedRun) -> Any:

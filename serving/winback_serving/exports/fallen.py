@@ -22,8 +22,7 @@ from winback_features.facts import purchase_orders
 from winback_features.tables import Tables
 from winback_policy.channels import CHANNELS, SOFT_BOUNCES, of_channel
 from winback_policy.stated import left_for_good
-from winback_serving.exports.rows import address
-from winback_serving.lists import LISTS, read_flags
+from winback_serving.lists import LISTS, address, read_flags
 from winback_serving.store import PublishedRun
 
 FELL_OUT = (

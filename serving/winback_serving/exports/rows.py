@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -9,7 +10,7 @@ import ibis
 
 from winback_policy.decide import WINBACK_SCHEMA
 from winback_serving.exports.formats import FLAGS, ExportFormat
-from winback_serving.lists import LISTS, RunList
+from winback_serving.lists import LISTS, RunList, address
 
 PROFILE = ("email", "first_name", "last_name", "phone", "language", "country")
 
@@ -25,6 +26,7 @@ DRIFTING = frozenset(
 RAW_MARKS = ("winback_flag", "on_list")
 """What the plain formats add to the columns of the list where only changes are asked for."""
 
+_FALSE = ibis.literal(False)
 _GONE = {
     "state": "inactive",
     "recommended_action": "none",
@@ -86,12 +88,12 @@ def shown(t: Any, as_of: date) -> Any:
 def marked(t: Any, name: str, form: ExportFormat) -> Any:
     """Add ``listed``: whether the contact is on the list as this format may have it.
 
-    A row without a state belonged to somebody erased since the run: it is nobody's, and no tool's.
+    A row of somebody erased since the run is nobody's, and no tool's.
     """
     spec = LISTS[name]
-    listed = spec.where(t)
+    listed = spec.where(t).fill_null(False)
     if not form.raw:
-        listed = listed & t.state.notnull()
+        listed = listed & ~t.nobodys
         listed = listed if spec.removes else listed & ~t.withdrawn
     if form.audience:
         listed = listed & ~t.held_out
@@ -113,25 +115,26 @@ def list_rows(t: Any, before: Any | None, name: str, form: ExportFormat) -> Any:
     Returns
     -------
     ibis.Table
-        ``t`` and ``on_list``, false where a tool is to take the contact out.
+        ``t``, ``on_list``, false where a tool is to take the contact out, and ``left_out`` (`with_left_out`).
     """
     spec = LISTS[name]
     rows = t.filter(t.listed).mutate(on_list=ibis.literal(not spec.removes))
-    if not form.audience:
-        return rows
-    if name == "retargeting_add":
-        leaving = t.filter(t.left_audience & ~t.held_out & ~t.listed)
+    if name == "retargeting_add" and form.audience:
+        leaving = t.filter(t.left_audience & ~t.held_out & ~t.listed & ~t.nobodys)
         rows = rows.union(leaving.mutate(on_list=ibis.literal(False)))
-    if before is None:
-        return rows
-    told = before.select(told_of="contact_id", **{f"told_{n}": before[n] for n in PROFILE})
-    rows = rows.left_join(told, rows.contact_id == told.told_of)
-    sent = {n: ibis.ifelse(rows.on_list, rows[n], rows[f"told_{n}"].coalesce(rows[n])) for n in PROFILE}
-    return rows.mutate(**sent).drop("told_of", *(f"told_{n}" for n in PROFILE))
+    if form.audience and before is not None:
+        told = before.select(told_of="contact_id", **{f"told_{n}": before[n] for n in PROFILE})
+        rows = rows.left_join(told, rows.contact_id == told.told_of)
+        sent = {n: ibis.ifelse(rows.on_list, rows[n], rows[f"told_{n}"].coalesce(rows[n])) for n in PROFILE}
+        rows = rows.mutate(**sent).drop("told_of", *(f"told_{n}" for n in PROFILE))
+    return with_left_out(rows, spec, form)
 
 
 def changed_rows(t: Any, before: Any, name: str, form: ExportFormat) -> Any:
     """Return who joined a list or changed since an earlier run, and who has left it.
+
+    What is compared are the files of the whole list: a contact whose address another one has refused since has left, and one
+    that now has the row of a shared address has joined. So the changes of all days, one after the other, give the last list.
 
     Parameters
     ----------
@@ -143,45 +146,39 @@ def changed_rows(t: Any, before: Any, name: str, form: ExportFormat) -> Any:
     Returns
     -------
     ibis.Table
-        The columns of ``t`` and ``on_list``: false in a row that says that the contact has left. A contact that
-        is no longer known leaves with its old address and every flag false.
+        The columns of ``t``, ``on_list`` and ``left_out`` (`with_left_out`). ``on_list`` is false in a row that says that the
+        contact has left, or left its old address; of the latter, and of a contact that is no longer known, every flag is false.
     """
-    columns = t.columns
+    spec, columns = LISTS[name], t.columns
+    t, before = (_in_file(contacts.filter(~contacts.nobodys), spec, form) for contacts in (t, before))
     was = before.rename({f"was_{n}": n for n in before.columns})
     both = t.outer_join(was, t.contact_id == was.was_contact_id)
-    listed = both.listed.fill_null(False)
-    was_listed = both.was_listed.fill_null(False)
+    both = both.mutate(
+        **{n: both[n].fill_null(False) for n in ("listed", "in_file", "was_listed", "was_in_file")},
+        gone=both.contact_id.isnull(),
+        moved=~address(both.email).identical_to(address(both.was_email)) & ibis.literal(form.one_per_email),
+    )
+    if spec.removes:
+        found = both.filter(both.listed & ~both.was_listed)
+        told = {n: found[f"was_{n}"].coalesce(found[n]) for n in PROFILE} if form.audience else {}
+        rows = found.select(**{n: found[n] for n in (*columns, "left_out")} | told, on_list=_FALSE)
+        return _once(rows, form)
     wanted = WINBACK_SCHEMA if form.raw else form.sources
     compared = [n for n in (*wanted, "winback_flag") if n not in DRIFTING]
     same = ibis.and_(*(both[n].identical_to(both[f"was_{n}"]) for n in compared))
-    moved = ~both.email.identical_to(both.was_email)
-    joins = both.filter(listed & (~was_listed | ~same))
-    stale = ~listed | moved if form.audience else ~listed
-    leaves = both.filter(was_listed & stale)
-    if LISTS[name].removes:
-        joins, leaves = joins.filter(~joins.was_listed.fill_null(False)), leaves.filter(ibis.literal(False))
-
-    def row(found: Any, *, on_list: bool) -> Any:
-        """Give a row of ``t``, or what is left to say of a contact that is in it no more."""
-        gone = found.contact_id.isnull()
-        values = {}
-        for n in columns:
-            if n == "contact_id" or (n in PROFILE and not on_list):
-                old = found[f"was_{n}"]
-                told = form.audience and n in PROFILE
-                values[n] = old.coalesce(found[n]) if told else ibis.ifelse(gone, old, found[n])
-            elif t[n].type().is_boolean():
-                values[n] = found[n].fill_null(False) if n in (*FLAGS, "listed") else found[n]
-            elif n in _GONE:
-                values[n] = ibis.ifelse(gone, _GONE[n], found[n])
-            else:
-                values[n] = found[n]
-        return found.select(**values, on_list=ibis.literal(on_list and not LISTS[name].removes))
-
-    return row(leaves, on_list=False).union(row(joins, on_list=True))
+    found = both.filter(both.listed & (~both.was_listed | ~same | (both.in_file & ~both.was_in_file)))
+    joins = found.select(*columns, "left_out", on_list=ibis.literal(True), old=_FALSE)
+    stale = ~both.in_file | both.moved if form.audience else ~both.in_file
+    rows = joins.union(_leaving(both.filter(both.was_in_file & stale), columns, form))
+    if form.one_per_email and not form.audience:
+        known = ~both.gone & ~(both.withdrawn & both.email.isnull())
+        rows = rows.union(_old_addresses(both.filter(both.was_in_file & both.moved & known), columns))
+    rows = _kept_by_others(rows, t, form)
+    rows = _once(rows, form, rows.old)
+    return rows.filter(~(rows.old & rows.left_out.notnull())).drop("old")
 
 
-def with_left_out(rows: Any, t: Any, spec: RunList, form: ExportFormat) -> Any:
+def with_left_out(rows: Any, spec: RunList, form: ExportFormat) -> Any:
     """Add ``left_out``: why a row is not written although its contact is on the list.
 
     ``refused_address``: another contact with this e-mail address refused e-mail, objected or bounced.
@@ -190,9 +187,7 @@ def with_left_out(rows: Any, t: Any, spec: RunList, form: ExportFormat) -> Any:
     Parameters
     ----------
     rows : ibis.Table
-        From `list_rows` or `changed_rows`.
-    t : ibis.Table
-        All of tonight's contacts.
+        All rows of a list, with ``on_list``.
     spec : RunList
     form : ExportFormat
 
@@ -201,31 +196,68 @@ def with_left_out(rows: Any, t: Any, spec: RunList, form: ExportFormat) -> Any:
     ibis.Table
         ``rows`` and ``left_out``, null where the row is written.
     """
+    refused = rows.on_list & rows.refused_address & ibis.literal(spec.writes and form.one_per_email)
+    return _once(rows.mutate(left_out=ibis.ifelse(refused, "refused_address", None)), form)
+
+
+def _once(rows: Any, form: ExportFormat, *last: Any) -> Any:
+    """Leave out every row of an address but the best; those with one of ``last`` come after the others."""
     if not form.one_per_email:
-        return rows.mutate(left_out=ibis.null("string"))
-    rows = rows.mutate(address=address(rows.email), refused_address=ibis.literal(False))
-    if spec.writes:
-        refusing = t.filter(t.refuses_email & t.email.notnull())
-        refusing = refusing.group_by(refused=address(refusing.email)).aggregate(refusals=refusing.count())
-        rows = rows.left_join(refusing, rows.address == refusing.refused)
-        others = rows.refusals.fill_null(0) > rows.refuses_email.fill_null(False).cast("int64")
-        rows = rows.mutate(refused_address=rows.on_list & others).drop("refused", "refusals")
+        return rows
+    same = address(rows.email)
     best_first = [
-        rows.refused_address,
-        ~rows.on_list,
-        ~rows.winback_flag,
-        rows["rank"].isnull(),
-        rows["rank"],
-        rows.contact_id,
+        *(rows.left_out.notnull(), ~rows.on_list, *last, ~rows.winback_flag),
+        *(rows["rank"].isnull(), rows["rank"], rows.contact_id),
     ]
-    place = ibis.row_number().over(group_by=rows.address, order_by=best_first)
-    return rows.mutate(
-        left_out=ibis.cases(
-            (rows.refused_address, "refused_address"),
-            (rows.address.notnull() & (place > 0), "duplicate_email"),
-            else_=None,
-        )
-    )
+    place = ibis.row_number().over(group_by=same, order_by=best_first)
+    twice = ibis.ifelse(same.notnull() & (place > 0), "duplicate_email", None)
+    return rows.mutate(left_out=rows.left_out.coalesce(twice))
+
+
+def _in_file(t: Any, spec: RunList, form: ExportFormat) -> Any:
+    """Add ``in_file``, whether the contact has a row in the file of the whole list, and ``left_out``, why not."""
+    rows = t.filter(t.listed).mutate(on_list=ibis.literal(not spec.removes))
+    rows = with_left_out(rows, spec, form).select("left_out", row_of="contact_id")
+    t = t.left_join(rows, t.contact_id == rows.row_of)
+    return t.mutate(in_file=t.listed & t.left_out.isnull()).drop("row_of")
+
+
+def _kept_by_others(rows: Any, t: Any, form: ExportFormat) -> Any:
+    """Leave out every row that would take out an address that has a row in the whole list."""
+    if not form.one_per_email:
+        return rows
+    listed = t.filter(t.in_file & t.email.notnull()).select(still=address(t.email))
+    rows = rows.left_join(listed, address(rows.email) == listed.still)
+    kept = ibis.ifelse(~rows.on_list & rows.still.notnull(), "duplicate_email", None)
+    return rows.mutate(left_out=rows.left_out.coalesce(kept)).drop("still")
+
+
+def _leaving(found: Any, columns: Sequence[str], form: ExportFormat) -> Any:
+    """Give the rows that take contacts out, as they are now; of one that is known no more, what is left to say."""
+    refused = (found.left_out == "refused_address").fill_null(False)
+    values = {}
+    for n in columns:
+        old = found[f"was_{n}"]
+        if n == "contact_id" or (n in PROFILE and form.audience):
+            values[n] = old.coalesce(found[n])
+        elif n in PROFILE:
+            values[n] = ibis.ifelse(found.gone, old, found[n])
+        elif n in FLAGS:
+            barred = refused & ibis.literal(n != "exclude_from_regular")
+            values[n] = found[n].fill_null(False) & ~barred
+        elif n in _GONE:
+            values[n] = ibis.ifelse(found.gone, _GONE[n], found[n])
+        else:
+            values[n] = found[n]
+    return found.select(**values, left_out=ibis.null("string"), on_list=_FALSE, old=_FALSE)
+
+
+def _old_addresses(found: Any, columns: Sequence[str]) -> Any:
+    """Give the rows that clear the addresses that contacts had before."""
+    said = {"contact_id": found.was_contact_id, "email": found.was_email, **dict.fromkeys(FLAGS, _FALSE)}
+    said |= {n: ibis.literal(word) for n, word in _GONE.items()}
+    values = {n: said.get(n, ibis.null(found[n].type())) for n in columns}
+    return found.select(**values, left_out=ibis.null("string"), on_list=_FALSE, old=ibis.literal(True))
 
 
 def with_fallen(rows: Any, fallen: Any) -> Any:
@@ -246,8 +278,3 @@ def with_fallen(rows: Any, fallen: Any) -> Any:
     fallen = fallen.rename(fallen_of="contact_id")
     rows = rows.left_join(fallen, rows.contact_id == fallen.fallen_of)
     return rows.mutate(left_out=rows.left_out.coalesce(rows.fell_out)).drop("fallen_of", "fell_out")
-
-
-def address(email: Any) -> Any:
-    """Return what makes two e-mail addresses the same: small letters, no white space."""
-    return email.re_replace(r"[\s\p{Z}]+", "").lower().nullif("")

@@ -100,6 +100,86 @@ def test_an_address_that_another_contact_keeps_is_not_taken_out(shop: Any, kinds
     assert [(row["contact_id"], row["winback_flag"]) for row in rows] == [("stays", "true")]
 
 
+def test_who_shares_the_address_of_one_that_leaves_has_its_row_then(shop: Any, kinds: Any, read: Any) -> None:
+    """Unchanged itself, it was left out for the other, whose row would say that the address has left."""
+    shared = {**kinds["treated"], "email": "shared@example.com"}
+    before = shop.run({"leaves": shared, "stays": {**shared, "rank": 2}}, YESTERDAY)
+    run = shop.run(
+        {"leaves": {**kinds["bought"], "email": "shared@example.com"}, "stays": {**shared, "rank": 2}}
+    )
+    rows = read(shop.export(run, "current", "klaviyo", before).files[0].path, "klaviyo")
+    assert [(row["contact_id"], row["winback_flag"]) for row in rows] == [("stays", "true")]
+
+
+def test_a_change_of_one_that_is_left_out_overwrites_nobody(shop: Any, kinds: Any, read: Any) -> None:
+    shared = {**kinds["treated"], "email": "shared@example.com"}
+    second = {**shared, "rank": 2}
+    before = shop.run({"first": shared, "second": second}, YESTERDAY)
+    run = shop.run({"first": shared, "second": {**second, "incentive_tier": "high"}})
+    exported = shop.export(run, "current", "klaviyo", before)
+    assert read(exported.files[0].path, "klaviyo") == []
+    assert exported.left_out["duplicate_email"].contacts == ["second"]
+
+
+@pytest.mark.parametrize("to", ["klaviyo", "meta"])
+def test_an_address_that_another_contact_refused_since_leaves(
+    to: str, shop: Any, kinds: Any, read: Any
+) -> None:
+    treated, shared = kinds["treated"], {"email": "shared@example.com"}
+    before = shop.run({"stays": {**treated, **shared}, "refuses": {**kinds["active"], **shared}}, YESTERDAY)
+    run = shop.run({"stays": {**treated, **shared}, "refuses": {**kinds["objected"], **shared}})
+    exported = shop.export(run, "retargeting_add", to, before)
+    if to == "meta":
+        (removed,) = read(exported.removals[0].path, to)
+        assert (removed["email"], exported.files[0].rows) == (sha256_hex("shared@example.com"), 0)
+        (removed,) = read(shop.export(run, "retargeting_add", to).removals[0].path, to)
+        assert removed["extern_id"] == "stays"
+    else:
+        (row,) = read(exported.files[0].path, to)
+        flags = {name: row[name] for name in ("retargeting", "email_allowed")}
+        assert (row["Email"], flags) == ("shared@example.com", dict.fromkeys(flags, "false"))
+
+
+def test_an_old_address_leaves(shop: Any, kinds: Any, read: Any) -> None:
+    treated = kinds["treated"]
+    before = shop.run(
+        {n: {**treated, "email": f"{n}.old@example.com"} for n in ("moved", "no_more")}, YESTERDAY
+    )
+    run = shop.run({"moved": treated, "no_more": {**treated, "email": None}})
+    exported = shop.export(run, "current", "klaviyo", before)
+    rows = {row["Email"]: row for row in read(exported.files[0].path, "klaviyo")}
+    assert {email: row["winback_flag"] for email, row in rows.items()} == {
+        "moved.old@example.com": "false",
+        "no_more.old@example.com": "false",
+        "moved@example.com": "true",
+    }
+    old = rows["moved.old@example.com"]
+    assert (old["winback_state"], old["exclude_from_regular"], old["reason_1"]) == ("inactive", "false", "")
+    assert exported.left_out["no_key"].contacts == ["no_more"]
+
+
+def test_who_leaves_with_the_address_of_another_says_nothing_of_it(shop: Any, kinds: Any, read: Any) -> None:
+    stays = {"stays": {**kinds["treated"], "email": "shared@example.com"}}
+    before = shop.run(
+        {"leaves": {**kinds["treated"], "email": "old@example.com", "rank": 2}, **stays}, YESTERDAY
+    )
+    run = shop.run({"leaves": {**kinds["bought"], "email": "shared@example.com"}, **stays})
+    rows = read(shop.export(run, "current", "klaviyo", before).files[0].path, "klaviyo")
+    assert [(row["Email"], row["winback_flag"]) for row in rows] == [("old@example.com", "false")]
+
+
+@pytest.mark.parametrize("delta", [False, True])
+def test_the_erased_leave_an_audience_also_by_its_changes(
+    delta: bool, shop: Any, kinds: Any, read: Any
+) -> None:
+    before = shop.run({"erased": kinds["treated"]}, YESTERDAY)
+    run = shop.run({"erased": {**kinds["erased"], "exit_reason": "erased", "entered_at": date(2025, 3, 1)}})
+    exported = shop.export(run, "retargeting_remove", "meta", before, delta=delta)
+    assert [row["email"] for row in read(exported.files[0].path, "meta")] == [
+        sha256_hex("erased@example.com")
+    ]
+
+
 def test_removals_are_not_repeated(shop: Any, kinds: Any) -> None:
     over = {**kinds["active"], "exited_at": YESTERDAY}
     before = shop.run({"a": over, "b": kinds["treated"]}, YESTERDAY)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from winback_features.errors import ConfigError
 from winback_policy.decide import WINBACK_SCHEMA
+from winback_serving.erase import erase
 from winback_serving.export import export_list, format_of
 from winback_serving.exports.files import staged, write_parquet_parts, write_parts
 from winback_serving.exports.formats import FORMATS, JOURNEY, ExportFormat, column
@@ -258,10 +260,20 @@ def test_the_ending_names_the_plain_format(tmp_path: Path, nasty: Any) -> None:
     assert export_list(nasty, "winback", "csv", tmp_path / "a.csv") == len(NASTY)
 
 
-def test_a_row_that_was_made_nobodys_is_no_tools(shop: Any, kinds: Any) -> None:
-    run = shop.run({"erased-1": {"state": None, "email": None}, "jane": kinds["treated"]})
-    assert shop.export(run, "winback", "braze").rows == 1
-    assert shop.export(run, "winback", "csv").rows == 2
+def test_a_row_that_was_made_nobodys_is_no_tools(shop: Any, kinds: Any, tmp_path: Path) -> None:
+    days, home = {}, tmp_path / "home"
+    for day in (date(2025, 3, 9), date(2025, 3, 10)):
+        run = shop.run({"erased": kinds["treated"], "jane": kinds["treated"]}, day)
+        (folder := home / "runs" / str(day) / "aa").parent.mkdir(parents=True)
+        run.folder.rename(folder)
+        (folder / "run.json").write_text("{}", encoding="utf-8")
+        days[day] = replace(run, folder=folder)
+    before, run = days.values()
+    erase(home, ["erased"])
+    assert shop.export(run, "current", "csv").rows == 2, "the shop's own record keeps its totals"
+    assert shop.export(run, "current", "braze").rows == 1
+    for to in ("csv", "braze"):
+        assert shop.export(run, "current", to, before).rows == 0, "nobody is nobody's change"
 
 
 def test_every_source_is_a_column_that_there_is() -> None:

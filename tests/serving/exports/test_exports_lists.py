@@ -205,6 +205,8 @@ def test_a_consent_that_has_run_out_is_no_opt_in(shop: Any, kinds: Any, read: An
     run = shop.run(contacts)
     shown_ads = shop.export(run, "retargeting_add", "csv", force=True).files[0].path
     assert {row["contact_id"] for row in read(shown_ads, "csv")} == {"agreed", "older_version"}
+    no_more = shop.export(run, "retargeting_remove", "csv", force=True).files[0].path
+    assert {row["contact_id"] for row in read(no_more, "csv")} == {"ran_out"}
     current = read(shop.export(run, "current", "klaviyo", force=True).files[0].path, "klaviyo")
     assert {row["contact_id"]: row["email_allowed"] for row in current} == {
         "agreed": "true",
@@ -212,3 +214,26 @@ def test_a_consent_that_has_run_out_is_no_opt_in(shop: Any, kinds: Any, read: An
         "by_law": "true",
         "older_version": "true",
     }
+
+
+@pytest.mark.parametrize("refusal", [{"consent_email": False}, {"hard_bounced": True}, {"state": "erased"}])
+def test_an_address_that_another_contact_refuses_is_nobodys_opt_in(
+    refusal: dict[str, Any], shop: Any, kinds: Any, read: Any
+) -> None:
+    """Also on lists and in formats that know contacts by id, or hold everybody."""
+    contacts = {
+        "in_journey": {**kinds["treated"], "email": "Shared@example.com"},
+        "refuses": {**kinds["active"], "email": " shared@example.com", **refusal},
+        "other": {**kinds["treated"], "rank": 2},
+        "alone": {**kinds["active"], **refusal},
+    }
+    run = shop.run(contacts)
+    for name in ("winback", "current"):
+        rows = read(shop.export(run, name, "braze", force=True).files[0].path, "braze")
+        allowed = {row["external_id"]: row["email_allowed"] for row in rows}
+        assert (allowed["in_journey"], allowed["other"]) == (False, True)
+    shown_ads, no_more = (
+        {row["contact_id"] for row in read(shop.export(run, name, "csv", force=True).files[0].path, "csv")}
+        for name in ("retargeting_add", "retargeting_remove")
+    )
+    assert (shown_ads, no_more) == ({"other"}, {"in_journey"})
