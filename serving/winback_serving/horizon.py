@@ -18,6 +18,9 @@ from winback_serving.settings import Settings
 from winback_serving.store import RunStore
 
 SHORTEST, LONGEST = 7, YEAR
+PARTS = 4
+"""At most this part of the history is looked ahead: three forward tests, a third of a horizon apart, need about so much."""
+
 SCALE = 1e9
 """Shares are summed as integers, so that the order of the rows cannot change a bit."""
 
@@ -52,8 +55,8 @@ def choose_horizon(gaps: Iterable[tuple[int, int]], history_days: int) -> Horizo
     gaps : iterable of (days, how many)
         Gaps between successive purchase days of one contact.
     history_days : int
-        Days from the first purchase to the cut. At most a third of it is looked ahead: training needs windows
-        that have closed.
+        Days from the first purchase to the cut. At most a quarter of it is looked ahead: forward tests need windows
+        that have closed, and as much history before them.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def choose_horizon(gaps: Iterable[tuple[int, int]], history_days: int) -> Horizo
     closed, usual = _closed_by(counted, SHARE * total), _closed_by(counted, total / 2)
     reason = f"90 % of the {total:,} gaps between purchases closed within {closed} days, half of them within {usual}"
     weeks = -(-closed // 7) * 7
-    limit = max(SHORTEST, min(LONGEST, history_days // 3))
+    limit = max(SHORTEST, min(LONGEST, history_days // PARTS))
     if weeks > limit:
         return Horizon(limit, f"{reason}, and the history of {history_days} days allows {limit}", usual)
     return Horizon(weeks, reason, usual)

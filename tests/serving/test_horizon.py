@@ -23,6 +23,7 @@ from winback_serving.horizon_notices import (
     rhythm_notices,
     unevenness,
 )
+from winback_training.label_times import origins
 
 START = date(2023, 1, 1)
 
@@ -215,8 +216,14 @@ def test_horizon_and_cadence_are_quantiles_of_the_gaps(learnt):
 
 def test_a_short_history_limits_the_horizon_and_says_so():
     found = choose_horizon([(50, 100)], history_days=90)
-    assert found.days == 30
-    assert found.reason.endswith("and the history of 90 days allows 30")
+    assert found.days == 22
+    assert found.reason.endswith("and the history of 90 days allows 22")
+
+
+@given(st.integers(30, 3000))
+def test_a_learned_horizon_leaves_room_for_three_forward_tests(history):
+    horizon = choose_horizon([(10_000, 100)], history).days
+    assert len(origins(START + timedelta(days=history), START, horizon, 3)) == 3
 
 
 def test_nobody_has_bought_twice(learnt):
