@@ -181,7 +181,20 @@ def test_the_better_baseline_counts_and_one_is_enough() -> None:
 def test_what_was_not_measured_is_not_passed(empty: dict[str, Any]) -> None:
     verdict = check_gate(empty, GateConfig())
     assert not verdict.passed
-    assert len(verdict.reasons) == 5
+    (reason,) = verdict.reasons
+    assert "0 contacts on the active base in any forward test" in reason
+
+
+def test_what_of_a_test_was_not_measured_is_not_passed() -> None:
+    unknown = {"populations": {"active": {"winback": dict.fromkeys(GOOD, math.nan) | {"n": 500.0}}}}
+    verdict = check_gate(unknown, GateConfig())
+    assert not verdict.passed
+    assert len(verdict.reasons) == 4
+
+
+def test_a_leak_is_told_of_an_untested_model_too() -> None:
+    verdict = check_gate({"leakage": {"findings": ["x knows."], "note": ""}}, GateConfig())
+    assert verdict.reasons[1:] == ("x knows.",)
 
 
 def test_the_gate_can_be_opened_by_its_configuration() -> None:

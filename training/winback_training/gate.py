@@ -33,6 +33,7 @@ NOBODY_HELD_OUT = (
     "Nobody to judge it on: gate.population is held_out, and no forward test holds contacts that were held out while messages "
     "were sent. It takes a campaign log and a holdout; until then write active."
 )
+UNTESTED = "Too few to judge: 0 contacts on the active base in any forward test. It takes a longer history, or a shorter horizon."
 BINS = 10
 """Of the calibration error, as ``winback_training.metrics`` counts them."""
 
@@ -125,6 +126,8 @@ def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
     models = (summary.get("populations") or {}).get(config.population) or {}
     model, who = models.get(MODEL) or {}, POPULATIONS[config.population]
     found = (summary.get("leakage") or {}).get("findings") or ()
+    if config.population == "active" and not model:
+        return GateVerdict(False, (UNTESTED, *found), tuple(_notes(summary, model, config)))
     if config.population != "active" and not models:
         return GateVerdict(False, (NOBODY_HELD_OUT, *found), tuple(_notes(summary, model, config)))
     checks = (

@@ -30,6 +30,7 @@ from winback_training.held_out import HeldOut
 from winback_training.label_times import (
     all_label_times,
     closed_label_times,
+    closing_days,
     label_times,
     last_year_label_times,
     origins,
@@ -187,8 +188,10 @@ def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
     if len(model.models.btyd.path) > 1:
         said.append("BTYD fit: " + "; ".join(model.models.btyd.path) + ".")
     if not evaluation.origins:
+        needed = model.horizon_days + 2 * closing_days(model.horizon_days)
         said.append(
-            "No forward test: the history holds less than three horizons. Treat the scores as provisional."
+            f"No forward test: to look {model.horizon_days} days ahead one takes a history of {needed} days. Treat the scores "
+            "as provisional."
         )
     elif _too_few(evaluation):
         said.append(
