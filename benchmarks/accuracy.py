@@ -3,14 +3,18 @@
     python benchmarks/accuracy.py                               # CDNOW and the Complete Journey, from installed packages
     python benchmarks/accuracy.py --data FOLDER                 # every FOLDER/<set>/orders.parquet
     python benchmarks/accuracy.py --orders FILE --horizon 60    # any other orders, CSV or Parquet, in the data contract's columns
+    python benchmarks/accuracy.py --config winback.toml         # those of a shop, read as its settings say: other columns, zones
     python benchmarks/accuracy.py --data FOLDER --write benchmarks/results/accuracy.json --markdown accuracy.md
 
+A file events.parquet beside the orders is read as well. A set that cannot be measured is named with the reason, the others are
+measured all the same, and the exit code is 1.
+
 The newest cut is the last day of the data + 1 - horizon, so that its window has just closed; two older cuts lie thirds of a
-horizon before it. At each the whole training is repeated with what was known then. Reported for the active base (last purchase
-at most two horizons ago): the newest cut alone, and the mean of the three. IBS is the Brier score of the whole curve, at 12
-equal steps of the horizon, each to the end of its last day. An interval is a 95 % paired bootstrap over contacts. Nothing is
-tuned on these windows; "in hindsight" is what the best mixture of all voices would have reached, had it known the outcomes (see
-``hindsight.py``).
+horizon before it, where the history reaches so far. At each the whole training is repeated with what was known then. Reported
+for the active base (last purchase at most two horizons ago): the newest cut alone, and the mean of the three. IBS is the Brier
+score of the whole curve, at 12 equal steps of the horizon, each to the end of its last day. An interval is a 95 % paired
+bootstrap over contacts. Nothing is tuned on these windows; "in hindsight" is what the best mixture of all voices would have
+reached, had it known the outcomes (see ``hindsight.py``).
 """
 
 from __future__ import annotations
@@ -20,42 +24,30 @@ import json
 import math
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from hindsight import hindsight_ibs
+from tasks import Task, span, tasks_of
 
-from winback_features.config import BrandConfig, EngineConfig, SourceConfig
+from winback_features.config import EngineConfig
 from winback_features.engine import open_engine
+from winback_features.errors import InputError, WinbackError
 from winback_features.ingest import ingest
-from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
-from winback_serving.demo_data import write_cdnow, write_complete_journey
 from winback_serving.horizon import learn_horizon
 from winback_training.config import TrainingConfig
 from winback_training.evaluate import OURS, Evaluation
 from winback_training.label_times import origins
 from winback_training.train import train
 
-HORIZONS: Mapping[str, tuple[int, ...]] = {
-    "online_retail": (60, 90),
-    "complete_journey": (28,),
-    "cdnow_full": (90,),
-    "cdnow_sample": (90,),
-    "ta_feng": (30,),
-}
-"""Days ahead for the sets that others have published on; any other set's are learned from its own gaps."""
-
-HISTORY = 4
-"""A learned horizon is at most this part of the history: three forward tests need so much."""
-
+TESTS = TrainingConfig().origins
 REPORTED = ("n", "prevalence", "ibs", "brier", "auc", "ece", "bias", "coverage_80", "concordance", "log_loss")
 LOSSES = ("ibs", "brier")
 BTYD = "bg_nbd"
@@ -64,47 +56,15 @@ MEANS = {("ibs", "best"): 0.985, ("ibs", BTYD): 0.955}
 """Geometric means over the tasks that are aimed at: our loss over the best baseline's of each task, and over BG/NBD's."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """One data set at one horizon; None: learned from the data."""
-
-    name: str
-    orders: Path
-    horizon_days: int | None
-    timezone: str = BrandConfig().timezone
-
-
-def packaged(folder: Path) -> list[Task]:
-    """Write the sets that installed packages carry, under the names the tasks use."""
-    writers = {"complete_journey": write_complete_journey, "cdnow_full": write_cdnow}
-    for name, write in writers.items():
-        write(folder / name)
-    return [
-        Task(name, folder / name / "data" / "orders.parquet", h, "America/New_York")
-        for name in writers
-        for h in HORIZONS[name]
-    ]
-
-
-def in_folder(folder: Path) -> list[Task]:
-    """Return a task for every set in the folder, the known ones first."""
-    found = {path.parent.name: path for path in sorted(folder.glob("*/orders.parquet"))}
-    names = [n for n in HORIZONS if n in found] + [n for n in found if n not in HORIZONS]
-    return [Task(n, found[n], h) for n in names for h in HORIZONS.get(n, (None,))]
-
-
 def run(task: Task, config: TrainingConfig) -> dict[str, Any]:
     """Train and test one task; return its numbers."""
     started = time.perf_counter()
-    folder = task.orders.resolve().parent
-    events = "events.parquet" if (folder / "events.parquet").exists() else None
-    source = SourceConfig(orders=task.orders.name, events=events)
+    source, brand, folder = task.source()
     with open_engine(EngineConfig()) as backend:
-        brand = BrandConfig(timezone=task.timezone)
         tables = ingest(backend, source, brand, today=datetime.now(UTC).date(), base_dir=folder)
         first, last = span(tables)
         end = last + timedelta(days=1)
-        horizon = task.horizon_days or min(learn_horizon(tables, end).days, (end - first).days // HISTORY)
+        horizon = task.horizon_days or learn_horizon(tables, end).days
         as_of = training_day(first, end, horizon)
         result = train(tables, as_of, ScoreConfig(horizon_days=horizon), config)
     return {
@@ -117,32 +77,31 @@ def run(task: Task, config: TrainingConfig) -> dict[str, Any]:
     }
 
 
-def span(tables: Tables) -> tuple[date, date]:
-    """Return the first and the last day of the orders."""
-    found = next(t for t in tables.report.tables if t.name == "orders")
-    if found.first_day is None or found.last_day is None:
-        raise SystemExit("There are no orders.")
-    return found.first_day, found.last_day
-
-
 def training_day(first: date, end: date, horizon_days: int) -> date:
     """Return the day to train for, so that the newest forward test's window ends with the data."""
     days = origins(end, first, horizon_days, 1)
     if not days:
-        raise SystemExit(
-            f"{(end - first).days} days of orders are too few to test {horizon_days} days ahead."
+        longest = next((h for h in range(horizon_days, 0, -1) if origins(end, first, h, 1)), 0)
+        raise InputError(
+            f"{(end - first).days} days of orders are too few to test {horizon_days} days ahead.",
+            how=f"At most {longest} days can be tested." if longest else "Bring a longer history.",
         )
     return end + (end - timedelta(days=horizon_days) - days[0])
 
 
 def numbers(found: Evaluation, which: str) -> dict[str, Any]:
     """Return the metrics of every model, and ours against the best baseline: of the newest test, or over all."""
+    if not math.isfinite(found.value(OURS, "ibs", "active", which)):
+        silent = 2 * found.horizon_days
+        raise InputError(
+            f"Nobody bought in the {silent} days before the newest cut: there is no active base to judge."
+        )
     names = dict.fromkeys(found.metrics.query("population == 'active'")["model"])
     models = {
         str(model): {metric: found.value(str(model), metric, "active", which) for metric in REPORTED}
         for model in names
     }
-    tests = found.tests if which == "mean" else found.tests[:1]
+    tests = [t for t in (found.tests if which == "mean" else found.tests[:1]) if t.has("active")]
     return {
         "models": models,
         "against": {loss: against(found, models, which, loss) for loss in LOSSES},
@@ -151,8 +110,16 @@ def numbers(found: Evaluation, which: str) -> dict[str, Any]:
 
 
 def against(found: Evaluation, models: Mapping[str, Mapping[str, float]], which: str, loss: str) -> Any:
-    """Return the best baseline of one loss, our ratio to it and to BG/NBD, and our difference with its interval."""
-    losses = {m: v[loss] for m, v in models.items() if m != OURS and math.isfinite(v[loss])}
+    """Return the best baseline of one loss, our ratio to it and to BG/NBD, and our difference with its interval.
+
+    In the mean only baselines count that were heard in every test: means over other tests than ours are not comparable.
+    """
+    tests = found.metrics.query("population == 'active'")["model"].value_counts()
+    losses = {
+        m: v[loss]
+        for m, v in models.items()
+        if m != OURS and math.isfinite(v[loss]) and (which == "newest" or tests[m] == tests[OURS])
+    }
     best = min(losses, key=losses.__getitem__)
     rows = found.differences
     origin = "all" if which == "mean" else found.origins[0]
@@ -160,10 +127,15 @@ def against(found: Evaluation, models: Mapping[str, Mapping[str, float]], which:
     ours = models[OURS][loss]
     return {
         "best": best,
-        "ratio": ours / losses[best],
-        "ratio_bg_nbd": ours / losses[BTYD] if BTYD in losses else math.nan,
+        "ratio": over(ours, losses[best]),
+        "ratio_bg_nbd": over(ours, losses.get(BTYD, math.nan)),
         **{name: float(row[name]) for name in ("difference", "low", "high")},
     }
+
+
+def over(ours: float, theirs: float) -> float:
+    """Return the ratio of two losses; nan where the other is nothing, or not known."""
+    return ours / theirs if theirs > 0.0 else math.nan
 
 
 def best_ibs(part: Mapping[str, Any]) -> float:
@@ -184,13 +156,16 @@ def targets(part: Mapping[str, Any]) -> dict[str, bool]:
 def geometric_means(results: Sequence[Mapping[str, Any]], which: str) -> dict[str, dict[str, float]]:
     """Return, for each loss, the geometric mean over the tasks of our ratio to the best baseline and to BG/NBD."""
 
-    def mean(loss: str, key: str) -> float:
-        ratios = pd.Series([r[which]["against"][loss][key] for r in results], dtype=float).dropna()
-        return float(math.exp(ratios.map(math.log).mean())) if len(ratios) else math.nan
+    def mean(ratios: Sequence[float]) -> float:
+        known = [math.log(ratio) for ratio in ratios if ratio > 0.0]
+        return math.exp(sum(known) / len(known)) if known else math.nan
 
-    means = {loss: {"best": mean(loss, "ratio"), BTYD: mean(loss, "ratio_bg_nbd")} for loss in LOSSES}
-    hindsight = [math.log(r[which]["hindsight_ibs"] / best_ibs(r[which])) for r in results]
-    return {**means, "hindsight": {"best": math.exp(sum(hindsight) / len(hindsight))}}
+    def against(loss: str, key: str) -> float:
+        return mean([r[which]["against"][loss][key] for r in results])
+
+    means = {loss: {"best": against(loss, "ratio"), BTYD: against(loss, "ratio_bg_nbd")} for loss in LOSSES}
+    hindsight = [over(r[which]["hindsight_ibs"], best_ibs(r[which])) for r in results]
+    return {**means, "hindsight": {"best": mean(hindsight)}}
 
 
 def said(number: float, form: str) -> str:
@@ -215,13 +190,13 @@ def summary(results: Sequence[Mapping[str, Any]], which: str) -> list[str]:
             cells += [
                 f"{ours[loss]:.4f}",
                 f"{part['models'][a['best']][loss]:.4f} {a['best']}",
-                f"**{a['ratio']:.3f}**",
+                f"**{said(a['ratio'], '.3f')}**",
                 f"{a['difference']:+.4f} ({a['low']:+.4f} to {a['high']:+.4f})",
                 said(a["ratio_bg_nbd"], ".3f"),
             ]
         missed = [name for name, met in targets(part).items() if not met]
         cells += [f"{ours['ece']:.3f}", f"{ours['bias']:+.3f}", said(ours["coverage_80"], ".3f")]
-        cells.append(f"{part['hindsight_ibs'] / best_ibs(part):.3f}")
+        cells.append(said(over(part["hindsight_ibs"], best_ibs(part)), ".3f"))
         rows.append([*cells, f"missed: {', '.join(missed)}" if missed else "all met"])
     columns = [f"{x.upper() if x == 'ibs' else 'Brier'}{y}" for x in LOSSES for y in ("", *_COMPARED)]
     judged = ("ECE", "bias", "coverage of 80 %", "IBS ratio in hindsight", "targets")
@@ -258,15 +233,18 @@ def details(result: Mapping[str, Any]) -> list[str]:
     cuts = ", ".join(result["origins"])
     title = f"### {result['set']}, {result['horizon_days']} days"
     note = f"Cuts {cuts}; newest / mean. {result['seconds']} s. {result['status']}."
+    if len(result["origins"]) < TESTS:
+        note += f" **Only {len(result['origins'])} of {TESTS} cuts**: the history does not reach back far enough for more."
     return [title, "", note, "", *table(["model", "IBS", "Brier", "AUC", "ECE", "bias", "coverage"], rows)]
 
 
-def markdown(results: Sequence[Mapping[str, Any]], machine: str) -> str:
-    """Return the tables of ``benchmarks/README.md``."""
+def markdown(results: Sequence[Mapping[str, Any]], machine: str, refused: Sequence[str] = ()) -> str:
+    """Return the tables of ``benchmarks/README.md``, and what could not be measured."""
     lines = [
         f"Active base; {machine}. Targets: IBS and Brier at most {MAX_RATIO} times the best baseline's, "
         f"ECE at most {MAX_ECE}, coverage of the 80 % interval {COVERAGE[0]} to {COVERAGE[1]}.",
         "",
+        *(f"Not measured: {reason}\n" for reason in refused),
         "## The newest cut alone",
         "",
         *summary(results, "newest"),
@@ -299,34 +277,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--data", type=Path, help="folder with one folder of orders.parquet for each set")
     parser.add_argument("--orders", type=Path, help="one orders file instead, CSV or Parquet")
+    parser.add_argument("--config", type=Path, help="a shop's winback.toml instead: its [source] and [brand]")
     parser.add_argument(
-        "--horizon", type=int, help="days ahead for --orders; learned from its gaps if absent"
+        "--horizon",
+        type=int,
+        help="days ahead; else those of the known sets or of the settings, or learned from the gaps",
     )
     parser.add_argument("--only", action="append", help="only this set; may be given again")
     parser.add_argument("--write", type=Path, help="also write the numbers as JSON")
     parser.add_argument("--markdown", type=Path, help="also write the tables")
     chosen = parser.parse_args(arguments)
+    if chosen.horizon is not None and chosen.horizon < 1:
+        parser.error("--horizon is a number of days, at least 1")
+    results, refused = [], []
     with tempfile.TemporaryDirectory() as temporary:
-        if chosen.orders:
-            name = chosen.orders.stem
-            tasks = [
-                Task(
-                    name if name != "orders" else chosen.orders.resolve().parent.name,
-                    chosen.orders,
-                    chosen.horizon,
-                )
-            ]
-        else:
-            tasks = in_folder(chosen.data) if chosen.data else packaged(Path(temporary))
-        tasks = [t for t in tasks if not chosen.only or t.name in chosen.only]
+        try:
+            tasks = [t for t in tasks_of(chosen, Path(temporary)) if not chosen.only or t.name in chosen.only]
+        except WinbackError as error:
+            parser.error(str(error))
         if not tasks:
             parser.error("there is no such set of orders")
-        results = []
         for task in tasks:
-            results.append(run(task, TrainingConfig()))
-            print(f"{task.name} {results[-1]['horizon_days']} d: {results[-1]['seconds']} s", flush=True)
+            try:
+                results.append(run(task, TrainingConfig()))
+            except WinbackError as error:
+                refused.append(f"{task.name}: {error}")
+                print(refused[-1], file=sys.stderr, flush=True)
+            else:
+                print(f"{task.name} {results[-1]['horizon_days']} d: {results[-1]['seconds']} s", flush=True)
+    if results:
+        report(results, refused, chosen)
+    if refused:
+        raise SystemExit(1)
+
+
+def report(results: Sequence[Mapping[str, Any]], refused: Sequence[str], chosen: argparse.Namespace) -> None:
+    """Print the tables, and write what is to be written."""
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    text = markdown(results, machine)
+    text = markdown(results, machine, refused)
     print(f"\n{text}")
     if chosen.markdown:
         write(chosen.markdown, text)

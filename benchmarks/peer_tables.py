@@ -9,8 +9,9 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
-from accuracy import Task, said, table
+from accuracy import said, table
 from daily_job import Measured, machine
+from tasks import Task
 
 from winback_models.btyd import Array
 from winback_models.history import history

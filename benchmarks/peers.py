@@ -28,10 +28,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from accuracy import HORIZONS, Task, in_folder, packaged, span, write
+from accuracy import write
 from daily_job import Measured
 from peer_tables import CLOSED, LIFETIMES, OWN, PYMC, Answer, Truth, judge, markdown, section, summary
 from peer_winback import reading
+from tasks import HORIZONS, Task, in_folder, packaged, span
 
 from winback_models.btyd import Array, BtydModel
 from winback_training.baselines import equal_steps

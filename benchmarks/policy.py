@@ -22,7 +22,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from accuracy import Task, in_folder, packaged, said, span, table, without_nan, write
+from accuracy import said, table, without_nan, write
+from tasks import Task, in_folder, packaged, span
 
 from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.engine import open_engine

@@ -20,7 +20,8 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from accuracy import Task, best_ibs, run, table, write
+from accuracy import best_ibs, run, table, write
+from tasks import Task
 
 from winback_models.simulate.shop import simulate
 from winback_models.simulate.world import World

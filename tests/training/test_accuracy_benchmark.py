@@ -4,6 +4,8 @@ import importlib.util
 import json
 import math
 import sys
+from argparse import Namespace
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from winback_features.errors import InputError
 from winback_training.evaluate import METRICS, Evaluation, ForwardTest
 from winback_training.label_times import origins
 from winback_training.timing import integrated_brier
@@ -31,7 +34,8 @@ def loaded():
         patch.setitem(sys.modules, "accuracy", accuracy)
         SPEC.loader.exec_module(accuracy)
         yield
-    sys.modules.pop("hindsight", None)
+    for name in ("hindsight", "tasks"):
+        sys.modules.pop(name, None)
 
 
 def evaluation(ours):
@@ -103,8 +107,85 @@ def test_the_newest_window_ends_with_the_data(horizon):
 
 
 def test_too_short_a_history_is_refused_in_words():
-    with pytest.raises(SystemExit, match="40 days of orders are too few to test 30 days ahead"):
+    with pytest.raises(InputError, match="40 days of orders are too few to test 30 days ahead") as refused:
         accuracy.training_day(date(2025, 1, 1), date(2025, 2, 10), 30)
+    assert refused.value.how == "At most 13 days can be tested."
+    assert accuracy.training_day(date(2025, 1, 1), date(2025, 2, 10), 13)
+    with pytest.raises(InputError):
+        accuracy.training_day(date(2025, 1, 1), date(2025, 2, 10), 14)
+
+
+def test_a_day_without_an_active_base_is_refused_in_words():
+    found = evaluation(0.17)
+    older = found.metrics[found.metrics["origin"] != ORIGINS[0]]
+    with pytest.raises(InputError, match="Nobody bought in the 60 days before the newest cut"):
+        accuracy.numbers(replace(found, metrics=older), "newest")
+
+
+def test_in_the_mean_only_baselines_of_every_test_are_held_against_ours():
+    found = evaluation(0.171)
+    once = found.metrics[(found.metrics["origin"] == ORIGINS[1]) & (found.metrics["model"] == "boosting")]
+    metrics = pd.concat([found.metrics, once.assign(model="base_rate", ibs=0.1, brier=0.1)])
+    against = accuracy.numbers(replace(found, metrics=metrics), "mean")["against"]
+    assert [against[loss]["best"] for loss in ("ibs", "brier")] == ["boosting", "boosting"]
+
+
+def test_a_baseline_without_any_loss_breaks_no_table():
+    perfect = result(0.17)
+    for which in ("newest", "mean"):
+        perfect[which]["models"]["boosting"] |= {"ibs": 0.0, "brier": 0.0}
+        for against in perfect[which]["against"].values():
+            against |= {"best": "boosting", "ratio": math.nan}
+    assert accuracy.over(0.1, 0.0) is math.nan
+    assert "**–**" in accuracy.markdown([perfect], "machine")
+
+
+def test_a_set_that_cannot_be_measured_is_named_and_the_others_go_on(tmp_path, capsys, monkeypatch):
+    def run(task, config):
+        if task.name == "bad":
+            raise InputError("It is damaged.", where="orders.parquet", how="Export it again.")
+        return result(0.17) | {"set": task.name}
+
+    for name in ("bad", "good"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "orders.parquet").touch()
+    monkeypatch.setattr(accuracy, "run", run)
+    with pytest.raises(SystemExit) as ended:
+        accuracy.main(["--data", str(tmp_path), "--markdown", str(tmp_path / "out.md")])
+    said, text = capsys.readouterr(), (tmp_path / "out.md").read_text()
+    reason = "bad: orders.parquet: It is damaged. Export it again."
+    assert ended.value.code == 1
+    assert reason in said.err
+    assert "Traceback" not in said.err
+    assert f"Not measured: {reason}" in text
+    assert "### good, 30 days" in text
+
+
+def test_a_history_too_short_for_three_cuts_is_said():
+    assert "**Only 2 of 3 cuts**" in "\n".join(accuracy.details(result(0.17)))
+    three = result(0.17) | {"origins": ["2025-03-01", "2025-02-01", "2025-01-01"]}
+    assert "Only" not in "\n".join(accuracy.details(three))
+
+
+def asked(**changes):
+    return Namespace(**dict.fromkeys(("data", "orders", "config", "horizon")) | changes)
+
+
+def test_a_shop_is_read_as_its_settings_say(tmp_path):
+    (tmp_path / "winback.toml").write_text(
+        '[source]\norders = "sales.csv"\n[source.orders_columns]\ncontact_id = "client"\n'
+        '[brand]\nname = "Shop"\ntimezone = "Europe/Paris"\nhorizon_days = 45\n'
+    )
+    (task,) = accuracy.tasks_of(asked(config=tmp_path / "winback.toml"), tmp_path)
+    source, brand, folder = task.source()
+    assert (task.name, task.horizon_days, folder) == ("Shop", 45, tmp_path)
+    assert (source.orders, source.orders_columns, brand.timezone) == (
+        "sales.csv",
+        {"contact_id": "client"},
+        "Europe/Paris",
+    )
+    (task,) = accuracy.tasks_of(asked(config=tmp_path / "winback.toml", horizon=7), tmp_path)
+    assert task.horizon_days == 7
 
 
 def test_ours_stands_against_the_best_baseline_and_bg_nbd():
@@ -145,8 +226,10 @@ def test_every_folder_with_orders_is_a_task(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "orders.parquet").touch()
     (tmp_path / "empty").mkdir()
-    tasks = [(t.name, t.horizon_days) for t in accuracy.in_folder(tmp_path)]
-    assert tasks == [("online_retail", 60), ("online_retail", 90), ("ta_feng", 30), ("my_shop", None)]
+    found = [(t.name, t.horizon_days) for t in accuracy.tasks_of(asked(data=tmp_path), tmp_path)]
+    assert found == [("online_retail", 60), ("online_retail", 90), ("ta_feng", 30), ("my_shop", None)]
+    found = [(t.name, t.horizon_days) for t in accuracy.tasks_of(asked(data=tmp_path, horizon=7), tmp_path)]
+    assert found == [("online_retail", 7), ("ta_feng", 7), ("my_shop", 7)]
 
 
 @pytest.mark.slow
