@@ -71,7 +71,7 @@ def run(task: Task, config: TrainingConfig) -> dict[str, Any]:
         "set": task.name,
         "horizon_days": horizon,
         "origins": [o.isoformat() for o in result.evaluation.origins],
-        "status": result.model.info["status"],
+        "status": result.evaluation.statuses[0] if result.evaluation.statuses else "",
         "seconds": round(time.perf_counter() - started, 1),
         **{which: numbers(result.evaluation, which) for which in ("newest", "mean")},
     }

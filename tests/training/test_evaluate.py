@@ -25,6 +25,10 @@ class Oracle:
 
     power: float = 1.0
 
+    @property
+    def info(self):
+        return {"status": f"the truth, to the power of {self.power:g}"}
+
     def curve(self, features, days):
         return 1.0 - (1.0 - truth(features, np.asarray(days))) ** self.power
 
@@ -56,6 +60,12 @@ def evaluated(power=1.0, never=400):
         seed=2,
         spend=spend,
     )
+
+
+def test_each_test_says_how_its_own_model_came_about():
+    models = iter([Oracle(1.0), Oracle(2.0)])
+    found = evaluate(ORIGINS, HORIZON, at, lambda _: earlier(), lambda _: next(models), FEATURES)
+    assert found.statuses == ("the truth, to the power of 1", "the truth, to the power of 2")
 
 
 @pytest.fixture(scope="module")

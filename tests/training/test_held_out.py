@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -114,7 +114,7 @@ class Untouched:
 
     version: str = "7"
     horizon_days: int = HORIZON
-    info: Any = None
+    info: Any = field(default_factory=dict)
 
     def curve(self, features: pd.DataFrame, days: Any) -> Any:
         return truth(features, np.asarray(days))

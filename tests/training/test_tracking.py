@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -234,6 +236,47 @@ def test_an_unusable_store_is_refused_at_once(kind: str, tmp_path: Path) -> None
         list_versions(tracking_uri=f"sqlite:///{path}", model_name=NAME)
     assert caught.value.exit_code == 2
     assert "tracking_uri" in caught.value.how
+
+
+@pytest.mark.parametrize("kind", ["read-only database", "no folder for files"])
+def test_a_store_that_cannot_be_written_is_found_before_the_training(kind: str, tmp_path: Path) -> None:
+    store, files = tmp_path / "mlflow.db", tmp_path / "mlartifacts"
+    uri = f"sqlite:///{store}"
+    check_store(uri, files)
+    assert list(files.iterdir()) == []
+    if kind == "read-only database":
+        content = bytearray(store.read_bytes())
+        content[18] = 3  # SQLite opens a file of a later write version for reading alone
+        store.write_bytes(content)
+    else:
+        files.rmdir()
+        files.write_text("")
+    with pytest.raises(ConfigError, match="store cannot be used") as caught:
+        check_store(uri, files)
+    assert caught.value.exit_code == 2
+    assert list_versions(tracking_uri=uri, model_name=NAME) == ()
+
+
+def test_a_check_of_the_store_leaves_nothing_in_it(tmp_path: Path) -> None:
+    check_store(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    assert "experiments" in tables
+    assert not {name for name in tables if name.startswith("winback")}
+
+
+def test_of_a_failed_statement_only_the_reason_is_told() -> None:
+    said = (
+        "(raised as a result of Query-invoked autoflush; consider this)\n"
+        "(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT INTO runs VALUES (?)]\n"
+        "[parameters: ('a',)]\n(Background on this error at: https://sqlalche.me/e/21/e3q8)"
+    )
+    with pytest.raises(ConfigError) as caught, open_store("sqlite://"):
+        raise mlflow.exceptions.MlflowException(said)
+    assert (
+        caught.value.what
+        == "The experiment store cannot be used: (sqlite3.OperationalError) database or disk is full"
+    )
 
 
 def test_a_password_is_not_repeated() -> None:

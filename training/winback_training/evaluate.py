@@ -73,6 +73,8 @@ class Evaluation:
         ``bin, n, expected, actual, ratio`` over tenths of every buyer by expected money, at the newest test.
     tests : tuple of ForwardTest
         What each model said of each contact, newest first; in memory only.
+    statuses : tuple of str
+        How the model of each test came about, newest first: a later one, with more to learn from, may be another kind.
     """
 
     origins: tuple[date, ...]
@@ -85,6 +87,7 @@ class Evaluation:
     money: pd.DataFrame = field(default_factory=lambda: _table([], MONEY))
     money_tenths: pd.DataFrame = field(default_factory=lambda: _table([], MONEY_TABLE))
     tests: tuple[ForwardTest, ...] = field(default=(), repr=False)
+    statuses: tuple[str, ...] = ()
 
     def value(self, model: str, metric: str, population: str = "active", origin: str = "mean") -> float:
         """Return one number: the mean over the tests, or the ``newest`` test's alone; nan when there is none."""
@@ -140,10 +143,11 @@ def evaluate(
     held_out : callable, optional
         Gives which buyers of a label time nobody writes to, or None (see ``winback_training.held_out``).
     """
-    tests, spent = [], []
+    tests, spent, statuses = [], [], []
     for origin in origins:
         today = label_time(origin)
         model = fit(today)
+        statuses.append(str(model.info.get("status", "")))
         tests.append(
             forward_test(today, closed(origin), model, horizon_days, numeric_features, seed, held_out(today))
         )
@@ -169,6 +173,7 @@ def evaluate(
         _table([_money(test, both, seed) for test, both in zip(tests, spent, strict=False)], MONEY),
         _table([_tenths(tests[0], both) for both in spent[:1]], MONEY_TABLE),
         tuple(tests),
+        tuple(statuses),
     )
 
 

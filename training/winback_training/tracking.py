@@ -60,6 +60,8 @@ BUNDLE = "bundle"
 
 _BATCH = 100
 _NOISY = ("mlflow", "alembic")
+_OF_SQL = ("[SQL:", "[parameters:", "(Background on this error", "(raised as a result of")
+"""How lines begin that SQLAlchemy adds to the reason: statements and their values, of no use to who trains."""
 
 
 def log_training(
@@ -253,10 +255,11 @@ def check_store(tracking_uri: str, artifact_root: Path | None = None) -> None:
     Raises
     ------
     ConfigError
-        When the store cannot be reached or was moved.
+        When the store cannot be reached or written, or was moved.
     """
     with open_store(tracking_uri) as client:
         _experiment(client, tracking_uri, artifact_root)
+    _check_writable(tracking_uri, artifact_root or _beside(tracking_uri))
 
 
 def _experiment(client: MlflowClient, uri: str, artifact_root: Path | None) -> str:
@@ -316,9 +319,27 @@ def _check_sqlite(uri: str) -> None:
         raise _broken(uri, f"{error}.") from error
 
 
+def _check_writable(uri: str, root: Path | None) -> None:
+    """Write into the database and the folder of the files, and take it back."""
+    try:
+        if uri.startswith("sqlite:///"):
+            with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database:
+                database.execute("BEGIN IMMEDIATE")
+                database.execute("CREATE TABLE winback_writes (x)")  # the lock alone is given to readers too
+                database.rollback()
+        if root:
+            root.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=root).close()
+    except (OSError, sqlite3.Error) as error:
+        raise _broken(uri, f"{error}.") from error
+
+
 def _broken(uri: str, why: str) -> ConfigError:
     how = "Check training.tracking_uri (or the home folder) in winback.toml, and that it can be written."
-    return ConfigError(f"The experiment store cannot be used: {_shown(why)}", where=_shown(uri), how=how)
+    said = [line for line in why.splitlines() if not line.startswith(_OF_SQL)]
+    return ConfigError(
+        f"The experiment store cannot be used: {_shown(' '.join(said))}", where=_shown(uri), how=how
+    )
 
 
 def _shown(text: str) -> str:
