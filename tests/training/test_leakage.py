@@ -150,6 +150,14 @@ def test_borders_of_suspicion() -> None:
     assert suspects({"x": 1.0}, y[1990:2010], 0.5) == {}, "ten buyers prove nothing"
 
 
+def test_what_the_purchases_tell_is_no_leak_and_what_tells_more_is() -> None:
+    """Subscribers of a month, asked about a horizon of six: who has been silent for long has gone."""
+    y = np.repeat([0.0, 1.0], 500)
+    told = {"days_since_purchase": 0.97, "purchase_days_decayed_7d": 0.96, "days_since_activity": 0.97}
+    assert suspects(told, y, 0.95) == {}
+    assert suspects(told | {"loyalty_balance": 0.98}, y, 0.95) == {"loyalty_balance": 0.98}
+
+
 def test_both_checks_make_one_report(tables: Tables) -> None:
     y = np.tile([0.0, 1.0], 100)
     active = pd.DataFrame({"leak": y, "fair": np.arange(200.0)})
