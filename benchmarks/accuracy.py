@@ -205,7 +205,7 @@ def summary(results: Sequence[Mapping[str, Any]], which: str) -> list[str]:
     words = []
     for (loss, whose), aim in MEANS.items():
         ratio, name = means[loss][whose], "the best baseline" if whose == "best" else "BG/NBD"
-        verdict = "met" if ratio <= aim else "missed"
+        verdict = "not known" if math.isnan(ratio) else "met" if ratio <= aim else "missed"
         words.append(f"{loss.upper()} to {name} {said(ratio, '.4f')} (aim {aim}: {verdict})")
     words += [f"Brier to the best baseline {said(means['brier']['best'], '.4f')}"]
     words += [f"Brier to BG/NBD {said(means['brier'][BTYD], '.4f')}"]

@@ -137,7 +137,9 @@ def test_a_baseline_without_any_loss_breaks_no_table():
         for against in perfect[which]["against"].values():
             against |= {"best": "boosting", "ratio": math.nan}
     assert accuracy.over(0.1, 0.0) is math.nan
-    assert "**–**" in accuracy.markdown([perfect], "machine")
+    text = accuracy.markdown([perfect], "machine")
+    assert "**–**" in text
+    assert "IBS to the best baseline – (aim 0.985: not known)" in text
 
 
 def test_a_set_that_cannot_be_measured_is_named_and_the_others_go_on(tmp_path, capsys, monkeypatch):
