@@ -189,7 +189,7 @@ def test_check_learns_the_horizon_that_training_would(
     days = [date.fromisoformat(row.split(",")[2][:10]) for row in kept]
     assert cli.run(["check", "-c", str(config), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["horizon_days"]
-    assert found == ((max(days) - min(days)).days + 1) // 3, "a third of the history"
+    assert found == ((max(days) - min(days)).days + 1) // 4, "a quarter of the history"
 
 
 def test_check_warns_of_a_base_that_hardly_returns_whatever_the_horizon(

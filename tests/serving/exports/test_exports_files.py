@@ -266,7 +266,7 @@ def test_a_row_that_was_made_nobodys_is_no_tools(shop: Any, kinds: Any, tmp_path
         run = shop.run({"erased": kinds["treated"], "jane": kinds["treated"]}, day)
         (folder := home / "runs" / str(day) / "aa").parent.mkdir(parents=True)
         run.folder.rename(folder)
-        (folder / "run.json").write_text("{}", encoding="utf-8")
+        (folder / "run.json").write_text('{"schema_version": 1}', encoding="utf-8")
         days[day] = replace(run, folder=folder)
     before, run = days.values()
     erase(home, ["erased"])

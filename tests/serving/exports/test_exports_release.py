@@ -45,7 +45,7 @@ def home(shop: Any, kinds: Any, tmp_path: Path) -> Home:
     place = tmp_path / ".winback" / "runs" / "2025-03-10"
     place.mkdir(parents=True)
     shop.run(contacts).folder.rename(place / "aa")
-    (place / "aa" / "run.json").write_text("{}")
+    (place / "aa" / "run.json").write_text('{"schema_version": 1}')
     (place / "current").write_text("aa\n")
     (tmp_path / "winback.toml").write_text(CONFIG)
     (tmp_path / "orders.csv").write_text("contact_id,order_id,ordered_at,amount\np00,o1,2025-01-02,10\n")
@@ -233,7 +233,7 @@ def test_a_newer_run_takes_out_of_the_later_batches_who_left_its_list(
     place = run.folder.parent.parent / "2025-03-12"
     place.mkdir()
     newer.folder.rename(place / "cc")
-    (place / "cc" / "run.json").write_text("{}")
+    (place / "cc" / "run.json").write_text('{"schema_version": 1}')
     (place / "current").write_text("cc\n")
     done = ask(home, 2, day=2)
     assert {r: o.contacts for r, o in done.exported.left_out.items()} == {
