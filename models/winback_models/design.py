@@ -21,6 +21,10 @@ Matrix = npt.NDArray[np.float32]
 STEPS = 12
 """Steps in a horizon, about."""
 
+CLOCKWORK = 0.6
+"""Spread of a contact's own log-gaps up to which a base buys like clockwork: subscribers, invoices, a fixed day of the week. Its
+hazard swings within two steps; in shops, whose spread is .8 to 1.2, it does not."""
+
 CALENDAR = ("season_sin", "season_cos")
 """Left out unless the training cuts span a year: on less they only name the cut."""
 
@@ -87,13 +91,20 @@ def step_days(horizon_days: int) -> int:
     return max(1, horizon_days // STEPS)
 
 
-def interval_edges(horizon_days: int) -> tuple[int, ...]:
-    """Return the intervals' ends in days: two steps each, the last ends with the horizon.
+def steps_each(log_spread: float) -> int:
+    """Return the steps that an interval holds, by the spread of a contact's own log-gaps: one where the base is clockwork."""
+    return 1 if log_spread <= CLOCKWORK else 2
+
+
+def interval_edges(horizon_days: int, steps: int = 2) -> tuple[int, ...]:
+    """Return the intervals' ends in days: so many steps each, the last ends with the horizon.
 
     >>> interval_edges(28)
     (4, 8, 12, 16, 20, 24, 28)
+    >>> interval_edges(28, steps=1)
+    (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28)
     """
-    width = 2 * step_days(horizon_days)
+    width = steps * step_days(horizon_days)
     return (*range(width, horizon_days, width), horizon_days)
 
 

@@ -64,6 +64,8 @@ class Plan:
     seed : int
     share : float
         Of ``DIRECT_ROWS`` and ``ROLLED_ROWS``.
+    steps : int
+        Steps that an interval holds.
     """
 
     horizon_days: int
@@ -71,11 +73,12 @@ class Plan:
     silence: tuple[float, float]
     seed: int
     share: float = 1.0
+    steps: int = 2
 
     @property
     def edges(self) -> tuple[int, ...]:
         """Ends of the intervals."""
-        return interval_edges(self.horizon_days)
+        return interval_edges(self.horizon_days, self.steps)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from winback_models.design import steps_each
 from winback_models.first_purchase import fit_first_purchase
 from winback_models.hazard_fit import Plan, fit_hazards
 from winback_models.history import ACTIVE_HORIZONS
@@ -59,10 +60,10 @@ def fit_lapse_model(
         Gives the label times around the same day of last year, where the history reaches so far. It is asked for the same days.
     """
     names = tuple(numeric_features)
-    active = Plan(horizon_days, names, (0.0, ACTIVE_LEARNS_FROM * horizon_days), seed)
-    lapsed = Plan(
-        horizon_days, names, (float(ACTIVE_HORIZONS * horizon_days), float("inf")), seed, LAPSED_SHARE
-    )
+    steps = steps_each(today.models.rhythm.log_spread)
+    active = Plan(horizon_days, names, (0.0, ACTIVE_LEARNS_FROM * horizon_days), seed, steps=steps)
+    longer = (float(ACTIVE_HORIZONS * horizon_days), float("inf"))
+    lapsed = Plan(horizon_days, names, longer, seed, LAPSED_SHARE, steps)
     closed = [t for t in before(today.as_of) if t.watched >= horizon_days]
     hazard, reactivation = fit_hazards(today, before, (active, lapsed), last_year)
     first = fit_first_purchase(closed, horizon_days=horizon_days, numeric_features=names, seed=seed)

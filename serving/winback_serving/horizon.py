@@ -13,7 +13,7 @@ from winback_features.errors import InputError
 from winback_features.expressions import facts_before
 from winback_features.facts import purchase_days
 from winback_features.tables import Tables
-from winback_serving.horizon_notices import SHARE, YEAR, GapCounts, rhythm_notices
+from winback_serving.horizon_notices import SHARE, YEAR, GapCounts, closed_by, rhythm_notices
 from winback_serving.settings import Settings
 from winback_serving.store import RunStore
 
@@ -75,15 +75,15 @@ def choose_horizon(gaps: Iterable[tuple[int, int]], history_days: int) -> Horizo
     >>> found.reason
     '90 % of the 100 gaps between purchases closed within 24 days, half of them within 7'
     """
-    counted = sorted(gaps)
-    total = sum(n for _, n in counted)
+    lengths = dict(gaps)
+    total = sum(lengths.values())
     if total == 0:
         raise InputError(
             "Nobody has bought twice yet, so no rhythm can be learned.",
             where="[brand] horizon_days",
             how="Say a number of days instead of auto.",
         )
-    closed, usual = _closed_by(counted, SHARE * total), _closed_by(counted, total / 2)
+    closed, usual = closed_by(lengths, SHARE), closed_by(lengths, 0.5)
     reason = f"90 % of the {total:,} gaps between purchases closed within {closed} days, half of them within {usual}"
     weeks = -(-closed // 7) * 7
     limit = max(SHORTEST, min(LONGEST, history_days // PARTS))
@@ -110,7 +110,8 @@ def learn_horizon(tables: Tables, as_of: date) -> Horizon:
         When nobody has bought twice.
     """
     counts, history_days = count_gaps(tables, as_of)
-    return replace(choose_horizon(counts.closed.items(), history_days), notices=rhythm_notices(counts))
+    found = choose_horizon(counts.closed.items(), history_days)
+    return replace(found, notices=rhythm_notices(counts, found.days))
 
 
 def horizon_in_use(settings: Settings) -> int:
@@ -126,12 +127,11 @@ def horizon_in_use(settings: Settings) -> int:
     return int(RunStore(settings.home).read_run().info()["horizon_days"])
 
 
-def base_rhythm(tables: Tables, as_of: date) -> tuple[int | None, tuple[str, ...]]:
+def base_rhythm(tables: Tables, as_of: date, horizon_days: int) -> tuple[int | None, tuple[str, ...]]:
     """Return cadence (None where nobody has bought twice) and notices, for who has set the horizon."""
     counts, _ = count_gaps(tables, as_of)
-    gaps = sorted(counts.closed.items())
-    cadence = _closed_by(gaps, sum(n for _, n in gaps) / 2) if gaps else None
-    return cadence, rhythm_notices(counts)
+    cadence = closed_by(counts.closed, 0.5) if counts.closed else None
+    return cadence, rhythm_notices(counts, horizon_days)
 
 
 def count_gaps(tables: Tables, as_of: date) -> tuple[GapCounts, int]:
@@ -205,13 +205,3 @@ def _added(rows: Iterable[Mapping[str, Any]]) -> dict[int, int]:
     for row in rows:
         lengths[row["days"]] = lengths.get(row["days"], 0) + row["n"]
     return dict(sorted(lengths.items()))
-
-
-def _closed_by(counted: list[tuple[int, int]], wanted: float) -> int:
-    """Return the length by which ``wanted`` gaps had closed."""
-    seen = 0
-    for days, n in counted:
-        seen += n
-        if seen >= wanted:
-            return days
-    return counted[-1][0]

@@ -75,8 +75,14 @@ class GapCounts:
     age_squared: int = 0
 
 
-def rhythm_notices(counts: GapCounts) -> tuple[str, ...]:
-    """Return what the user should know before trusting a learned horizon; empty when there is nothing.
+def rhythm_notices(counts: GapCounts, horizon_days: int | None = None) -> tuple[str, ...]:
+    """Return what the user should know before trusting a horizon; empty when there is nothing.
+
+    Parameters
+    ----------
+    counts : GapCounts
+    horizon_days : int, optional
+        The horizon itself, where it is known.
 
     Examples
     --------
@@ -84,7 +90,24 @@ def rhythm_notices(counts: GapCounts) -> tuple[str, ...]:
     ('Only 5 gaps between purchases were seen: the usual gap is little more than a guess.',)
     """
     rules = (_few_gaps, _rarely_again, _not_yet_seen, _once_a_year, _memoryless)
-    return tuple(notice for rule in rules if (notice := rule(counts)))
+    found = [rule(counts) for rule in rules]
+    if horizon_days is not None:
+        found.append(_too_short(counts, horizon_days))
+    return tuple(notice for notice in found if notice)
+
+
+def closed_by(closed: Mapping[int, int], share: float) -> int:
+    """Return the days within which such a share of the gaps had closed.
+
+    >>> closed_by({7: 80, 24: 15, 60: 5}, 0.5), closed_by({7: 80, 24: 15, 60: 5}, 0.9)
+    (7, 24)
+    """
+    wanted, seen = share * sum(closed.values()), 0
+    for days in sorted(closed):
+        seen += closed[days]
+        if seen >= wanted:
+            return days
+    return max(closed)
 
 
 def closing(closed: Mapping[int, int], still_open: Mapping[int, int], days: int) -> tuple[float, float]:
@@ -213,6 +236,19 @@ def _memoryless(counts: GapCounts) -> str | None:
     return (
         "The gaps cannot be told from chance: all contacts seem to buy at one rate, and the time since the last purchase says "
         "nothing of the next. Expect a score that is no better than chance."
+    )
+
+
+def _too_short(counts: GapCounts, horizon_days: int) -> str | None:
+    """Who keeps its rhythm is called lapsed in most horizons: one that buys every 60 days in three of four of 14 days."""
+    if sum(counts.closed.values()) < MIN_GAPS:
+        return None
+    usual = closed_by(counts.closed, 0.5)
+    if 2 * horizon_days >= usual:
+        return None
+    return (
+        f"The horizon of {horizon_days} days is shorter than half the usual gap of {usual}: most who keep their rhythm buy "
+        "nothing within it, and a lapse says little. Look farther ahead where the history allows it."
     )
 
 

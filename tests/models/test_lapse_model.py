@@ -11,7 +11,7 @@ from shop import HORIZON, NUMERIC, TODAY, label_time, seen_before
 
 from winback_features.errors import InputError
 from winback_models.config import ScoreConfig
-from winback_models.design import interval_edges
+from winback_models.design import interval_edges, step_days, steps_each
 from winback_models.history import log_silence
 from winback_models.lapse_fit import fit_lapse_model
 from winback_models.lapse_model import LapseModel
@@ -214,15 +214,35 @@ def test_nobody_is_late_for_days_on_which_the_shop_was_closed(fitted, label_time
     assert np.array_equal(shut["p_purchase"], scores["p_purchase"])
 
 
-def test_buyers_like_clockwork_are_not_told_by_a_model_of_chance():
-    """With labels in plenty the BTYD member is one like the others: where it fails clearly, it is dropped and named."""
+@pytest.fixture(scope="module")
+def clockwork():
+    """Buyers who come every 30 days, give or take one, until they leave: what is known of them today, and a model."""
     rng = np.random.default_rng(8)
     starts = rng.integers(0, 300, 500)
     shop = [start + np.cumsum(rng.normal(30.0, 1.0, 24)).astype(int) for start in starts]
     shop = [days[: rng.integers(4, 24)] for days in shop]
-    model = fit_lapse_model(
-        label_time(shop, TODAY), seen_before(shop), horizon_days=HORIZON, numeric_features=NUMERIC
-    )
+    today = label_time(shop, TODAY)
+    return today, fit_lapse_model(today, seen_before(shop), horizon_days=HORIZON, numeric_features=NUMERIC)
+
+
+def test_buyers_like_clockwork_are_not_told_by_a_model_of_chance(clockwork):
+    """With labels in plenty the BTYD member is one like the others: where it fails clearly, it is dropped and named."""
+    _, model = clockwork
     assert "btyd" in model.info["dropped"]
     assert "btyd" not in model.hazard.weights
     assert sum(model.hazard.weights.values()) == pytest.approx(1.0)
+
+
+def test_buyers_like_clockwork_are_told_step_by_step(clockwork):
+    """Intervals of two steps would be as long as what there is to tell: when in its month somebody comes."""
+    today, model = clockwork
+    assert model.hazard.edges == interval_edges(HORIZON, steps=1)
+    coming = np.isfinite(today.waits)
+    dates = model.predict(today.features[coming], DAY, SCORE)["next_purchase_date"]
+    days = (dates - np.datetime64(DAY)).dt.days.to_numpy(float)
+    assert np.median(np.abs(days - today.waits[coming])) <= step_days(HORIZON) / 2
+
+
+@pytest.mark.parametrize(("log_spread", "steps"), [(0.1, 1), (0.6, 1), (0.61, 2), (1.2, 2)])
+def test_only_a_regular_base_pays_for_short_intervals(log_spread, steps):
+    assert steps_each(log_spread) == steps

@@ -211,7 +211,7 @@ def test_horizon_and_cadence_are_quantiles_of_the_gaps(learnt):
     assert found.days - 7 < ninth <= found.days
     assert found.cadence_days == np.quantile(gaps, 0.5, method="inverted_cdf")
     assert f"closed within {ninth:.0f} days" in found.reason
-    assert found.notices == rhythm_notices(count_gaps(tables, START + timedelta(days=420))[0])
+    assert found.notices == rhythm_notices(count_gaps(tables, START + timedelta(days=420))[0], found.days)
 
 
 def test_a_short_history_limits_the_horizon_and_says_so():
@@ -231,7 +231,7 @@ def test_nobody_has_bought_twice(learnt):
     with pytest.raises(InputError, match="Nobody has bought twice yet"):
         learn_horizon(tables, START)
     assert rhythm_notices(GapCounts({}))[0].startswith("Only 0 gaps")
-    cadence, notices = base_rhythm(tables, START)
+    cadence, notices = base_rhythm(tables, START, 90)
     assert cadence is None
     assert notices[0].startswith("Only 0 gaps")
 
@@ -240,7 +240,18 @@ def test_a_horizon_of_ones_own_does_not_hide_the_rhythm(learnt):
     _, tables = learnt
     day = START + timedelta(days=420)
     found = learn_horizon(tables, day)
-    assert base_rhythm(tables, day) == (found.cadence_days, found.notices)
+    assert base_rhythm(tables, day, found.days) == (found.cadence_days, found.notices)
+
+
+def test_a_horizon_far_shorter_than_the_rhythm_is_told_so():
+    counts = GapCounts({50: 20, 60: 40, 90: 40})
+    assert rhythm_notices(counts, 30) == ()
+    (notice,) = rhythm_notices(counts, 29)
+    assert notice.startswith("The horizon of 29 days is shorter than half the usual gap of 60:")
+    learned = choose_horizon(counts.closed.items(), history_days=100)
+    assert (learned.days, len(rhythm_notices(counts, learned.days))) == (25, 1), (
+        "also where a short history limits it"
+    )
 
 
 lengths = st.dictionaries(st.integers(1, 900), st.integers(1, 1000), max_size=12)

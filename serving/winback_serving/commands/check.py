@@ -43,7 +43,10 @@ def check(settings: Settings, out: Output) -> None:
         day = default_day(tables.report, now)
         offenders = first_offenders(tables)
         horizon = learn_horizon(tables, day) if settings.horizon_auto else None
-        cadence, notices = (horizon.cadence_days, horizon.notices) if horizon else base_rhythm(tables, day)
+        if horizon:
+            cadence, notices = horizon.cadence_days, horizon.notices
+        else:
+            cadence, notices = base_rhythm(tables, day, settings.score.horizon_days)
     fields: dict[str, Any] = {
         "command": "check",
         "tables": tables.report.as_dict(),

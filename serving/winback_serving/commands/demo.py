@@ -85,7 +85,7 @@ def demo(data: str, home: Path, out: Output) -> None:
             tables = ingest(
                 backend, settings.source, settings.brand, today=about.data_end, base_dir=settings.base_dir
             )
-            _, notices = base_rhythm(tables, days[0])
+            _, notices = base_rhythm(tables, days[0], settings.score.horizon_days)
             result = train(tables, days[0], settings.score, settings.training, work.say)
             result = replace(result, notices=(*notices, *result.notices))
             champion = _promote(settings, result, work)
