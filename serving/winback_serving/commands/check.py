@@ -43,10 +43,8 @@ def check(settings: Settings, out: Output) -> None:
         day = default_day(tables.report, now)
         offenders = first_offenders(tables)
         horizon = learn_horizon(tables, day) if settings.horizon_auto else None
-        if horizon:
-            cadence, notices = horizon.cadence_days, horizon.notices
-        else:
-            cadence, notices = base_rhythm(tables, day, settings.score.horizon_days)
+        told = (horizon.cadence_days, horizon.notices) if horizon else None
+        cadence, notices = told or base_rhythm(tables, day, settings.score.horizon_days)
     fields: dict[str, Any] = {
         "command": "check",
         "tables": tables.report.as_dict(),

@@ -60,10 +60,8 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
         if horizon:
             work.say(f"Horizon: {horizon.days} days ({horizon.reason})")
         score = replace(settings.score, horizon_days=horizon.days) if horizon else settings.score
-        if horizon:
-            cadence, notices = horizon.cadence_days, horizon.notices
-        else:
-            cadence, notices = base_rhythm(tables, day, score.horizon_days)
+        told = (horizon.cadence_days, horizon.notices) if horizon else None
+        cadence, notices = told or base_rhythm(tables, day, score.horizon_days)
         work.say(f"Training for {day}, {score.horizon_days} days ahead")
         check_store(settings.tracking_uri, settings.artifact_root)
         champion, unread = present_champion(settings)
