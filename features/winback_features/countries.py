@@ -1,18 +1,26 @@
-"""Countries as shops write them: codes of ISO 3166-1, two that are in use in its place, and English names."""
+"""Countries as shops write them: codes of ISO 3166-1, names in English and in the country's own languages, and a few by habit."""
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 
 IN_USE = {"UK": "GB", "EL": "GR"}
 """Codes that ISO 3166-1 keeps free for the United Kingdom and that the European Union has for Greece, to its own."""
+
+BY_HABIT = {
+    **dict.fromkeys(("GREAT BRITAIN", "ENGLAND", "SCOTLAND", "WALES", "NORTHERN IRELAND"), "GB"),
+    **dict.fromkeys(("EIRE", "REPUBLIC OF IRELAND"), "IE"),
+    **{"HOLLAND": "NL", "CZECH REPUBLIC": "CZ", "TURKEY": "TR", "UNITED STATES OF AMERICA": "US"},
+}
+"""Names that shops write and no table of names has."""
 
 UNKNOWN = "ZZ"
 
 
 @lru_cache(maxsize=1)
 def country_codes() -> dict[str, str]:
-    """Return every way to write a country that is understood, in capitals, with its ISO 3166-1 alpha-2 code.
+    """Return the codes of two and three letters and the English names, bare, each with its ISO 3166-1 alpha-2 code.
 
     Examples
     --------
@@ -36,7 +44,31 @@ def country_codes() -> dict[str, str]:
         if len(code) == 3 and code.isalpha()
     }
     codes = {code: now[0] for code, now in others.items() if len(now) == 1 and now[0] in known}
-    return codes | {names[code].upper(): code for code in known} | {code: code for code in known} | IN_USE
+    return (
+        codes
+        | {_bare(names[code]): code for code in known}
+        | {code: code for code in known}
+        | IN_USE
+        | BY_HABIT
+    )
+
+
+@lru_cache(maxsize=1)
+def own_names() -> dict[str, str]:
+    """Return the names of the countries in their official languages, bare, each with its code; it takes seconds."""
+    from babel import Locale, UnknownLocaleError
+    from babel.languages import get_official_languages
+
+    found: dict[str, set[str]] = {}
+    for code in sorted(set(country_codes().values())):
+        for language in get_official_languages(code, de_facto=True):
+            try:
+                name = Locale.parse(language).territories.get(code)
+            except (UnknownLocaleError, ValueError):
+                continue
+            if name:
+                found.setdefault(_bare(name), set()).add(code)
+    return {name: min(codes) for name, codes in found.items() if len(codes) == 1}
 
 
 def country_code(text: str) -> str | None:
@@ -44,7 +76,14 @@ def country_code(text: str) -> str | None:
 
     Examples
     --------
-    >>> country_code("uk"), country_code("Germany"), country_code("Atlantis")
-    ('GB', 'DE', None)
+    >>> country_code("uk"), country_code("Germany"), country_code("Österreich"), country_code("Atlantis")
+    ('GB', 'DE', 'AT', None)
     """
-    return country_codes().get(text.strip().upper())
+    bare = _bare(text)
+    return country_codes().get(bare) or own_names().get(bare)
+
+
+def _bare(text: str) -> str:
+    """Return a name in capitals, without accents, points and an article before it."""
+    letters = unicodedata.normalize("NFKD", text.strip().casefold()).replace("’", "'").replace(".", "")
+    return "".join(c for c in letters if not unicodedata.combining(c)).upper().removeprefix("THE ")
