@@ -10,8 +10,12 @@ IN_USE = {"UK": "GB", "EL": "GR"}
 
 BY_HABIT = {
     **dict.fromkeys(("GREAT BRITAIN", "ENGLAND", "SCOTLAND", "WALES", "NORTHERN IRELAND"), "GB"),
-    **dict.fromkeys(("EIRE", "REPUBLIC OF IRELAND"), "IE"),
-    **{"HOLLAND": "NL", "CZECH REPUBLIC": "CZ", "TURKEY": "TR", "UNITED STATES OF AMERICA": "US"},
+    "EIRE": "IE",
+    "REPUBLIC OF IRELAND": "IE",
+    "HOLLAND": "NL",
+    "CZECH REPUBLIC": "CZ",
+    "TURKEY": "TR",
+    "UNITED STATES OF AMERICA": "US",
 }
 """Names that shops write and no table of names has."""
 
