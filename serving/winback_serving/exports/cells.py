@@ -17,6 +17,8 @@ from typing import Any
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """With what a spreadsheet takes a text for a formula: also the full-width forms, which some read as the plain ones."""
 _PHONE = re.compile(r"\+?[0-9][0-9 ().-]*")
+_NUMBER = re.compile(r"[+-][0-9]+")
+"""Text that a spreadsheet takes for a number at worst: contacts whose id is their telephone number."""
 _EMAIL = re.compile(r"""[^\s@=+\-,;:<>()"][^\s@,;:<>()"]*@[^\s@,;:<>()"]+\.[^\s@,;:<>()"]+""")
 _E164 = re.compile(r"\+[1-9][0-9]{7,14}")
 
@@ -134,7 +136,7 @@ def safe_cell(value: Any, column: str) -> str:
     """Return a value as the text of one CSV cell.
 
     A text that a spreadsheet would run as a formula gets an apostrophe in front; numbers stay numbers, and
-    what is a telephone number in the column ``phone`` stays as it is.
+    what is nothing but a sign and digits, or a telephone number in the column ``phone``, stays as it is.
 
     Parameters
     ----------
@@ -146,6 +148,8 @@ def safe_cell(value: Any, column: str) -> str:
     --------
     >>> safe_cell("=1+1", "first_name")
     "'=1+1"
+    >>> safe_cell("+31612345678", "contact_id"), safe_cell("+1-1", "contact_id")
+    ('+31612345678', "'+1-1")
     >>> safe_cell("+31 612345678", "phone"), safe_cell(-3.5, "days_overdue"), safe_cell(True, "consent")
     ('+31 612345678', '-3.5', 'true')
     """
@@ -156,7 +160,8 @@ def safe_cell(value: Any, column: str) -> str:
     if isinstance(value, (int, float, Decimal, date)):
         return str(value)
     text = str(value)
-    if not text.startswith(_DANGEROUS) or (column == "phone" and _PHONE.fullmatch(text)):
+    harmless = _NUMBER.fullmatch(text) or (column == "phone" and _PHONE.fullmatch(text))
+    if harmless or not text.startswith(_DANGEROUS):
         return text
     return f"'{text}"
 
