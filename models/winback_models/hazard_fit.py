@@ -170,8 +170,10 @@ def _members(label_times: Sequence[LabelTime], plan: Plan) -> Learnt:
     """Return the learned members that the label times can carry, the columns left out, and the purchases seen."""
     times = [t.only(plan.silence) for t in label_times]
     step = step_days(plan.horizon_days)
-    closed = _spaced([t for t in times if t.watched >= plan.horizon_days], 4 * step)
-    recent = [t for t in times if step <= t.watched and _steps_back(t, times, step) <= ROLLED_STEPS]
+    ended = [t for t in times if t.watched >= plan.horizon_days and not t.shut_within(plan.horizon_days)]
+    closed = _spaced(ended, 4 * step)
+    stepped = [t for t in times if t.watched >= step and not t.shut_within(step)]
+    recent = [t for t in stepped if _steps_back(t, times, step) <= ROLLED_STEPS]
     members: dict[str, Member] = {}
     left_out: tuple[str, ...] = ()
     counts = [0.0, 0.0]
@@ -206,7 +208,7 @@ def _later_slice(
     season came again, 0 where the history does not tell.
     """
     closed = next((t for t in label_times if t.watched >= plan.horizon_days), None)
-    if closed is None:
+    if closed is None or closed.shut_within(plan.horizon_days):
         return None
     lean = replace(plan, share=plan.share / 2.0)  # for weights alone, half the rows tell as much
     members, _, _ = _members(before(closed.as_of), lean)
@@ -243,7 +245,7 @@ def _turn(
 def _ask(members: Mapping[str, Member], time: LabelTime, plan: Plan) -> Asked:
     """Ask the members about the horizon after a label time, of some of its contacts."""
     part = _slice(time.only(plan.silence), LATER_ROWS, plan.seed)
-    risk, bought = at_risk(plan.edges, part.waits, part.untreated)
+    risk, bought = at_risk(plan.edges, part.waits, part.untreated, part.shut)
     return Asked(ask_all(members, part.features, part.models), risk, bought)
 
 
@@ -309,10 +311,10 @@ def _slice(time: LabelTime, rows: int, seed: int, *, weight: float = 1.0) -> Sli
     """Return a label time for fitting, with a random part of its contacts where they are too many."""
     n = len(time.waits)
     if n <= rows:
-        return Slice(time.features, time.waits, time.models, weight, time.untreated)
+        return Slice(time.features, time.waits, time.models, weight, time.untreated, time.shut)
     keep = np.sort(np.random.default_rng(seed + time.as_of.toordinal()).choice(n, rows, replace=False))
     untreated = None if time.untreated is None else time.untreated[keep]
-    return Slice(time.features.iloc[keep], time.waits[keep], time.models, weight, untreated)
+    return Slice(time.features.iloc[keep], time.waits[keep], time.models, weight, untreated, time.shut)
 
 
 def _span(times: Sequence[LabelTime]) -> int:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from winback_models.btyd import Array
 from winback_models.history import RhythmModels
+from winback_models.members import Shut, mostly_shut
 from winback_models.silence import SILENCE
 
 
@@ -35,6 +36,9 @@ class LabelTime:
     untreated : ndarray, optional
         Days after ``as_of`` until a message of win-back reached each of ``features``; inf where none did, 0 where one had
         lately. None where nobody was written to. What came after is no label: it is not the contact's own doing.
+    shut : sequence of (float, float)
+        When the shop was closed within the horizon: first day and day after the last, counted from ``as_of``. Nobody could buy,
+        so that is no label either.
     """
 
     as_of: date
@@ -45,6 +49,11 @@ class LabelTime:
     never: pd.DataFrame = field(default_factory=pd.DataFrame)
     never_waits: Array = field(default_factory=lambda: np.array([]))
     untreated: Array | None = None
+    shut: Shut = ()
+
+    def shut_within(self, days: float) -> bool:
+        """Say whether the shop was closed for more than half of the next so many days."""
+        return bool(mostly_shut(0.0, days, self.shut))
 
     def only(self, silence: tuple[float, float]) -> LabelTime:
         """Return it with the contacts whose silence lies within the two bounds, in days."""

@@ -30,7 +30,7 @@ def fit_direct(design: Design, slices: Sequence[Slice], seed: int) -> dict[str, 
     """Fit the direct members on the person-periods of all slices together."""
     parts, ys = [], []
     for s in slices:
-        risk, bought = at_risk(design.edges, s.waits, s.untreated)
+        risk, bought = at_risk(design.edges, s.waits, s.untreated, s.shut)
         parts.append(person_periods(design, s.features, s.models)[risk.ravel()])
         ys.append(bought[risk])
     x, y = np.concatenate(parts), np.concatenate(ys)

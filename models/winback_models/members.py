@@ -37,6 +37,10 @@ TREES_BLOCK_ROWS = 16_384
 """Rows that small trees are asked at a time: they read a column at a time, so more rows stay in the cache."""
 
 
+Shut = Sequence[tuple[float, float]]
+"""When a shop is closed: pairs of first day and day after the last, counted from a cut."""
+
+
 class Member(Protocol):
     """What the hazard classifier needs of a member."""
 
@@ -64,6 +68,8 @@ class Slice:
         How much each of its rows counts.
     untreated : ndarray, optional
         Days until a message reached each contact (see ``LabelTime``).
+    shut : sequence of (float, float)
+        When the shop was closed, in days from the cut (see ``LabelTime``).
     """
 
     features: pd.DataFrame
@@ -71,6 +77,7 @@ class Slice:
     models: RhythmModels
     weight: float = 1.0
     untreated: Array | None = None
+    shut: Shut = ()
 
     def watched_for(self, days: int) -> Slice:
         """Return it with the contacts that nobody had written to for so many days."""
@@ -297,12 +304,26 @@ def person_periods(design: Design, features: pd.DataFrame, models: RhythmModels)
     return periods.reshape(n * intervals, known + width)
 
 
+def mostly_shut(starts: npt.ArrayLike, ends: npt.ArrayLike, shut: Shut) -> npt.NDArray[np.bool_]:
+    """Say of each interval of days whether the shop was closed for more than half of it.
+
+    >>> mostly_shut([0, 10, 20], [10, 20, 30], [(16, 26)])
+    array([False, False,  True])
+    """
+    a, b = np.asarray(starts, np.float64), np.asarray(ends, np.float64)
+    days = sum(
+        (np.maximum(np.minimum(b, to) - np.maximum(a, since), 0.0) for since, to in shut), np.zeros(a.shape)
+    )
+    return np.asarray(days > (b - a) / 2.0)
+
+
 def at_risk(
-    edges: Sequence[int], waits: npt.ArrayLike, untreated: npt.ArrayLike | None = None
+    edges: Sequence[int], waits: npt.ArrayLike, untreated: npt.ArrayLike | None = None, shut: Shut = ()
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return (interval was entered without a purchase, purchase fell in it), each of shape (n, intervals).
 
-    With ``untreated``, intervals that had not ended when a message reached the contact are left out, bought in or not.
+    With ``untreated``, intervals that had not ended when a message reached the contact are left out, bought in or not; with
+    ``shut``, those in which the shop was closed for more than half the time.
     """
     ends = np.asarray(edges, dtype=np.float64)
     starts = np.concatenate([[0.0], ends[:-1]])
@@ -310,4 +331,6 @@ def at_risk(
     risk = wait >= starts
     if untreated is not None:
         risk &= ends <= np.asarray(untreated, dtype=np.float64)[:, None]
+    if shut:
+        risk &= ~mostly_shut(starts, ends, shut)
     return risk, risk & (wait < ends)

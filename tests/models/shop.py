@@ -1,5 +1,6 @@
 """A simulated shop whose truth is known: label times in the shape training builds them."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 
@@ -37,7 +38,7 @@ def buying_days(n=500, days=700, seed=3):
     return out
 
 
-def label_time(shop, day):
+def label_time(shop, day, closed=None):
     rows, waits = [], []
     for i, all_days in enumerate(shop):
         past, later = all_days[all_days < day], all_days[all_days >= day]
@@ -75,17 +76,18 @@ def label_time(shop, day):
         watched=HORIZON,
         never=never,
         never_waits=np.where(np.arange(50) < 3, 20.0, np.inf),
+        shut=[(closed[0] - day, closed[1] - day)] if closed else [],
     )
 
 
-def seen_before(shop):
+def seen_before(shop, closed=None):
     """Label times before a day as they could be seen on it, newest first: every fourth step, and closed ones."""
-    whole = cache(lambda day: label_time(shop, day))
+    whole = cache(lambda day: label_time(shop, day, closed))
 
     def seen(day, today):
         time, watched = whole(day), min(today - day, HORIZON)
         waits = np.where(time.waits < watched, time.waits, np.inf)
-        return LabelTime(time.as_of, time.features, waits, time.models, watched, time.never, time.never_waits)
+        return replace(time, waits=waits, watched=watched)
 
     @cache
     def before(as_of):

@@ -23,7 +23,7 @@ from winback_models.design import interval_edges, step_days
 from winback_models.hazard import mix
 from winback_models.linear import fit_linear
 from winback_models.member_fits import snapped
-from winback_models.members import BLOCK_ROWS, BtydMember, at_risk, in_blocks
+from winback_models.members import BLOCK_ROWS, BtydMember, at_risk, in_blocks, mostly_shut
 from winback_models.silence import SILENCE, SilentPath, movable
 
 
@@ -44,6 +44,23 @@ def test_at_risk_follows_each_contact_until_it_buys():
         [True, True, True],
     ]
     assert bought.tolist() == [[True, False, False], [False, True, False], [False, False, True], [False] * 3]
+
+
+def test_intervals_in_which_the_shop_was_closed_are_no_labels():
+    risk, bought = at_risk((10, 20, 30), [5, 27, np.inf], shut=[(4, 9), (14, 22)])
+    assert risk.tolist() == [[True, False, False], [True, False, True], [True, False, True]]
+    assert bought.tolist() == [[True, False, False], [False, False, True], [False] * 3]
+
+
+DAYS = st.integers(0, 40)
+
+
+@given(DAYS, st.integers(1, 20), st.lists(st.integers(-5, 50), max_size=6, unique=True))
+def test_closed_is_more_than_half_of_the_days(start, length, bounds):
+    bounds = sorted(bounds)
+    shut = list(zip(bounds[::2], bounds[1::2], strict=False))
+    days = sum(any(a <= day < b for a, b in shut) for day in range(start, start + length))
+    assert mostly_shut(start, start + length, shut) == (days > length / 2)
 
 
 def test_every_feature_is_movable_or_tells_of_a_window_a_trend_or_a_season():

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from shop import HORIZON, NUMERIC, TODAY, label_time, seen_before
+from shop import HORIZON, NUMERIC, TODAY, buying_days, label_time, seen_before
 
 from winback_features.errors import InputError
 from winback_models.config import ScoreConfig
@@ -241,6 +241,24 @@ def test_buyers_like_clockwork_are_told_step_by_step(clockwork):
     dates = model.predict(today.features[coming], DAY, SCORE)["next_purchase_date"]
     days = (dates - np.datetime64(DAY)).dt.days.to_numpy(float)
     assert np.median(np.abs(days - today.waits[coming])) <= step_days(HORIZON) / 2
+
+
+def test_a_shop_that_was_closed_taught_nothing_meanwhile():
+    """Two months without a purchase, and the weeks after them: what was learned then would call everybody lapsed."""
+    closed = (490, 550)
+    shop = [days[(days < closed[0]) | (days >= closed[1])] for days in buying_days()]
+    shop = [days for days in shop if len(days)]
+    today = label_time(shop, TODAY)
+    active = today.features["days_since_purchase"] <= 2 * HORIZON
+    bought = np.isfinite(today.waits[active]).mean()
+    bias = {}
+    for told in (None, closed):
+        model = fit_lapse_model(
+            today, seen_before(shop, told), horizon_days=HORIZON, numeric_features=NUMERIC
+        )
+        bias[told] = model.curve(today.features[active], [HORIZON])[:, 0].mean() - bought
+    assert bias[None] < -0.05
+    assert abs(bias[closed]) < abs(bias[None]) / 2
 
 
 @pytest.mark.parametrize(("log_spread", "steps"), [(0.1, 1), (0.6, 1), (0.61, 2), (1.2, 2)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -107,6 +107,7 @@ class LabelTimes:
                 never=seen[day].never,
                 never_waits=seen[day].never_waits,
                 untreated=treated.get(day, seen[day].buyers["contact_id"]),
+                shut=_shut(day, self.horizon_days, self.tables.closed),
             )
         return known
 
@@ -146,6 +147,14 @@ class _Seen:
 
 def _buyers(tables: Tables) -> int:
     return int(tables.orders.contact_id.nunique().to_pyarrow().as_py())
+
+
+def _shut(
+    as_of: date, horizon_days: int, closed: Sequence[tuple[date, date]]
+) -> tuple[tuple[float, float], ...]:
+    """Return the closed days within the horizon, counted from ``as_of``."""
+    ahead = (((first - as_of).days, (end - as_of).days) for first, end in closed)
+    return tuple((float(a), float(b)) for a, b in ahead if b > 0 and a < horizon_days)
 
 
 def bought_within(waits: Array, days: float) -> Array:
