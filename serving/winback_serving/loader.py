@@ -20,6 +20,7 @@ from typing import Any
 
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_UV_AUTO_DETECT="false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -211,12 +212,20 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _champions(client: MlflowClient, model_name: str) -> tuple[ChampionVersion, ...]:
-    """Return the versions that were champion, by the tag that promoting writes; each once, the newest first."""
+    """Return the versions that were champion, by the tag that promoting writes; each once, the newest first.
+
+    One that was deleted by hand since, or whose run was, is left out.
+    """
     versions = client.get_registered_model(model_name).tags.get("champions", "").split(",")
     found = []
     for version in dict.fromkeys(name for name in reversed(versions) if name):
-        entry = client.get_model_version(model_name, version)
-        metrics = client.get_run(entry.run_id).data.metrics if entry.run_id else {}
+        try:
+            entry = client.get_model_version(model_name, version)
+            metrics = client.get_run(entry.run_id).data.metrics if entry.run_id else {}
+        except MlflowException as error:
+            if error.error_code not in _NOT_THERE:
+                raise
+            continue
         found.append(
             ChampionVersion(version, entry.tags.get("as_of", ""), entry.tags.get("gate", ""), metrics)
         )

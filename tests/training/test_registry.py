@@ -9,6 +9,7 @@ import pytest
 from tracked import small_result
 
 from winback_features.errors import ConfigError, GateRefusal
+from winback_serving.loader import read_evidence
 from winback_training import card, training_record
 from winback_training.gate import GateConfig
 from winback_training.registry import list_versions, model_card, promote, rollback, show
@@ -148,3 +149,52 @@ def test_missing_models_and_versions_read_as_sentences(shop: Shop) -> None:
     with pytest.raises(ConfigError, match="no version 7") as caught:
         shop.promote("7")
     assert caught.value.how == "There is only version 1."
+
+
+def test_a_champion_that_lost_its_alias_is_promoted_anew_and_leads_back_to_the_one_before(shop: Shop) -> None:
+    for _ in range(2):
+        shop.train()
+        shop.promote()
+    with open_store(shop.place["tracking_uri"]) as client:
+        client.delete_registered_model_alias(shop.place["model_name"], "champion")
+    with pytest.raises(ConfigError, match="no earlier champion"):
+        rollback(**shop.place)
+    shop.promote("2")
+    assert shop.aliases() == {"champion": "2", "previous_champion": "1"}
+    assert rollback(**shop.place).champion == "1"
+
+
+def test_a_version_deleted_by_hand_is_no_longer_on_the_way_back(shop: Shop) -> None:
+    for _ in range(3):
+        shop.train()
+        shop.promote()
+    with open_store(shop.place["tracking_uri"]) as client:
+        client.delete_model_version(shop.place["model_name"], "3")
+    fourth = shop.train()
+    shop.promote()
+    assert shop.aliases() == {"champion": fourth, "previous_champion": "2"}
+    with open_store(shop.place["tracking_uri"]) as client:
+        client.delete_model_version(shop.place["model_name"], "2")
+    found = read_evidence(*shop.place.values(), fourth)
+    assert found is not None
+    assert [champion.version for champion in found.champions] == [fourth, "1"]
+    assert rollback(**shop.place).champion == "1"
+    assert shop.aliases() == {"champion": "1"}
+
+
+def test_a_run_that_is_gone_for_good_leaves_the_other_versions_usable(shop: Shop) -> None:
+    for _ in range(3):
+        shop.train()
+        shop.promote()
+    with open_store(shop.place["tracking_uri"]) as client:
+        client._tracking_client.store._hard_delete_run(show("2", **shop.place).run_id)  # as `mlflow gc` does
+    assert [(v.version, bool(v.metrics)) for v in list_versions(**shop.place)] == [
+        ("3", True),
+        ("2", False),
+        ("1", True),
+    ]
+    for ask in (lambda: shop.promote("2", force=True), lambda: model_card("2", **shop.place)):
+        with pytest.raises(ConfigError, match="run was deleted") as caught:
+            ask()
+        assert "winback models list" in caught.value.how
+    assert rollback(**shop.place).champion == "1"

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -289,3 +294,73 @@ def test_default_questions_stay_within_the_horizon() -> None:
     assert default_score(28).curve_days == (7, 14)
     assert default_score(28).horizon_days == 28
     assert date.fromisoformat("2024-06-30") == AS_OF
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(401)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_server_that_asks_who_one_is_names_the_variables() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        threading.Thread(target=server.serve_forever).start()
+        with pytest.raises(ConfigError, match=r"refuses whoever asks here \(401\)") as caught:
+            check_store(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert "MLFLOW_TRACKING_USERNAME" in caught.value.how
+
+
+def test_a_server_that_is_not_there_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        with pytest.raises(ConfigError) as caught:
+            check_store(f"http://127.0.0.1:{nobody.getsockname()[1]}")
+    assert caught.value.what == "The tracking server does not answer as it should: Connection refused."
+    assert "home folder" not in caught.value.how
+
+
+def test_nobody_waits_long_for_a_server_that_hangs() -> None:
+    assert int(os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"]) <= 30
+
+
+def test_a_server_whose_files_lie_on_this_machine_is_tried_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    there = SimpleNamespace(
+        artifact_location=f"{tmp_path}/file/root", lifecycle_stage="active", experiment_id="1"
+    )
+    client = SimpleNamespace(get_experiment_by_name=lambda name: there, get_experiment=lambda number: there)
+    monkeypatch.setattr(tracking, "MlflowClient", lambda *_, **__: client)
+    with pytest.raises(ConfigError, match="cannot be used"):
+        check_store("http://127.0.0.1:1")
+
+
+def test_why_a_run_broke_off_is_told_though_that_cannot_be_noted(
+    logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("disk full")
+
+    def gone(*_: Any, **__: Any) -> None:
+        raise mlflow.exceptions.MlflowException("no server")
+
+    monkeypatch.setattr(tracking, "save_model", fail)
+    monkeypatch.setattr(mlflow.MlflowClient, "set_terminated", gone)
+    with pytest.raises(RuntimeError, match="disk full"):
+        log_training(small_result(), settings=SETTINGS, **logged.place)
+
+
+@pytest.mark.slow
+def test_two_that_begin_in_one_new_store_do_not_stand_in_each_others_way(tmp_path: Path) -> None:
+    code = "import sys; from winback_training.tracking import check_store; check_store(sys.argv[1])"
+    call = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'mlflow.db'}"]
+    with ThreadPoolExecutor() as both:
+        done = list(
+            both.map(lambda _: subprocess.run(call, capture_output=True, text=True, check=False), range(2))
+        )
+    assert [process.stderr[-300:] for process in done if process.returncode] == []

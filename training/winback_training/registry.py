@@ -17,7 +17,7 @@ from typing import Any
 
 from winback_features.errors import ConfigError, GateRefusal
 from winback_training.gate import GateConfig, check_gate
-from winback_training.tracking import open_store
+from winback_training.tracking import open_store, run_of
 from winback_training.training_record import CARD_FACTS, CARD_FILE, EVALUATION_FILE
 from winback_training.versions import (
     CANDIDATE,
@@ -93,7 +93,8 @@ def promote(
         champion = aliases.get(CHAMPION)
         if wanted == champion:
             return Promotion(wanted, aliases.get(PREVIOUS), changed=False)
-        verdict = check_gate(_summary(client, client.get_model_version(model_name, wanted)), gate)
+        run_id = _run_id(client, model_name, wanted)
+        verdict = check_gate(_summary(client, run_id), gate)
         if not (verdict.passed or force or override):
             raise GateRefusal(
                 "The gate refuses it. " + " ".join(verdict.reasons),
@@ -122,13 +123,14 @@ def rollback(*, tracking_uri: str, model_name: str) -> Promotion:
         aliases = _aliases(client, model_name)
         champion = aliases.get(CHAMPION)
         history = after_rollback(_history(client, model_name), champion)
+        while history and not _has_run(client, model_name, history[-1]):
+            history = history[:-1]  # its files went with its run: it could not score
         if champion is None or not history:
             raise ConfigError(
                 "There is no earlier champion to return to.",
                 where=f"model {model_name}",
                 how="See `winback models list`, and promote a version by its number.",
             )
-        _known(client, model_name, aliases, history[-1])
         client.set_model_version_tag(model_name, champion, "rolled_back_at", _now())
         _crown(client, model_name, history, aliases)
         return Promotion(history[-1], champion)
@@ -146,7 +148,7 @@ def model_card(
     """
     with open_store(tracking_uri) as client, tempfile.TemporaryDirectory(prefix="winback-") as scratch:
         wanted = _known(client, model_name, _aliases(client, model_name), version or CHAMPION)
-        run_id = client.get_model_version(model_name, wanted).run_id or ""
+        run_id = _run_id(client, model_name, wanted)
         if CARD_FILE not in {file.path for file in client.list_artifacts(run_id)}:
             raise ConfigError(
                 "It has no model card: an earlier version of winback trained it.",
@@ -174,7 +176,8 @@ def _crown(client: Any, name: str, history: tuple[str, ...], aliases: Mapping[st
 
 def _version(client: Any, found: Any, aliases: Mapping[str, str], *, everything: bool) -> ModelVersion:
     """Return a registry entry as a plain record."""
-    run = client.get_run(found.run_id).data if found.run_id else None
+    entry = run_of(client, found.run_id)
+    run = entry.data if entry else None
     tags: dict[str, str] = dict(found.tags)
     return ModelVersion(
         version=str(found.version),
@@ -229,18 +232,37 @@ def _known(client: Any, name: str, aliases: Mapping[str, str], version: str) -> 
     raise ConfigError(missing, where=f"model {name}", how=how.get(version, _there(there)))
 
 
-def _summary(client: Any, found: Any) -> dict[str, Any]:
-    """Return the forward tests of a version as its training wrote them."""
+def _run_id(client: Any, name: str, version: str) -> str:
+    """Return the run that made a version; a sentence when it is gone for good."""
+    run_id = str(client.get_model_version(name, version).run_id or "")
+    if run_of(client, run_id) is None:
+        raise ConfigError(
+            "Its run was deleted, and with it its files and forward tests.",
+            where=f"{name} version {version}",
+            how="Train again with `winback train`, or name another version: see `winback models list`.",
+        )
+    return run_id
+
+
+def _has_run(client: Any, name: str, version: str) -> bool:
+    return run_of(client, client.get_model_version(name, version).run_id) is not None
+
+
+def _summary(client: Any, run_id: str) -> dict[str, Any]:
+    """Return the forward tests of a run as its training wrote them."""
     with tempfile.TemporaryDirectory(prefix="winback-") as scratch:
-        path = client.download_artifacts(found.run_id, EVALUATION_FILE, scratch)
+        path = client.download_artifacts(run_id, EVALUATION_FILE, scratch)
         summary: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))["summary"]
     return summary
 
 
 def _history(client: Any, name: str) -> tuple[str, ...]:
+    """Return the champions so far, without those that were deleted by hand since."""
     found = client.search_registered_models(f"name = '{name}'")
-    text = next((model.tags.get(_HISTORY, "") for model in found), "")
-    return tuple(text.split(",")) if text else ()
+    past = next((model.tags.get(_HISTORY, "") for model in found), "").split(",")
+    there = {str(version.version) for version in _registered(client, name)}
+    kept = [version for version in past if version in there]
+    return tuple(v for i, v in enumerate(kept) if i == 0 or v != kept[i - 1])
 
 
 def _registered(client: Any, name: str) -> list[Any]:

@@ -11,20 +11,21 @@ URI. The bundle is logged as data, not pickled as a Python object: whoever loads
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
-import re
 import sqlite3
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 os.environ.update(
     MLFLOW_DISABLE_TELEMETRY="true",
@@ -32,9 +33,10 @@ os.environ.update(
     MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT="true",
 )
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Param, RunTag
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
@@ -45,6 +47,7 @@ from winback_features.errors import ConfigError
 from winback_models.config import ScoreConfig
 from winback_training.gate import GateConfig
 from winback_training.pyfunc import default_score, input_columns, output_columns
+from winback_training.store_errors import broken, shown
 from winback_training.training_record import metrics_of, params_of, tags_of, write_files
 from winback_training.versions import (
     CANDIDATE,
@@ -60,8 +63,6 @@ BUNDLE = "bundle"
 
 _BATCH = 100
 _NOISY = ("mlflow", "alembic")
-_OF_SQL = ("[SQL:", "[parameters:", "(Background on this error", "(raised as a result of")
-"""How lines begin that SQLAlchemy adds to the reason: statements and their values, of no use to who trains."""
 
 
 def log_training(
@@ -113,7 +114,8 @@ def log_training(
             place = Path(scratch)
             registered = _log(client, experiment, run_id, result, model_name, settings, score, gate, place)
         except BaseException:
-            client.set_terminated(run_id, "FAILED")
+            with suppress(MlflowException):  # told is why it broke off, not that this cannot be noted either
+                client.set_terminated(run_id, "FAILED")
             raise
         client.set_terminated(run_id, "FINISHED")
         return registered
@@ -258,8 +260,8 @@ def check_store(tracking_uri: str, artifact_root: Path | None = None) -> None:
         When the store cannot be reached or written, or was moved.
     """
     with open_store(tracking_uri) as client:
-        _experiment(client, tracking_uri, artifact_root)
-    _check_writable(tracking_uri, artifact_root or _beside(tracking_uri))
+        files = client.get_experiment(_experiment(client, tracking_uri, artifact_root)).artifact_location
+    _check_writable(tracking_uri, _local(files))
 
 
 def _experiment(client: MlflowClient, uri: str, artifact_root: Path | None) -> str:
@@ -272,7 +274,7 @@ def _experiment(client: MlflowClient, uri: str, artifact_root: Path | None) -> s
     if location and found.artifact_location.rstrip("/") != location:
         message = f"The store keeps its files in {found.artifact_location}, not in {location}: was it moved?"
         how = "Move it back, or rename mlflow.db to begin a new store."
-        raise ConfigError(message, where=_shown(uri), how=how)
+        raise ConfigError(message, where=shown(uri), how=how)
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
@@ -281,6 +283,26 @@ def _experiment(client: MlflowClient, uri: str, artifact_root: Path | None) -> s
 def _beside(uri: str) -> Path | None:
     path = uri.removeprefix("sqlite:///")
     return Path(path).parent / "mlartifacts" if path != uri else None
+
+
+def _local(location: str) -> Path | None:
+    """Return the folder on this machine that an address of files means, None where they travel elsewhere.
+
+    >>> print(_local("file:///srv/my%20shop"), _local("/srv/runs"), _local("mlflow-artifacts:/1"))
+    /srv/my shop /srv/runs None
+    """
+    parts = urlsplit(location)
+    return Path(unquote(parts.path)) if parts.scheme in ("", "file") else None
+
+
+def run_of(client: MlflowClient, run_id: str | None) -> Run | None:
+    """Return a run; None where there is none, such as after ``mlflow gc``."""
+    try:
+        return client.get_run(run_id) if run_id else None
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
 
 
 @contextmanager
@@ -298,25 +320,42 @@ def open_store(uri: str) -> Iterator[MlflowClient]:
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
-        yield MlflowClient(uri, registry_uri=uri)
+        with _alone(uri):
+            client = MlflowClient(uri, registry_uri=uri)
+        yield client
     except MlflowException as error:
-        raise _broken(uri, error.message) from error
+        raise broken(uri, error.message) from error
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Hold a SQLite store's folder while the store is opened: two that make its tables at once fail."""
+    if not uri.startswith("sqlite:///"):
+        yield
+        return
+    folder = os.open(Path(uri.removeprefix("sqlite:///")).parent, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems know no locks
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _check_sqlite(uri: str) -> None:
     """Open the file once: MLflow would try an unusable one again and again for two minutes."""
     path = Path(uri.removeprefix("sqlite:///"))
     if set("%?") & set(str(path)):
-        raise _broken(uri, "A % or a ? in its path means something else in an address of SQLite.")
+        raise broken(uri, "A % or a ? in its path means something else in an address of SQLite.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path)) as database:
             database.execute("PRAGMA schema_version").fetchone()
     except (OSError, sqlite3.Error) as error:
-        raise _broken(uri, f"{error}.") from error
+        raise broken(uri, f"{error}.") from error
 
 
 def _check_writable(uri: str, root: Path | None) -> None:
@@ -331,17 +370,4 @@ def _check_writable(uri: str, root: Path | None) -> None:
             root.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=root).close()
     except (OSError, sqlite3.Error) as error:
-        raise _broken(uri, f"{error}.") from error
-
-
-def _broken(uri: str, why: str) -> ConfigError:
-    how = "Check training.tracking_uri (or the home folder) in winback.toml, and that it can be written."
-    said = [line for line in why.splitlines() if not line.startswith(_OF_SQL)]
-    return ConfigError(
-        f"The experiment store cannot be used: {_shown(' '.join(said))}", where=_shown(uri), how=how
-    )
-
-
-def _shown(text: str) -> str:
-    """Return the text without the user's name and password that an address in it may hold."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "", text)
+        raise broken(uri, f"{error}.") from error

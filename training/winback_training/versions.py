@@ -113,9 +113,14 @@ def after_promotion(history: Sequence[str], champion: str | None, version: str) 
 
     >>> after_promotion(("1",), "7", "8")
     ('1', '7', '8')
+
+    One that lost its alias by hand is promoted anew, and does not come before itself:
+
+    >>> after_promotion(("1", "2"), None, "2")
+    ('1', '2')
     """
     past = _up_to(history, champion)
-    return (*past, version)[-HISTORY_LENGTH:]
+    return past[-HISTORY_LENGTH:] if past[-1:] == (version,) else (*past, version)[-HISTORY_LENGTH:]
 
 
 def after_rollback(history: Sequence[str], champion: str | None) -> tuple[str, ...]:
