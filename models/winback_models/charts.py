@@ -256,7 +256,9 @@ def _labelled(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
     if missing:
         msg = f"the table has no column {', '.join(missing)}; it has {', '.join(table.columns)}"
         raise ValueError(msg)
-    return table[list(columns)].assign(label=[MODEL_LABELS.get(str(m), str(m)) for m in table["model"]])
+    return table[list(columns)].assign(
+        label=[MODEL_LABELS.get(str(m), str(m).replace("_", " ")) for m in table["model"]]
+    )
 
 
 def _domain(table: pd.DataFrame) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,25 @@ def test_each_weakness_is_said_once(population: str, change: dict[str, float], w
 def test_noise_in_the_calibration_of_few_is_no_weakness() -> None:
     few = {"winback": GOOD | {"n": 100.0, "ece": 0.1}}
     assert limitations(EVERYWHERE | {"lapsed": few}, [], 3, LEARNED) == ()
+
+
+@pytest.mark.parametrize(
+    ("n", "covered", "said"), [(22.0, 0.5, False), (60.0, 0.88, False), (60.0, 0.6, True)]
+)
+def test_noise_in_the_intervals_of_few_is_no_weakness(n: float, covered: float, said: bool) -> None:
+    few = {"winback": GOOD | {"n": n, "coverage_80": covered}}
+    found = limitations(EVERYWHERE | {"active": few}, [], 3, LEARNED)
+    assert any("80 % interval" in sentence for sentence in found) == said
+
+
+def test_sentences_of_the_page_have_a_space_between_them() -> None:
+    result = checked()
+    model = replace(
+        result.model, info=dict(result.model.info) | {"label_times": ["2024-01-01", "2024-04-01"]}
+    )
+    facts = model_card(replace(result, model=model), check_gate(result.summary(), GateConfig()), {})
+    page = card_page(facts, result.evaluation, result.checks.decay)
+    assert "rows.\nLabel times: 2, from 2024-01-01 to 2024-04-01." in page
 
 
 def test_baselines_money_members_and_what_is_not_known() -> None:

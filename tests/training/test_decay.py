@@ -87,6 +87,14 @@ def test_one_test_shows_no_decay() -> None:
     assert decay_sentence(table) == ""
 
 
+def test_where_nobody_buys_nothing_is_said_of_ageing() -> None:
+    tiny = pd.DataFrame(
+        {"age_days": [0, 0, 16, 16], "model": ["frozen", "fresh"] * 2, "ibs": [5e-9, 5e-9, 5e-9, 4e-9]}
+    )
+    assert decay_sentence(tiny) == ""
+    assert decay_sentence(tiny.assign(ibs=[0.0] * 4)) == ""
+
+
 @pytest.mark.parametrize(("ours", "theirs", "sign"), [(1.0, 4.0, -1), (4.0, 1.0, 1)])
 def test_the_champion_is_judged_on_the_same_contacts(ours: float, theirs: float, sign: int) -> None:
     found = compare_champion(Said(theirs), judged(Said(ours)), TIMES.__getitem__, HORIZON)

@@ -28,6 +28,7 @@ from winback_features.dictionary import FEATURES as DICTIONARY
 from winback_features.errors import ConfigError, InputError
 from winback_models.lapse_model import LapseModel
 from winback_training import tracking
+from winback_training.config import TrainingConfig
 from winback_training.pyfunc import default_score, input_columns, output_columns
 from winback_training.registry import list_versions, show
 from winback_training.tracking import check_store, log_training, open_store
@@ -364,3 +365,14 @@ def test_two_that_begin_in_one_new_store_do_not_stand_in_each_others_way(tmp_pat
             both.map(lambda _: subprocess.run(call, capture_output=True, text=True, check=False), range(2))
         )
     assert [process.stderr[-300:] for process in done if process.returncode] == []
+
+
+@pytest.mark.parametrize("name", ["shop/lapse", "bob's", "lapse.v2", "50%", " "])
+def test_a_name_that_the_registry_does_not_take_is_refused_before_the_training(
+    name: str, logged: Logged
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainingConfig(model_name=name)
+    assert caught.value.where == "training.model_name"
+    with pytest.raises(ConfigError):
+        log_training(small_result(), settings={}, tracking_uri=logged.uri, model_name=name)

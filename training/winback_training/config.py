@@ -8,6 +8,8 @@ from winback_features.errors import ConfigError
 
 TREATED = ("until_sent", "keep")
 SEASON = ("last_year", "none")
+NOT_IN_NAMES = "/:.%\"'"
+"""Signs that MLflow takes in no name of a model: it would say so once the model is trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,6 @@ class TrainingConfig:
             if (value := getattr(self, name)) not in known:
                 how = f"Write one of {', '.join(known)}."
                 raise ConfigError(f"It is {value!r}.", where=f"training.{name}", how=how)
+        if not self.model_name.strip() or set(NOT_IN_NAMES) & set(self.model_name):
+            how = f"Write a name without any of {' '.join(NOT_IN_NAMES)}, such as winback-lapse."
+            raise ConfigError(f"It is {self.model_name!r}.", where="training.model_name", how=how)

@@ -13,6 +13,9 @@ from winback_training.forward_test import ACTIVE, OURS, ForwardTest
 from winback_training.frozen import ask
 
 FROZEN, FRESH = "frozen", "fresh"
+NEXT_TO_NOTHING = 0.0005
+"""An integrated Brier score that a card shows as 0.000: what it rises or falls by says nothing."""
+
 METRICS = ("n", "ibs", "brier", "auc", "bias")
 COLUMNS = ("origin", "age_days", "model", *METRICS)
 
@@ -55,7 +58,7 @@ def decay_table(
 
 
 def decay_sentence(decay: pd.DataFrame) -> str:
-    """Say how much better a fresh model was at the greatest age; empty without two ages.
+    """Say how much better a fresh model was at the greatest age; empty without two ages, or where hardly anybody buys.
 
     Examples
     --------
@@ -68,6 +71,8 @@ def decay_sentence(decay: pd.DataFrame) -> str:
     if len(both) < 2:
         return ""
     oldest = both.iloc[-1]
+    if oldest[FRESH] < NEXT_TO_NOTHING:
+        return ""
     share = float(oldest[FROZEN] / oldest[FRESH] - 1.0)
     way = "above" if share >= 0 else "below"
     return (

@@ -24,7 +24,7 @@ MAY_LACK = ("held_out",)
 
 WEAK_AUC = 0.55
 DOUBTFUL_ECE = 0.03
-COVERAGE = (0.76, 0.84)
+COVERAGE, OFF_COVERAGE, SURE = 0.80, 0.04, 1.96
 OFF_TIME = 0.01
 FEW_TESTS = 3
 FEW_CONTACTS = 30
@@ -106,9 +106,11 @@ def _population(name: str, models: Mapping[str, Mapping[str, float]]) -> Iterato
 
 
 def _timing(ours: Mapping[str, float]) -> Iterator[str]:
-    covered = _number(ours, "coverage_80")
-    if not math.isnan(covered) and not COVERAGE[0] <= covered <= COVERAGE[1]:
-        width = "wide" if covered > COVERAGE[1] else "narrow"
+    covered, n = _number(ours, "coverage_80"), _number(ours, "n")
+    if n < FEW_CONTACTS:
+        return  # said above
+    if abs(covered - COVERAGE) > max(OFF_COVERAGE, SURE * math.sqrt(COVERAGE * (1.0 - COVERAGE) / n)):
+        width = "wide" if covered > COVERAGE else "narrow"
         yield f"The 80 % interval of the next purchase held {covered:.0%} of them: it is too {width}."
     if _number(ours, "d_calibration_p") < OFF_TIME:
         yield "Purchases come at other times than it says, beyond noise: see the picture of timing."

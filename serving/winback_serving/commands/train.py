@@ -157,5 +157,9 @@ def _metrics_table(models: Mapping[str, Mapping[str, float | None]]) -> Table:
     for model in [*(m for m in MODEL_LABELS if m in models), *sorted(set(models) - set(MODEL_LABELS))]:
         values = (models[model].get(key) for key in METRICS)
         cells = ("–" if v is None or math.isnan(v) else f"{v:.4f}" for v in values)
-        table.add_row(MODEL_LABELS.get(model, model), *cells, style="bold" if model == "winback" else "")
+        table.add_row(
+            MODEL_LABELS.get(model, model.replace("_", " ")),
+            *cells,
+            style="bold" if model == "winback" else "",
+        )
     return table
