@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from tracked import small_result
 
 from winback_serving import cli
+from winback_serving.commands.train import present_champion
 from winback_training.tracking import log_training
 
 
@@ -53,3 +55,24 @@ def test_the_card_is_written_as_a_page_or_as_data(config: Path, tmp_path: Path) 
     assert str(facts) in shown(config, "card", 1, "--out", facts).replace("\n", "")
     assert json.loads(facts.read_text(encoding="utf-8")) == card
     assert answer(config, "card", 9, code=2)["ok"] is False
+
+
+def test_a_champion_that_cannot_be_read_is_not_called_missing(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "\n".join(f"c{i % 9},o{i},2024-0{1 + i % 6}-0{1 + i % 9}T10:00:00Z,9.50" for i in range(60))
+    orders = f"contact_id,order_id,ordered_at,amount\n{rows}\n"
+    (config.parent / "orders.csv").write_text(orders, encoding="utf-8")
+    answer(config, "promote", "1", "--force")
+    (bundle,) = config.parent.glob("mlartifacts/*/artifacts/bundle/bundle.joblib")
+    sound = bundle.read_bytes()
+    monkeypatch.setattr(sys.modules[present_champion.__module__], "fit_and_test", lambda *_: small_result())
+    try:
+        bundle.write_bytes(sound + b"x")
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            assert cli.run(["train", "-c", str(config), "--as-of", "2024-07-01", "--json"]) == 0
+    finally:
+        bundle.write_bytes(sound)
+    gate = json.loads(printed.getvalue())["gate"]
+    assert "The champion could not be read, and was not compared." in gate["notes"]
+    assert "no champion yet" not in str(gate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -45,6 +45,12 @@ class Checks:
     decay: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(decay.COLUMNS)))
     drift: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(drift.COLUMNS)))
     champion_held_out: ChampionReport | None = None
+
+    def with_unread_champion(self) -> Checks:
+        """Return the same, told that there is a champion which could not be read."""
+        unread = ChampionReport(note="The champion could not be read, and was not compared.")
+        held_out = None if self.champion_held_out is None else unread
+        return replace(self, champion=unread, champion_held_out=held_out)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what the gate reads, JSON-ready."""

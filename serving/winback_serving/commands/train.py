@@ -66,6 +66,8 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
         check_store(settings.tracking_uri, settings.artifact_root)
         champion, unread = present_champion(settings)
         result = fit_and_test(tables, day, score, settings.training, work.say, champion, settings.policy)
+        if unread:
+            result = replace(result, checks=result.checks.with_unread_champion())
         result = replace(result, notices=(*notices, *stale(tables.report, day), *unread, *result.notices))
         work.say("Logging and registering the candidate")
         registered = log_training(
