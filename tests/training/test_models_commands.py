@@ -13,7 +13,8 @@ import pytest
 from tracked import small_result
 
 from winback_serving import cli
-from winback_serving.commands.train import present_champion
+from winback_serving.commands.train import flat_settings, present_champion
+from winback_serving.settings import load_settings
 from winback_training.tracking import log_training
 
 
@@ -76,3 +77,15 @@ def test_a_champion_that_cannot_be_read_is_not_called_missing(
     gate = json.loads(printed.getvalue())["gate"]
     assert "The champion could not be read, and was not compared." in gate["notes"]
     assert "no champion yet" not in str(gate)
+
+
+def test_closed_days_are_logged_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "winback.toml"
+    path.write_text(
+        '[source]\norders = "orders.csv"\n[brand]\nclosed = [["2024-12-24", "2024-12-27"]]\n',
+        encoding="utf-8",
+    )
+    settings = load_settings(path)
+    logged = dict(flat_settings(settings, settings.score))
+    assert logged["brand.closed"] == (("2024-12-24", "2024-12-27"),)
+    assert logged["score.curve_days"] == settings.score.curve_days

@@ -128,7 +128,18 @@ def flat_settings(settings: Settings, score: ScoreConfig) -> Iterator[tuple[str,
     for section, config in parts.items():
         for key, value in asdict(config).items():
             if key != "tracking_uri":
-                yield f"{section}.{key}", value
+                yield f"{section}.{key}", _days_as_text(value)
+
+
+def _days_as_text(value: Any) -> Any:
+    """Return a setting with its days as winback.toml has them.
+
+    >>> _days_as_text(((date(2024, 12, 24), date(2024, 12, 27)),))
+    (('2024-12-24', '2024-12-27'),)
+    """
+    if isinstance(value, tuple):
+        return tuple(_days_as_text(part) for part in value)
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def show_training(
