@@ -82,7 +82,9 @@ def _split(location: str) -> tuple[str | None, str]:
 
 
 def _no_table(location: str, names: list[str]) -> WinbackError:
-    near = get_close_matches(location.rpartition(".")[2], names, n=1)
+    by_last = {name.rpartition(".")[2]: name for name in names}
+    alike = get_close_matches(location.rpartition(".")[2], by_last, n=1)
+    near = get_close_matches(location, names, n=1, cutoff=0.8) or [by_last[name] for name in alike]
     how = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(sorted(names)[:20]) or 'no tables'}."
     return InputError("The database has no such table.", where=location, how=how)
 
@@ -120,6 +122,21 @@ def _from_server(backend: Any, location: str, url: str) -> ibis.Table:
             where="source.database",
             how=f"Install it with: pip install '{package}'.",
         )
+    return _from_postgres(backend, location, url) if driver == "psycopg" else _by_ibis(backend, location, url)
+
+
+def _from_postgres(backend: Any, location: str, url: str) -> ibis.Table:
+    from winback_features.postgres_tables import NoTableError, read_table
+
+    try:
+        return read_table(backend, location, url, BATCH_ROWS)
+    except NoTableError as error:
+        (names,) = error.args
+    raise _no_table(location, names)
+
+
+def _by_ibis(backend: Any, location: str, url: str) -> ibis.Table:
+    server, _, _ = SERVERS[url.partition("://")[0]]
     schema, name = _split(location)
     try:
         shop = ibis.connect(url)
@@ -140,7 +157,7 @@ def _from_server(backend: Any, location: str, url: str) -> ibis.Table:
     except WinbackError:
         raise
     except Exception as error:  # of the driver, or of the engine that was reading from it
-        what = f"The connection to PostgreSQL was lost on the way ({str(error).splitlines()[0]})."
+        what = f"The connection to {server} was lost on the way ({str(error).splitlines()[0]})."
         raise InputError(
             what, where=location, how="Run it again once the database can be reached."
         ) from error
