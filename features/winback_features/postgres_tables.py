@@ -45,6 +45,15 @@ ORDER BY 1
 """
 
 
+ENDED = (
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.IdleInTransactionSessionTimeout,
+)
+"""What a server says when it ends a connection."""
+
+
 class NoTableError(Exception):
     """There is no such table; its argument are the names of those that may be read."""
 
@@ -89,7 +98,7 @@ def read_table(backend: Any, location: str, address: str, batch_rows: int) -> ib
             how = "Grant it SELECT there, and USAGE on the schema; or name a view that it may read."
         except psycopg.Error as error:
             what, how = "PostgreSQL stopped the reading", "Mend what it names, and run it again."
-            if connection.broken or connection.closed:
+            if connection.broken or error.sqlstate is None or isinstance(error, ENDED):
                 what = "The connection to PostgreSQL was lost on the way"
                 how = "Run it again once the database can be reached."
             what = f"{what} ({first_line(error)})."

@@ -173,10 +173,10 @@ def test_no_piece_of_a_password_is_told(desk, address):
 
 
 def test_a_connection_that_is_killed_while_it_reads(desk, ask, url, monkeypatch):
-    column, kill = postgres_tables._column, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    column, ours = postgres_tables._column, "FROM pg_stat_activity WHERE application_name = 'winback'"
 
     def killed(*given):
-        ask(f"{kill} WHERE application_name = 'winback'")
+        ask(f"SELECT pg_terminate_backend(pid, 10000) {ours}")  # and waits until it has ended
         return column(*given)
 
     monkeypatch.setattr(postgres_tables, "_column", killed)
