@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from winback_features.errors import ConfigError, WinbackError
+from winback_features.postgres_address import HOW_TO_WRITE, UNREADABLE, first_line, host_in
 from winback_serving.intact import checked_file, digest_of
 from winback_serving.publish_config import PublishConfig
 from winback_serving.store import PublishedRun
@@ -48,6 +50,8 @@ SELECT t.* FROM {schema}.{table} AS t JOIN {schema}.current_run AS r USING (as_o
 """
 _HELD = "SELECT 1 FROM {schema}.runs WHERE as_of = %s AND run_id = %s AND digest = %s"
 _INSERT = "INSERT INTO {schema}.runs (as_of, run_id, digest, model_version, info) VALUES (%s, %s, %s, %s, %s)"
+_SINCE = "SELECT as_of, run_id FROM {schema}.runs WHERE as_of >= %s ORDER BY as_of"
+_ERASE = "DELETE FROM {schema}.{table} WHERE contact_id = ANY(%s)"
 _FORGET = "DELETE FROM {schema}.runs WHERE as_of <= (SELECT max(as_of) FROM {schema}.runs) - %s"
 
 
@@ -89,7 +93,7 @@ def publish_run(run: PublishedRun, config: PublishConfig) -> dict[str, int]:
     """
     info, digest = run.info(), _digest(run)
     schema, key = config.schema, (run.as_of, run.run_id, digest)
-    with _transaction(config, run) as cursor:
+    with _transaction(config, _bring(run)) as cursor:
         _prepare(cursor, schema, run)
         if cursor.execute(_sql(_HELD, schema), key).fetchone():
             return {}
@@ -101,33 +105,103 @@ def publish_run(run: PublishedRun, config: PublishConfig) -> dict[str, int]:
         return rows
 
 
-def bring_up_to_date(runs: list[PublishedRun], run: PublishedRun, config: PublishConfig) -> None:
+def bring_up_to_date(runs: list[PublishedRun], run: PublishedRun, config: PublishConfig) -> list[str]:
     """Publish a run, and before it the earlier ones that came after the newest in the database.
 
     Parameters
     ----------
     runs : list of PublishedRun
-        All on disk, oldest first.
+        All that stand for their days, oldest first.
     run : PublishedRun
         The one that was just made.
     config : PublishConfig
+
+    Returns
+    -------
+    list of str
+        Day and id of runs of this day or later that the database held and that are not on disk: another home folder writes
+        there as well, or the day was withdrawn while the database was away.
 
     Raises
     ------
     ConfigError, DatabaseError
         As `publish_run`.
     """
-    newest = None
-    with _transaction(config, run) as cursor:
+    newest, later = None, []
+    with _transaction(config, _bring(run)) as cursor:
         if _exists(cursor, config.schema, "runs"):
             (newest,) = cursor.execute(_sql("SELECT max(as_of) FROM {schema}.runs", config.schema)).fetchone()
+            later = cursor.execute(_sql(_SINCE, config.schema), (run.as_of,)).fetchall()
+    root = run.folder.parent.parent
     missed = [old for old in runs if newest is not None and newest < old.as_of < run.as_of]
     for each in (*missed, run):
         publish_run(each, config)
+    return [f"{day} {run_id}" for day, run_id in later if not (root / f"{day}" / run_id).is_dir()]
+
+
+def erase_persons(contact_ids: Collection[str], runs: list[PublishedRun], config: PublishConfig) -> int:
+    """Erase persons in the database, after they were erased in the home folder.
+
+    Their rows go from every run there, also from those that are no longer on disk. Of the runs on disk the copy is then made
+    anew, with the rows that are nobody's.
+
+    Parameters
+    ----------
+    contact_ids : collection of str
+    runs : list of PublishedRun
+        On disk, oldest first.
+    config : PublishConfig
+
+    Returns
+    -------
+    int
+        Rows that were deleted.
+
+    Raises
+    ------
+    ConfigError, DatabaseError
+        As `publish_run`.
+    """
+    schema, deleted = config.schema, 0
+    with _transaction(
+        config, "They are erased in the home folder; run this again to erase them here."
+    ) as cursor:
+        if not _exists(cursor, schema, "runs"):
+            return 0
+        _lock(cursor, schema)
+        for table in TABLES:
+            if _exists(cursor, schema, table):
+                cursor.execute(_sql(_ERASE, schema, table=table), (sorted(contact_ids),))
+                deleted += cursor.rowcount
+        held = set(cursor.execute(_sql("SELECT as_of, run_id FROM {schema}.runs", schema)).fetchall())
+    for run in runs:
+        if (run.as_of, run.run_id) in held:
+            publish_run(run, config)
+    return deleted
+
+
+def withdraw_day(day: date, config: PublishConfig) -> bool:
+    """Take a day back from the database, and say whether it was there.
+
+    Raises
+    ------
+    ConfigError, DatabaseError
+        As `publish_run`.
+    """
+    how = f"In the home folder the day {day} is withdrawn; here, delete its row of {config.schema}.runs."
+    with _transaction(config, how) as cursor:
+        if not _exists(cursor, config.schema, "runs"):
+            return False
+        cursor.execute(_sql("DELETE FROM {schema}.runs WHERE as_of = %s", config.schema), (day,))
+        return bool(cursor.rowcount)
+
+
+def _bring(run: PublishedRun) -> str:
+    return f"The run is published in its folder; bring it with: winback publish --as-of {run.as_of}."
 
 
 @contextmanager
-def _transaction(config: PublishConfig, run: PublishedRun) -> Iterator[Any]:
+def _transaction(config: PublishConfig, what_to_do: str) -> Iterator[Any]:
     """Open a connection and a transaction; whatever goes wrong becomes a sentence without the password."""
     try:
         import psycopg
@@ -135,42 +209,24 @@ def _transaction(config: PublishConfig, run: PublishedRun) -> Iterator[Any]:
         how = "Install it with: pip install 'winback[postgres]'."
         what = "The PostgreSQL driver is not installed."
         raise ConfigError(what, where="[publish] postgres", how=how) from None
-    where = f"PostgreSQL at {_host(config.postgres)}"
-    how = (
-        "Check address, user, password and rights in [publish]. The run is published in its folder; bring it with: "
-        f"winback publish --as-of {run.as_of}."
-    )
-    try:
-        connection = psycopg.connect(config.postgres, connect_timeout=10, application_name="winback")
-    except psycopg.Error as error:
+    host = host_in(config.postgres)
+    if host is None:
         raise DatabaseError(
-            f"It does not let us in ({_words(error, config)}).", where=where, how=how
+            f"{UNREADABLE}.", where="[publish] postgres", how=f"{HOW_TO_WRITE} {what_to_do}"
         ) from None
+    where = f"PostgreSQL at {host}"
+    how = f"Check address, user, password and rights in [publish]. {what_to_do}"
+    try:
+        connection = psycopg.connect(
+            config.postgres, connect_timeout=10, application_name="winback", client_encoding="utf8"
+        )
+    except psycopg.Error as error:
+        raise DatabaseError(f"It does not let us in ({first_line(error)}).", where=where, how=how) from None
     try:
         with connection, connection.cursor() as cursor:
             yield cursor
     except psycopg.Error as error:
-        raise DatabaseError(
-            f"It stopped us ({_words(error, config)}){_CLOSE}.", where=where, how=how
-        ) from None
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or "the local socket"
-    except ValueError:
-        return "an address that cannot be read"
-
-
-def _words(error: Exception, config: PublishConfig) -> str:
-    """Return the first line of a message, without the address: that may hold a password."""
-    line = (str(error).splitlines() or [type(error).__name__])[0]
-    _, _, rest = config.postgres.partition("://")
-    user, at, _ = rest.rpartition("@")
-    secret = user.partition(":")[2] if at else ""
-    for part in (config.postgres, rest, secret):
-        line = line.replace(part, "…") if part else line
-    return line
+        raise DatabaseError(f"It stopped us ({first_line(error)}){_CLOSE}.", where=where, how=how) from None
 
 
 def _sql(text: str, schema: str, **names: str) -> Any:
@@ -186,7 +242,7 @@ def _digest(run: PublishedRun) -> str:
 
 def _prepare(cursor: Any, schema: str, run: PublishedRun) -> None:
     """Make what is missing: schema, tables, columns that a newer version brings, views. One writer at a time."""
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('winback'), hashtext(%s))", (schema,))
+    _lock(cursor, schema)
     if cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)).fetchone() is None:
         cursor.execute(_sql("CREATE SCHEMA {schema}", schema))
     if not _exists(cursor, schema, "current_run"):
@@ -205,6 +261,10 @@ def _prepare(cursor: Any, schema: str, run: PublishedRun) -> None:
             cursor.execute(_sql(added, schema, table=table, column=name))
         if new:  # replacing a view keeps its readers waiting until the run is in
             cursor.execute(_sql(_CURRENT, schema, table=table, view=f"current_{table}"))
+
+
+def _lock(cursor: Any, schema: str) -> None:
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('winback'), hashtext(%s))", (schema,))
 
 
 def _exists(cursor: Any, schema: str, name: str) -> bool:
@@ -248,12 +308,19 @@ def _copy(cursor: Any, schema: str, table: str, run: PublishedRun) -> int:
 
 
 def _as_csv(batch: pa.RecordBatch, run: PublishedRun, names: list[str]) -> bytes:
-    """Return rows as PostgreSQL reads them: texts quoted, nulls empty, doubles in their shortest exact form."""
+    """Return rows as PostgreSQL reads them: texts quoted, nulls empty, doubles in their shortest exact form.
+
+    Its texts cannot hold the character of number zero, which is left out.
+    """
     key = {
         "as_of": pa.repeat(pa.scalar(run.as_of, pa.date32()), batch.num_rows),
         "run_id": pa.repeat(run.run_id, batch.num_rows),
     }
-    columns = [key[name] if name in key else batch.column(name) for name in names]
+    columns = [key[name] if name in key else _without_zero(batch.column(name)) for name in names]
     buffer = io.BytesIO()
     pa_csv.write_csv(pa.table(columns, names=names), buffer, pa_csv.WriteOptions(include_header=False))
     return buffer.getvalue()
+
+
+def _without_zero(column: pa.Array) -> pa.Array:
+    return pc.replace_substring(column, "\0", "") if pa.types.is_string(column.type) else column

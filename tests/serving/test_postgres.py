@@ -182,12 +182,71 @@ def test_a_column_of_a_newer_version_is_added_and_seen_by_the_view(
     assert ask(config, "SELECT count(p_new), count(*) FROM @scores") == [(9, 18)]
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_of_another_encoding_holds_the_same_letters(
+    server: str, tmp_path: Path, encoding: str
+) -> None:
+    name = encoding.lower()
+    with psycopg.connect(server, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'")
+    other = PublishConfig(server.replace("/postgres?", f"/{name}?"))
+    publish_run(make_run(tmp_path, date(2026, 3, 1), texts=["Zoë", "b", "c", "d"]), other)
+    with psycopg.connect(other.postgres, client_encoding="utf8") as db:
+        found = db.execute("SELECT first_name FROM winback.winback WHERE contact_id = 'c0'").fetchall()
+    assert found == [("Zoë",)]
+
+
+def test_a_text_with_a_zero_in_it_arrives_without_it(config: PublishConfig, tmp_path: Path) -> None:
+    publish_run(make_run(tmp_path, date(2026, 3, 1), texts=["Zo\0ë", "b", "c", "d"]), config)
+    assert ask(config, "SELECT first_name FROM @winback WHERE contact_id = 'c0'") == [("Zoë",)]
+
+
+def test_the_erased_go_from_every_run_also_from_those_that_are_no_longer_on_disk(
+    config: PublishConfig, tmp_path: Path
+) -> None:
+    old, new = (make_run(tmp_path, date(2026, 3, n), f"r{n}") for n in (1, 2))
+    for run in (old, new):
+        publish_run(run, config)
+    for name in ("scores", "winback", "entries"):  # as an erasure leaves them
+        table = pq.read_table(new.file(name))
+        ids = pa.array(["erased-1", *table["contact_id"].to_pylist()[1:]])
+        pq.write_table(table.set_column(0, "contact_id", ids), new.file(name))
+    assert postgres.erase_persons(["c0", "nobody"], [new], config) == 6
+    for table in postgres.TABLES:
+        assert ask(config, f"SELECT count(*) FROM @{table} WHERE contact_id = 'c0'") == [(0,)]
+    assert ask(config, "SELECT as_of, count(*) FROM @winback GROUP BY 1 ORDER BY 1") == [
+        (old.as_of, 8),
+        (new.as_of, 9),
+    ], "the run on disk keeps the row that is nobody's"
+    assert postgres.erase_persons(["c0"], [new], replace(config, schema="none")) == 0
+
+
+def test_a_day_is_withdrawn_and_the_view_shows_the_one_before(config: PublishConfig, tmp_path: Path) -> None:
+    assert not postgres.withdraw_day(date(2026, 3, 2), config), "nothing was ever published"
+    for number in (1, 2):
+        publish_run(make_run(tmp_path, date(2026, 3, number), f"r{number}"), config)
+    assert postgres.withdraw_day(date(2026, 3, 2), config)
+    assert not postgres.withdraw_day(date(2026, 3, 2), config)
+    assert ask(config, "SELECT DISTINCT run_id FROM @current_winback") == [("r1",)]
+
+
+def test_runs_of_another_home_and_withdrawn_days_are_named(config: PublishConfig, tmp_path: Path) -> None:
+    for number, run_id in ((2, "x2"), (9, "x9")):
+        publish_run(make_run(tmp_path / "other", date(2026, 3, number), run_id), config)
+    first, second = (make_run(tmp_path / "mine", date(2026, 3, 2), run_id) for run_id in ("r1", "r2"))
+    assert bring_up_to_date([first], first, config) == ["2026-03-02 x2", "2026-03-09 x9"]
+    assert bring_up_to_date([second], second, config) == ["2026-03-09 x9"], "r1 was replaced, and is ours"
+
+
 def test_the_password_is_in_no_message(tmp_path: Path) -> None:
     run = make_run(tmp_path, date(2026, 3, 1))
     for url in (
         "postgresql://me:s3cr3t@127.0.0.1:1/shop",
         "postgresql://me:s3cr3t@/shop?nonsense=1",
         "postgresql://me:s3cr3t@[::1/shop",
+        "postgresql://me:no@s3cr3t@127.0.0.1:1/shop",
+        "postgresql://me:s3cr3t/no@127.0.0.1:1/shop",
+        "postgresql://me:s3cr3t%no@127.0.0.1:1/shop",
     ):
         config = PublishConfig(url)
         assert "s3cr3t" not in repr(config)
@@ -216,6 +275,14 @@ def test_the_command_names_what_it_brought(
     }
     assert winback(["publish", "-c", str(path), "--all"]) == 0
     assert "was there already" in capsys.readouterr().out
+    assert winback(["erase", "c3", "-c", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["postgres_rows"] == 3
+    assert ask(
+        PublishConfig(server, schema="cli"), "SELECT count(*) FROM @winback WHERE contact_id = 'c3'"
+    ) == [(0,)]
+    assert winback(["runs", "withdraw", "2026-03-01", "-c", str(path)]) == 0
+    assert "in PostgreSQL too" in capsys.readouterr().out
+    assert ask(PublishConfig(server, schema="cli"), "SELECT count(*) FROM @runs") == [(0,)]
 
 
 def test_score_publishes_the_run_and_survives_a_lost_database(

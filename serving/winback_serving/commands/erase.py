@@ -14,7 +14,9 @@ from winback_serving.commands.common import config_option, output_options
 from winback_serving.erase import Erasure
 from winback_serving.erase import erase as erase_persons
 from winback_serving.output import Output
+from winback_serving.postgres import erase_persons as erase_in_database
 from winback_serving.settings import Settings
+from winback_serving.store import RunStore
 from winback_serving.wording import count
 
 
@@ -31,15 +33,25 @@ from winback_serving.wording import count
 def erase(settings: Settings, contact_ids: tuple[str, ...], listed: Path | None, out: Output) -> None:
     """Erase persons from every published run, and keep them from being imported again.
 
-    Past aggregates stay as they are. The proof names nobody. Files that were exported before lie elsewhere: delete the
-    person there, and in the source, as well.
+    Past aggregates stay as they are. The proof names nobody. With [publish] postgres, their rows there are deleted too.
+    Files that were exported before lie elsewhere: delete the person there, and in the source, as well.
     """
     ids = [*contact_ids, *(_read(listed) if listed else ())]
     with out.working() as work:
         work.say(f"Erasing {count(len(set(ids)), 'contact')}")
         proof, path = erase_persons(settings.home, ids)
-    fields = {"command": "erase", "proof": path, **asdict(proof), "rows": proof.rows}
-    out.result(fields, lambda console: _show(console, proof, path))
+        fields = {"command": "erase", "proof": path, **asdict(proof), "rows": proof.rows}
+        if settings.publish.postgres:
+            work.say("Erasing them in PostgreSQL")
+            runs = RunStore(settings.home).list_runs()
+            fields["postgres_rows"] = erase_in_database(ids, runs, settings.publish)
+
+    def show(console: Console) -> None:
+        _show(console, proof, path)
+        if "postgres_rows" in fields:
+            console.print(f"In PostgreSQL: {count(fields['postgres_rows'], 'row')} deleted.")
+
+    out.result(fields, show)
 
 
 def _read(path: Path) -> list[str]:

@@ -15,6 +15,7 @@ from winback_serving.commands.common import Day, as_of_option, config_option, ou
 from winback_serving.horizon import horizon_in_use
 from winback_serving.intact import faults_of, recorded
 from winback_serving.output import Output
+from winback_serving.postgres import withdraw_day
 from winback_serving.prune import StoredRun, choose, outcome_days, remove, stored_runs
 from winback_serving.prune import withdraw as take_back
 from winback_serving.settings import Settings
@@ -126,6 +127,7 @@ def withdraw(settings: Settings, day: date, out: Output) -> None:
     store = RunStore(settings.home)
     with store.lock("runs withdraw", say=out.warn, most_hours=settings.operations.lock_hours):
         gone = take_back(store, day)
+    copied = bool(settings.publish.postgres) and withdraw_day(day, settings.publish)
     left = store.list_runs()
     newest = left[-1].as_of if left else None
     fields = {
@@ -133,9 +135,11 @@ def withdraw(settings: Settings, day: date, out: Output) -> None:
         "day": day,
         "removed": [run.run_id for run in gone],
         "newest": newest,
+        "postgres": copied,
     }
     now = f"the newest is now of {newest}" if newest else "no run is left"
-    out.result(fields, lambda console: console.print(f"Withdrew the day {day}; {now}."))
+    there = ", in PostgreSQL too" if copied else ""
+    out.result(fields, lambda console: console.print(f"Withdrew the day {day}{there}; {now}."))
 
 
 def _show_check(console: Console, fields: dict[str, Any]) -> None:

@@ -26,6 +26,10 @@ from winback_serving.store import PublishedRun, RunStore
 from winback_serving.summary import show_brief
 
 TOP = 15
+FOREIGN = (
+    "PostgreSQL held runs that this home folder does not: {runs}. Does another one write into that schema, or was a day "
+    "withdrawn? docs/engines.md says what to do."
+)
 
 
 @click.command()
@@ -69,7 +73,8 @@ def score(
         work.note(message="Done", run_id=run.run_id, as_of=day, **{name: counts[name] for name in told})
         if settings.publish.postgres:
             work.say("Bringing the run into PostgreSQL")
-            bring_up_to_date(RunStore(settings.home).list_runs(), run, settings.publish)
+            if foreign := bring_up_to_date(RunStore(settings.home).list_runs(), run, settings.publish):
+                out.warn(FOREIGN.format(runs=", ".join(foreign)))
     info = run.info()
     for notice in info["notices"]:
         out.warn(notice["message"])
