@@ -44,6 +44,13 @@ COMMANDS = {
 """Command name and its line in ``winback --help``; ``commands/<name>.py`` holds a function of that name."""
 
 INTERRUPTED = "Interrupted; nothing was published."
+INTERRUPTION: dict[str, str | int] = {
+    "code": "Interrupted",
+    "message": INTERRUPTED,
+    "where": "",
+    "how": "Run it again.",
+    "exit_code": 130,
+}
 
 
 class LazyGroup(click.Group):
@@ -130,12 +137,11 @@ def run(args: list[str]) -> int:
     try:
         result = winback.main(args, prog_name="winback", standalone_mode=False)
     except click.ClickException as error:
-        return _report_usage(error, as_json)
+        return _report_usage(error, as_json, log)
     except (KeyboardInterrupt, click.Abort):
-        if log:
-            log.write("error", message=INTERRUPTED, code="Interrupted", exit_code=130)
-        else:
-            click.secho(INTERRUPTED, fg="red", err=True)
+        if as_json or log:
+            return _report(INTERRUPTION, as_json, log)
+        click.secho(INTERRUPTED, fg="red", err=True)
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader has left: nobody to tell
@@ -181,18 +187,17 @@ def explain(error: Exception, *, debug: bool = False) -> dict[str, str | int]:
     return {"code": "Bug", "message": what, "where": "", "how": how, "exit_code": 1}
 
 
-def _report_usage(error: click.ClickException, as_json: bool) -> int:
+def _report_usage(error: click.ClickException, as_json: bool, log: JobLog | None) -> int:
     """Report a wrong option or argument."""
-    if not as_json:
+    if not (as_json or log):
         error.show()
         return error.exit_code
     where = ""
     if isinstance(error, click.UsageError) and error.ctx is not None:
         where = error.ctx.command_path
     fields = {"code": "UsageError", "message": error.format_message(), "where": where}
-    return _report(
-        {**fields, "how": f"See `{where or 'winback'} --help`.", "exit_code": error.exit_code}, True
-    )
+    how = f"See `{where or 'winback'} --help`."
+    return _report({**fields, "how": how, "exit_code": error.exit_code}, as_json, log)
 
 
 def _report(error: Mapping[str, str | int], as_json: bool, log: JobLog | None = None) -> int:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_UV_AUTO_DETECT="false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -88,6 +89,12 @@ def load_champion(tracking_uri: str, model_name: str) -> Champion:
             folder = Path(client.download_artifacts(found.run_id or "", BUNDLE, scratch))
         except (MlflowException, OSError) as error:
             if found is not None and (isinstance(error, OSError) or error.error_code in _NOT_THERE):
+                if _is_folder(found.source or ""):
+                    raise ConfigError(
+                        f"Its files could not be copied into the temporary folder {tempfile.gettempdir()}.",
+                        where=f"{where} version {found.version}",
+                        how="Look at the free space there (TMPDIR names another place), and at the rights of its files.",
+                    ) from error
                 raise InputError(
                     f"Its files are not where the registry has them ({found.source}).",
                     where=f"{where} version {found.version}",
@@ -110,6 +117,12 @@ def load_champion(tracking_uri: str, model_name: str) -> Champion:
             )
         model = LapseModel.load(folder)
     return Champion(replace(model, version=version), model_name, version, digest)
+
+
+def _is_folder(source: str) -> bool:
+    """Say whether the registry's address of a model is a folder that is there."""
+    parts = urlsplit(source)
+    return parts.scheme in ("", "file") and Path(unquote(parts.path)).is_dir()
 
 
 @contextmanager

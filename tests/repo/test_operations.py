@@ -115,6 +115,34 @@ def test_the_service_runs_once_hardened_and_the_timer_starts_it(root: Path) -> N
     assert timer["Timer"]["Persistent"] == "true"
 
 
+def test_no_example_keeps_a_result_that_names_contacts(root: Path) -> None:
+    service = (root / "examples/systemd/winback-score.service").read_text(encoding="utf-8")
+    assert "\nStandardOutput=null\n" in service
+    for place in ("examples/cron/winback.crontab", "examples/airflow/winback_daily.py"):
+        lines = (root / place).read_text(encoding="utf-8").splitlines()
+        scoring = [line for line in lines if "winback score" in line]
+        assert scoring
+        assert all(">/dev/null" in line and "--json" not in line for line in scoring)
+
+
+def test_what_the_examples_call_needs_no_setting_that_winback_toml_lacks(root: Path) -> None:
+    for place in ("examples/cron/winback.crontab", "examples/airflow/winback_daily.py"):
+        pruning = [
+            call
+            for call in called((root / place).read_text(encoding="utf-8"))
+            if call[:2] == ["runs", "prune"]
+        ]
+        assert pruning
+        assert all("--keep-days" in call for call in pruning)
+
+
+def test_cron_finds_the_command_where_the_service_has_it(root: Path) -> None:
+    service = (root / "examples/systemd/winback-score.service").read_text(encoding="utf-8")
+    (folder,) = re.findall(r"^ExecStart=(\S+)/winback ", service, flags=re.MULTILINE)
+    crontab = (root / "examples/cron/winback.crontab").read_text(encoding="utf-8")
+    assert f"\nPATH={folder}:" in crontab, "cron's own PATH knows /usr/bin and /bin alone"
+
+
 def test_the_dag_keeps_the_days_in_order(root: Path) -> None:
     tree = ast.parse((root / "examples/airflow/winback_daily.py").read_text(encoding="utf-8"))
     (dag,) = (

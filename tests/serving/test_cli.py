@@ -85,6 +85,25 @@ def test_an_error_as_json_is_one_object_on_stdout(tmp_path: Path, capsys: pytest
     assert "'soon' is no day" in answer["error"]["message"]
 
 
+def test_a_wrong_option_is_a_line_of_the_log_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (["score", "--as-of", "soon"], "is no day"), (["score", "--nonsense"], "--nonsense"):
+        assert cli.run([*words, "--log-format", "json"]) == 2
+        (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+        assert (line["level"], line["code"], line["exit_code"]) == ("error", "UsageError", 2)
+        assert said in line["message"]
+
+
+def test_an_interruption_as_json_is_one_object(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.winback, "main", interrupt)
+    assert cli.run(["score", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out)["error"]["exit_code"] == 130
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "words"),
     [
