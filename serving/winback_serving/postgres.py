@@ -25,6 +25,8 @@ TABLES = ("scores", "winback", "entries", "exits")
 """Tables of a run that are copied; each row also bears the run's ``as_of`` and ``run_id``."""
 
 BATCH_ROWS = 20_000
+LOCK_TIMEOUT = "60s"
+"""So long a table that gets new columns is waited for: behind an open transaction, with every new reader behind us."""
 _KEY = {"as_of": "date", "run_id": "text", "contact_id": "text"}
 _NAMES = "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
 _CLOSE = "; the transaction was taken back, and the database holds what it held before"
@@ -243,6 +245,7 @@ def _digest(run: PublishedRun) -> str:
 def _prepare(cursor: Any, schema: str, run: PublishedRun) -> None:
     """Make what is missing: schema, tables, columns that a newer version brings, views. One writer at a time."""
     _lock(cursor, schema)
+    cursor.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
     if cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)).fetchone() is None:
         cursor.execute(_sql("CREATE SCHEMA {schema}", schema))
     if not _exists(cursor, schema, "current_run"):

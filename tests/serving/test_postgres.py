@@ -182,6 +182,22 @@ def test_a_column_of_a_newer_version_is_added_and_seen_by_the_view(
     assert ask(config, "SELECT count(p_new), count(*) FROM @scores") == [(9, 18)]
 
 
+def test_a_reader_who_never_ends_keeps_nobody_waiting_for_ever(
+    config: PublishConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_run(make_run(tmp_path, date(2026, 3, 1)), config)
+    run = make_run(tmp_path, date(2026, 3, 2), "r2")
+    table = pq.read_table(run.file("scores"))
+    monkeypatch.setattr(postgres, "LOCK_TIMEOUT", "100ms")
+    with psycopg.connect(config.postgres) as reader:
+        reader.execute(f"SELECT count(*) FROM {config.schema}.current_scores")
+        assert publish_run(run, config)["scores"] == 9, "rows are added beside a reader"
+        pq.write_table(table.append_column("p_new", pa.array([0.5] * 9)), run.file("scores"))
+        with pytest.raises(DatabaseError, match="lock timeout"):
+            publish_run(run, config)
+    assert publish_run(run, config)["scores"] == 9
+
+
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
 def test_a_database_of_another_encoding_holds_the_same_letters(
     server: str, tmp_path: Path, encoding: str
