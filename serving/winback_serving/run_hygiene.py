@@ -9,7 +9,7 @@ import ibis
 from winback_policy import hygiene
 from winback_policy.channels import CHANNELS
 from winback_policy.config import PolicyConfig
-from winback_serving.store import PublishedRun
+from winback_serving.store import PublishedRun, made_earlier
 
 
 def run_status(winback: Any) -> Any:
@@ -37,8 +37,15 @@ def run_records(backend: Any, run: PublishedRun, config: PolicyConfig) -> Any:
     -------
     ibis.Table
         See `winback_policy.hygiene.records`.
+
+    Raises
+    ------
+    InputError
+        When an earlier version made the run, without the consents.
     """
     winback, features = (backend.read_parquet(run.file(name)) for name in ("winback", "features"))
+    if "consent_email" not in winback.columns:
+        raise made_earlier(run, "consents")
     return hygiene.records(winback, features, run_status(winback), run.as_of, config)
 
 

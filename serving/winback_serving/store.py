@@ -77,6 +77,12 @@ class PublishedRun:
         return info
 
 
+def made_earlier(run: PublishedRun, lacks: str) -> InputError:
+    """Return the refusal of a run that lacks what only later versions write."""
+    what = f"The run of {run.as_of} holds no {lacks}: an earlier version of winback made it."
+    return InputError(what, where=str(run.folder), how=f"`winback score --as-of {run.as_of}` makes them.")
+
+
 class RunStore:
     """The published runs of one home folder.
 

@@ -12,13 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from winback_features.errors import InputError
 from winback_serving.commands.common import as_of_option, config_option, output_options
 from winback_serving.output import Output
 from winback_serving.retention_tables import RATE_DAYS, flat_tables, write_tables
 from winback_serving.run_retention import read_retention
 from winback_serving.settings import Settings
-from winback_serving.store import RunStore
+from winback_serving.store import RunStore, made_earlier
 from winback_serving.wording import DASH, count, number, percent, plain
 
 COHORTS, MONTHS, BINS, BAR = 12, 12, 12, 16
@@ -41,8 +40,7 @@ def retention(settings: Settings, as_of: date | None, folder: Path | None, out: 
     run = RunStore(settings.home).read_run(as_of)
     found = read_retention(run)
     if found is None:
-        what = f"The run of {run.as_of} holds no retention figures: an earlier version of winback made it."
-        raise InputError(what, where=str(run.folder), how=f"`winback score --as-of {run.as_of}` makes them.")
+        raise made_earlier(run, "retention figures")
     files = write_tables(flat_tables(found), folder) if folder else ()
     fields = {"command": "retention", "run_id": run.run_id, **found, "files": files}
     out.result(fields, lambda console: show(console, found, files))

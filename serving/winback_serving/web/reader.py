@@ -33,7 +33,7 @@ import pyarrow.parquet as pq
 
 from winback_features.errors import InputError
 from winback_serving.intact import checked_file
-from winback_serving.store import PublishedRun, RunStore
+from winback_serving.store import PublishedRun, RunStore, made_earlier
 from winback_serving.web.columns import PERSONAL
 from winback_serving.web.index import RunIndex
 
@@ -142,7 +142,12 @@ class Run:
         if kinds != [duckdb.StatementType.SELECT]:
             msg = f"a run is asked by one SELECT at a time, not {kinds}"
             raise ValueError(msg)
-        return cursor.execute(sql, list(parameters))
+        try:
+            return cursor.execute(sql, list(parameters))
+        except duckdb.BinderException as error:
+            if "drivers" in self.tables:
+                raise
+            raise made_earlier(self.published, "columns that this page shows") from error
 
 
 class Runs:

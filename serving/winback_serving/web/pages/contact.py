@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from winback_serving.store import made_earlier
 from winback_serving.web.errors import NotFoundError
 from winback_serving.web.lookup import rows_of
 from winback_serving.web.pages.contact_chart import HEIGHT_DRAWN, WIDTH_DRAWN
@@ -46,6 +47,8 @@ def show_contact(v: CurrentView, contact_id: str) -> HTMLResponse:
 
 def drivers(v: View, contact_id: str) -> list[tuple[str, float]]:
     """Return what raises the contact's risk, strongest first, in probability; empty where nothing was asked."""
+    if "drivers" not in v.run.tables:
+        raise made_earlier(v.run.published, "drivers")
     found = rows_of(v.run.folder / "drivers.parquet", contact_id)
     effects = [
         (name.removeprefix(_DRIVER), float(effect))
