@@ -200,6 +200,8 @@ def _write_keys(files: list[Path], connection: duckdb.DuckDBPyConnection) -> Non
         cursor.execute(f"ATTACH ':memory:' AS {PACKED} (COMPRESS)")
         for name in (name for name in there if name in WORDS and name != "contact_id"):
             said = {word for file in files for word in _mapped(file).column(name).dictionary.to_pylist()}
+            if not said:  # nobody has a word: DuckDB makes an enumeration of nothing, but cannot sort by it
+                continue
             cursor.register("words", pa.table({"word": pa.array(said, pa.string())}))
             kinds[name] = f'{PACKED}."words_{name}"'
             cursor.execute(f"CREATE TYPE {kinds[name]} AS ENUM (SELECT word FROM words ORDER BY word)")  # noqa: S608

@@ -70,3 +70,19 @@ def test_each_contact_has_the_columns_of_both_files(numbers, unscored, shuffled,
             keys = connection.execute("SELECT row_number, contact_id, state, p_alive, rank FROM keys")
             wanted = [(n, c, state[c], alive.get(c), None) for n, c in enumerate(ids)]
             assert sorted(keys.fetchall()) == wanted
+
+
+def test_a_column_in_which_nobody_has_a_word_can_be_sorted_by(tmp_path):
+    """A shop without categories: DuckDB fails to sort by an enumeration of nothing where it takes a few rows only."""
+    ids = pa.array([f"c{n:03d}" for n in range(100)])
+    nothing = pa.nulls(len(ids), pa.string())
+    written(tmp_path, "winback", {"contact_id": ids, "last_category": nothing}, 100)
+    written(tmp_path, "scores", {"contact_id": ids, "base": nothing}, 100)
+    with duckdb.connect() as connection:
+        found = RunIndex(tmp_path, connection)
+        for column in ("last_category", "base"):
+            order = f"SELECT row_number FROM keys ORDER BY {column} NULLS LAST, contact_id LIMIT 3"
+            assert connection.execute(order).fetchall() == [(0,), (1,), (2,)]
+            said = f"SELECT count(*) FROM keys WHERE {column} IN ('a word')"
+            assert connection.execute(said).fetchone() == (0,)
+        assert len(found) == len(ids)
