@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
+from winback_features.errors import ConfigError
+from winback_policy.config import PolicyConfig
 from winback_serving.settings import Settings
 from winback_serving.store import RunStore
 from winback_serving.web.app import create_app
@@ -314,7 +317,16 @@ def test_the_sandbox_counts_as_sql_does(client: TestClient, web_home: Path) -> N
     assert found["segments"][0]["contacts"] == str(n)
     assert f'data-cell="contacts">{n}</td>' in page
     assert "enter_p_lapse = 0.6\nleave_p_lapse = 0.3\nlead_days = 9" in page
-    assert "winback refuses these settings" in get(client, "/sandbox?enter_p_lapse=0.3&leave_p_lapse=0.6")
+
+
+@pytest.mark.parametrize(("leave", "refused"), [(0.3, False), (0.5, False), (0.6, True)])
+def test_the_sandbox_says_of_what_winback_refuses_that_it_does(
+    leave: float, refused: bool, client: TestClient
+) -> None:
+    page = get(client, f"/sandbox?enter_p_lapse=0.5&leave_p_lapse={leave}")
+    assert ("winback refuses these settings" in page) == refused
+    with pytest.raises(ConfigError, match="enter_p_lapse") if refused else nullcontext():
+        PolicyConfig(enter_p_lapse=0.5, leave_p_lapse=leave)
 
 
 def test_hygiene_counts_the_records(client: TestClient, web_home: Path) -> None:

@@ -125,7 +125,7 @@ def show_sandbox(v: CurrentView, asked: Annotated[Asked, Query()]) -> HTMLRespon
         "sandbox",
         plan=plan,
         view=prepared(v.run).ask(plan.segments()),
-        refused=plan.leave_p_lapse >= plan.enter_p_lapse,
+        refused=plan.leave_p_lapse > plan.enter_p_lapse,
         segment_names=SEGMENTS,
         listed=v.run.record["counts"]["flagged"],
     )
