@@ -17,7 +17,7 @@ from typing import Any
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """With what a spreadsheet takes a text for a formula: also the full-width forms, which some read as the plain ones."""
 _PHONE = re.compile(r"\+?[0-9][0-9 ().-]*")
-_NUMBER = re.compile(r"[+-][0-9]+")
+_NUMBER = re.compile(r"\+[0-9]+")
 """Text that a spreadsheet takes for a number at worst: contacts whose id is their telephone number."""
 _EMAIL = re.compile(r"""[^\s@=+\-,;:<>()"][^\s@,;:<>()"]*@[^\s@,;:<>()"]+\.[^\s@,;:<>()"]+""")
 _E164 = re.compile(r"\+[1-9][0-9]{7,14}")
@@ -136,7 +136,7 @@ def safe_cell(value: Any, column: str) -> str:
     """Return a value as the text of one CSV cell.
 
     A text that a spreadsheet would run as a formula gets an apostrophe in front; numbers stay numbers, and
-    what is nothing but a sign and digits, or a telephone number in the column ``phone``, stays as it is.
+    what is nothing but a plus and digits, or a telephone number in the column ``phone``, stays as it is.
 
     Parameters
     ----------

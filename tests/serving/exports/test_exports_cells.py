@@ -84,13 +84,12 @@ STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 @given(st.text() | st.builds("".join, st.tuples(st.sampled_from(STARTS), st.text())))
 def test_no_text_starts_a_formula(text: str) -> None:
     cell = safe_cell(text, "first_name")
-    assert not cell.startswith(STARTS) or (cell[0] in "+-" and cell[1:].isascii() and cell[1:].isdigit())
+    assert not cell.startswith(STARTS) or (cell[0] == "+" and cell[1:].isascii() and cell[1:].isdigit())
     assert cell.removeprefix("'") == text.removeprefix("'")
 
 
-@pytest.mark.parametrize("text", ["+31612345678", "-12"])
-def test_an_id_that_is_a_number_is_found_again(text: str) -> None:
-    assert safe_cell(text, "contact_id") == text
+def test_an_id_that_is_a_telephone_number_is_found_again() -> None:
+    assert safe_cell("+31612345678", "contact_id") == "+31612345678"
 
 
 @given(st.text(), st.integers(0, 20))
