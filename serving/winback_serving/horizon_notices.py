@@ -246,8 +246,9 @@ def _too_short(counts: GapCounts, horizon_days: int) -> str | None:
     usual = closed_by(counts.closed, 0.5)
     if 2 * horizon_days >= usual:
         return None
+    ahead = "1 day" if horizon_days == 1 else f"{horizon_days} days"
     return (
-        f"The horizon of {horizon_days} days is shorter than half the usual gap of {usual}: most who keep their rhythm buy "
+        f"The horizon of {ahead} is shorter than half the usual gap of {usual}: most who keep their rhythm buy "
         "nothing within it, and a lapse says little. Look farther ahead where the history allows it."
     )
 

@@ -248,6 +248,7 @@ def test_a_horizon_far_shorter_than_the_rhythm_is_told_so():
     assert rhythm_notices(counts, 30) == ()
     (notice,) = rhythm_notices(counts, 29)
     assert notice.startswith("The horizon of 29 days is shorter than half the usual gap of 60:")
+    assert rhythm_notices(counts, 1)[0].startswith("The horizon of 1 day is shorter")
     learned = choose_horizon(counts.closed.items(), history_days=100)
     assert (learned.days, len(rhythm_notices(counts, learned.days))) == (25, 1), (
         "also where a short history limits it"
