@@ -275,7 +275,8 @@ def _entries(backend: Any, runs: Sequence[PublishedRun]) -> tuple[Any, _Found]:
     every = ibis.union(*parts) if len(parts) > 1 else parts[0]
     erased = every.contact_id.startswith(NOBODY)
     known = every.filter(~erased & every.arm.notnull())
-    entries = backend.create_table(name, windows.first_entries(known), temp=True)
+    first = windows.first_entries(without_earlier(backend, known, runs))
+    entries = backend.create_table(name, first, temp=True)
     (n,) = records(every.aggregate(rows=every.count(), erased=erased.sum()))
     days = {
         row["entered_at"]: row["n"]
@@ -283,6 +284,21 @@ def _entries(backend: Any, runs: Sequence[PublishedRun]) -> tuple[Any, _Found]:
     }
     gone = int(n["erased"] or 0)
     return entries, _Found(dict(sorted(days.items())), gone, n["rows"] - gone - sum(days.values()))
+
+
+def without_earlier(backend: Any, entries: Any, runs: Sequence[PublishedRun]) -> Any:
+    """Leave out the contacts that entered before the oldest run that is left, as its states tell.
+
+    Parameters
+    ----------
+    backend : ibis backend
+    entries : ibis.Table
+        With ``contact_id``.
+    runs : sequence of PublishedRun
+        Oldest first; at least one.
+    """
+    states = backend.read_parquet(runs[0].file("states"))
+    return entries.anti_join(windows.entered_before(states), "contact_id")
 
 
 def _on(entries: Any, days: Sequence[date]) -> Any:

@@ -21,6 +21,7 @@ from winback_models.uplift import Experiment
 from winback_models.uplift_bundle import UpliftBundle
 from winback_policy.outcomes.windows import first_entries
 from winback_serving.erase import NOBODY
+from winback_serving.outcomes import without_earlier
 from winback_serving.parquet import write_batches
 from winback_serving.scorer import BATCH_ROWS
 from winback_serving.store import PublishedRun
@@ -85,7 +86,8 @@ def uplift_entries(
     name = gen_name("uplift_entries")
     entries = tables.backend.create_table(name, pa.concat_tables(parts), temp=True)
     try:
-        found = _with_outcome(first_entries(entries), tables, end, window_days)
+        first = first_entries(without_earlier(tables.backend, entries, runs))
+        found = _with_outcome(first, tables, end, window_days)
         rows = found.order_by("contact_id").to_pyarrow()
     finally:
         tables.backend.drop_table(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -55,7 +56,7 @@ def entry(contact: str, arm: str, variant: str | None = None, **more: Any) -> di
     }
 
 
-def publish(home: Path, day: date, rows: Sequence[dict[str, Any]]) -> None:
+def publish(home: Path, day: date, rows: Sequence[dict[str, Any]], journeys: int = 1) -> None:
     folder = home / "runs" / day.isoformat() / f"run-{day}"
     folder.mkdir(parents=True)
     (folder.parent / "current").write_text(folder.name)
@@ -64,6 +65,8 @@ def publish(home: Path, day: date, rows: Sequence[dict[str, Any]]) -> None:
     )
     table = pa.Table.from_pylist([{**row, "entered_at": day} for row in rows])
     pq.write_table(table, folder / "entries.parquet")
+    states = [{"contact_id": row["contact_id"], "state": "flagged", "journeys": journeys} for row in rows]
+    pq.write_table(pa.Table.from_pylist(states), folder / "states.parquet")
 
 
 def order(contact: str, day: date, amount: float) -> dict[str, Any]:
@@ -161,6 +164,18 @@ def test_an_open_window_is_not_read(shop: Path, capsys: pytest.CaptureFixture[st
     assert not (shop / ".winback" / FOLDER).exists()
     closed = told(shop, capsys, "--as-of", "2024-02-09")
     assert (closed["readout"]["contacts"], closed["open"]) == (80, 1)
+
+
+def test_a_second_entry_is_none_where_the_run_of_the_first_is_gone(
+    tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / ".winback"
+    shutil.rmtree(home / "runs" / FIRST.isoformat())
+    told_again = [entry("t0", "treatment"), entry("t1", "treatment")]
+    publish(home, FIRST + timedelta(days=10), told_again, journeys=2)
+    found = told(shop, capsys)
+    assert (found["entered"], found["again"]) == (1, 3)
+    assert found["readout"]["contacts"] == 1
 
 
 def test_what_is_frozen_is_never_written_again(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

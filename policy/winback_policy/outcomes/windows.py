@@ -55,6 +55,19 @@ def first_entries(entries: Any) -> Any:
     return entries.mutate(place=place).filter(lambda t: t.place == 0).drop("place")
 
 
+def entered_before(states: Any) -> Any:
+    """Return the contacts that had entered before the day of a run.
+
+    Where older runs are gone, its entries, and those of later runs, are not the first of these contacts.
+
+    Parameters
+    ----------
+    states : ibis.Table
+        Of that run: ``contact_id``, ``state`` and ``journeys``.
+    """
+    return states.filter(states.journeys > (states.state == "flagged").cast("int64")).select("contact_id")
+
+
 def outcome_cells(
     entries: Any, tables: Tables, end: date, window_days: int, by: Sequence[str] = SEGMENTS
 ) -> list[Cell]:
