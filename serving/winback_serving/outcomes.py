@@ -25,6 +25,7 @@ from winback_policy.outcomes.config import OutcomesConfig
 from winback_policy.outcomes.moments import added
 from winback_policy.outcomes.readout import Measured, Plan, Readout, read
 from winback_serving.erase import NOBODY
+from winback_serving.intact import checked_file
 from winback_serving.store import PublishedRun, RunStore, write_atomically
 
 FOLDER = "outcomes"
@@ -265,7 +266,7 @@ def _entries(backend: Any, runs: Sequence[PublishedRun]) -> tuple[Any, _Found]:
     kinds = ENTRY_COLUMNS | optional
     parts = []
     for run in runs:
-        table = backend.read_parquet(run.file("entries"))
+        table = backend.read_parquet(checked_file(run, "entries"))
         nulls = {n: ibis.null(kind) for n, kind in kinds.items() if n not in table.columns}
         there = {n: table[n].cast(kind) for n, kind in kinds.items() if n in table.columns}
         parts.append(table.select(**there, **nulls).select(*kinds))
@@ -297,7 +298,7 @@ def without_earlier(backend: Any, entries: Any, runs: Sequence[PublishedRun]) ->
     runs : sequence of PublishedRun
         Oldest first; at least one.
     """
-    states = backend.read_parquet(runs[0].file("states"))
+    states = backend.read_parquet(checked_file(runs[0], "states"))
     return entries.anti_join(windows.entered_before(states), "contact_id")
 
 

@@ -9,6 +9,7 @@ import ibis
 from winback_policy import hygiene
 from winback_policy.channels import CHANNELS
 from winback_policy.config import PolicyConfig
+from winback_serving.intact import checked_file
 from winback_serving.store import PublishedRun, made_earlier
 
 
@@ -43,7 +44,7 @@ def run_records(backend: Any, run: PublishedRun, config: PolicyConfig) -> Any:
     InputError
         When an earlier version made the run, without the consents.
     """
-    winback, features = (backend.read_parquet(run.file(name)) for name in ("winback", "features"))
+    winback, features = (backend.read_parquet(checked_file(run, name)) for name in ("winback", "features"))
     if "consent_email" not in winback.columns:
         raise made_earlier(run, "consents")
     return hygiene.records(winback, features, run_status(winback), run.as_of, config)
@@ -81,7 +82,7 @@ def run_hygiene(backend: Any, run: PublishedRun, config: PolicyConfig, most: int
     """
     held = run_records(backend, run, config)
     (found,) = hygiene.summary(held, config).to_pyarrow().to_pylist()
-    winback = backend.read_parquet(run.file("winback"))
+    winback = backend.read_parquet(checked_file(run, "winback"))
     bounced = winback.aggregate(
         hard_bounced=winback.count(where=winback.hard_bounced),
         soft_bounced=winback.count(where=winback.soft_bounces_in_a_row > 0),

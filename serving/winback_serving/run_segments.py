@@ -10,6 +10,7 @@ from winback_policy.moves import moves
 from winback_policy.rfm import SEGMENTS, RfmThresholds, quintile_thresholds, rfm_values
 from winback_policy.sandbox import Sandbox, sandbox_base
 from winback_policy.sandbox_terms import Bound, Segment
+from winback_serving.intact import checked_file
 from winback_serving.store import PublishedRun
 
 THRESHOLDS_KEY = "rfm_thresholds"
@@ -72,7 +73,7 @@ def moves_between(backend: Any, before: PublishedRun, after: PublishedRun) -> An
 
 def open_sandbox(backend: Any, run: PublishedRun) -> Sandbox:
     """Prepare the base of a published run for the sandbox."""
-    scores, features = (backend.read_parquet(run.file(name)) for name in ("scores", "features"))
+    scores, features = (backend.read_parquet(checked_file(run, name)) for name in ("scores", "features"))
     stored = run.info().get(THRESHOLDS_KEY)
     cuts = RfmThresholds.from_dict(stored) if stored else None
     return Sandbox.from_arrow(sandbox_base(scores, features, cuts).to_pyarrow())
@@ -103,7 +104,7 @@ def described_counts(backend: Any, run: PublishedRun) -> dict[str, list[dict[str
 
     A run of version 0.1.0 does not hold them and gives none.
     """
-    winback = backend.read_parquet(run.file("winback"))
+    winback = backend.read_parquet(checked_file(run, "winback"))
     found = {}
     for name, columns in {
         **{name: (name,) for name in DESCRIBED},

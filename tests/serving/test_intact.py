@@ -92,6 +92,19 @@ def test_no_list_is_taken_from_a_file_that_was_changed(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "file"), [("hygiene", "winback"), ("segments", "features"), ("outcomes", "entries")]
+)
+def test_no_figure_is_told_from_a_file_that_was_changed(
+    shop: Settings, run: PublishedRun, command: str, file: str
+) -> None:
+    assert called(command, "-c", str(shop.path))[0] == 0
+    edit(run, file)
+    code, told = called(command, "-c", str(shop.path))
+    assert (code, told["error"]["where"]) == (2, str(run.file(file)))
+    assert CHANGED in told["error"]["message"]
+
+
 def test_the_server_makes_no_run_ready_that_was_changed(shop: Settings, run: PublishedRun) -> None:
     runs = Runs(shop.home)
     assert runs.refresh() is not None

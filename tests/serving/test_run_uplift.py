@@ -48,6 +48,7 @@ def publish(home: Path, day: date, contacts: list[str], arms: np.ndarray, moved:
     folder = home / "runs" / day.isoformat() / "run"
     folder.mkdir(parents=True)
     (folder.parent / "current").write_text("run\n", encoding="utf-8")
+    (folder / "run.json").write_text('{"schema_version": 1}', encoding="utf-8")
     n, rng = len(contacts), np.random.default_rng(day.toordinal())
     ids = {"contact_id": contacts}
     features = ids | {name: rng.random(n) for name in numeric_features()} | {MOVED: np.where(moved, 5.0, 2.0)}

@@ -17,6 +17,7 @@ import pytest
 
 from winback_serving import cli
 from winback_serving.batch import score_day
+from winback_serving.parquet import file_digest
 from winback_serving.run_hygiene import run_status
 from winback_serving.settings import load_settings
 from winback_serving.store import PublishedRun, RunStore
@@ -52,6 +53,9 @@ def config(
         row |= {"days_since_activity": 1096.0 + row["purchase_days"]}
     schema = pq.read_schema(run.file("features"))
     pq.write_table(pa.Table.from_pylist(features, schema=schema), run.file("features"))
+    record = run.info()
+    record["files"] |= {f"{name}.parquet": file_digest(run.file(name)) for name in ("winback", "features")}
+    (run.folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
     return path
 
 
@@ -151,6 +155,7 @@ def test_a_run_of_an_older_version_has_no_such_columns(config: Path, tmp_path: P
 
     run = newest(config)
     pq.write_table(pq.read_table(run.file("winback"), columns=["contact_id"]), tmp_path / "winback.parquet")
+    (tmp_path / "run.json").write_text('{"schema_version": 1}', encoding="utf-8")
     assert described_counts(ibis.duckdb.connect(), replace(run, folder=tmp_path)) == {}
 
 
