@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from os.path import commonpath
 
 import duckdb
 import ibis
+import pyarrow.parquet as pq
 import sqlglot as sg
 import sqlglot.expressions as sge
 
@@ -64,7 +66,7 @@ def map_columns(raw: RawTable, spec: TableSpec, mapping: Mapping[str, str]) -> M
     ConfigError
         If the mapping names a column the contract does not have, or an expression does not compute.
     InputError
-        If a required column is not found.
+        If a required column is not found, or only in some of the files.
     """
     section = f"source.{spec.name}_columns"
     _check_names(spec, mapping, section)
@@ -77,11 +79,14 @@ def map_columns(raw: RawTable, spec: TableSpec, mapping: Mapping[str, str]) -> M
         elif column.name in mapping:
             expressions[column.name] = wanted
         elif column.required:
-            raise _missing(raw, column.name, section)
+            raise _missing(raw, spec, column.name, section)
     marked = digest(ibis.struct({c: raw.table[c] for c in raw.columns}))
     table = raw.table.mutate(marked.name(DIGEST))
     for name, text in expressions.items():
         table = _compute(table, raw, name, text, f"{section}.{name}")
+    if len(raw.files) > 1:
+        taken = plain | expressions
+        _refuse_parts_without(raw, {c.name: taken[c.name] for c in spec.columns if c.required})
     chosen = {name: table[theirs] for name, theirs in plain.items()}
     chosen |= {name: table[_computed(name)] for name in expressions}
     ordered = {c: chosen[c] for c in spec.names if c in chosen}
@@ -104,14 +109,35 @@ def _find(wanted: str, columns: tuple[str, ...]) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def _missing(raw: RawTable, name: str, section: str) -> InputError:
-    near = get_close_matches(name, raw.columns, n=1, cutoff=0.5)
+def _missing(raw: RawTable, spec: TableSpec, name: str, section: str) -> InputError:
+    # A column that already has a name of the contract is that column, however alike the names are.
+    free = [c for c in raw.columns if c.lower() not in spec.names]
+    near = get_close_matches(name, free, n=1, cutoff=0.5)
     guess = near[0] if near else "their name"
     return InputError(
         f"The required column {name} is missing; the columns are: {', '.join(raw.columns)}.",
         where=raw.label,
         how=f'If it has another name, say so under [{section}]: {name} = "{guess}".',
     )
+
+
+def _refuse_parts_without(raw: RawTable, required: Mapping[str, str]) -> None:
+    """Refuse files of which one lacks what a required column is taken from: its rows would seem to know no value.
+
+    A column that no file has comes from the names of their folders.
+    """
+    folder = commonpath([file.parent for file in raw.files])
+    held = {str(f.relative_to(folder)): {c.lower() for c in pq.read_schema(f).names} for f in raw.files}
+    for name, theirs in required.items():
+        parsed = None if theirs in raw.columns else sg.parse_one(theirs, dialect="duckdb")
+        used = {theirs} if parsed is None else {column.name for column in parsed.find_all(sge.Column)}
+        for column in sorted(used):
+            without = [file for file, names in held.items() if column.lower() not in names]
+            if 0 < len(without) < len(held):
+                what = f"The required column {name} is taken from {column}, and "
+                what += f"{len(without)} of {len(held)} files do not have it: {', '.join(without[:3])}."
+                how = "Export them again with the columns of the others, or leave them out."
+                raise InputError(what, where=raw.label, how=how)
 
 
 def _computed(name: str) -> str:

@@ -18,6 +18,9 @@ from winback_features.tables import MONEY
 NO_VALUE = ("", "nan", "NaN", "NaT", "None", "NULL", "null", "<NA>", "N/A", "#N/A")
 """How programs write down that there is no value, where an identifier, a time or a number is expected."""
 
+CELL_ERROR = r"^#([A-Z]+(/0)?[!?]|#+)$"
+"""What a spreadsheet shows instead of an identifier, in any of its languages: #REF!, #NAME?, #DIV/0!, ####."""
+
 EARLIEST = date(1990, 1, 1)
 """Days before this one are typing errors or a program's idea of zero."""
 
@@ -124,7 +127,9 @@ def _absent(text: ibis.Value, words: tuple[str, ...] = NO_VALUE) -> ibis.Value:
 def _read_string(column: Column, found: ibis.Value, text: ibis.Value) -> Reading:
     """Keep identifiers exactly as written; trim the rest, and write the kind of an event in small letters."""
     if column.name.endswith("_id"):
-        return Reading(ibis.ifelse(_absent(text), ibis.null("string"), found.cast("string")))
+        # An order may be called #1001; only what begins so is looked at closely.
+        broken = ibis.ifelse(text.startswith("#"), text.re_search(CELL_ERROR), False)
+        return Reading(ibis.ifelse(_absent(text) | broken, ibis.null("string"), found.cast("string")))
     # Small letters first: of words that a file tells by number, the engine then turns each only once.
     value = (text.lower() if column.name == "kind" else text).nullif("")
     return Reading(value.upper() if column.name == "currency" else value)

@@ -48,7 +48,11 @@ BAD_LINES = (
     (",o,2024-01-05,1", "missing_contact_id", "contact_id", None),
     ("nan,o,2024-01-05,1", "missing_contact_id", "contact_id", "nan"),
     ("  ,o,2024-01-05,1", "missing_contact_id", "contact_id", ""),
+    ("#VALUE!,o,2024-01-05,1", "missing_contact_id", "contact_id", "#VALUE!"),
+    ("#NAAM?,o,2024-01-05,1", "missing_contact_id", "contact_id", "#NAAM?"),
+    ("#DIV/0!,o,2024-01-05,1", "missing_contact_id", "contact_id", "#DIV/0!"),
     ("c,,2024-01-05,1", "missing_order_id", "order_id", None),
+    ("c,########,2024-01-05,1", "missing_order_id", "order_id", "########"),
     ("c,o,,1", "missing_time", "ordered_at", None),
     ("c,o,NaT,1", "missing_time", "ordered_at", "NaT"),
     ("c,o,05/01/2024,1", "unreadable_time", "ordered_at", "05/01/2024"),
@@ -73,6 +77,17 @@ def test_a_bad_row_goes_to_quarantine_with_its_reason(desk):
     assert found == expected
     assert sum(reasons(tables).values()) == len(BAD_LINES)
     assert tables.report["orders"].rows_used == 40
+
+
+def test_a_number_sign_alone_makes_no_identifier_a_spreadsheet_error(desk):
+    names = ("#", "#1001", "#VIP", "#REF", "a#REF!")
+    lines = "\n".join(f"{name},{name},2024-01-05,1" for name in names)
+    tables = desk.take(desk.csv(f"{HEADER}\n{lines}"))
+    assert (
+        {r["order_id"] for r in rows(tables.orders)}
+        == {r["contact_id"] for r in rows(tables.orders)}
+        == set(names)
+    )
 
 
 def test_optional_values_that_cannot_be_read_are_told_apart_from_missing_ones(desk):

@@ -38,6 +38,41 @@ def test_several_csv_files_are_one_table(desk):
     assert "different columns" in desk.refuse("month-*.csv")
 
 
+def test_every_parquet_file_has_the_required_columns(desk):
+    desk.parquet(CLEAN, "week-1.parquet")
+    desk.parquet({name.upper(): CLEAN[name] for name in CLEAN}, "week-2.parquet")
+    assert desk.take("week-*.parquet").report["orders"].rows_used == 6, "whatever their case"
+    priced = {name: CLEAN[name] for name in CLEAN if name != "amount"} | {"n": [1, 2, 3]}
+    desk.parquet(priced | {"coupon": [True, False, None]}, "week-3.parquet")
+    message = desk.refuse("week-*.parquet")
+    assert "required column amount" in message
+    assert "1 of 3 files do not have it: week-3.parquet" in message
+    desk.parquet(priced | {"price": [1.0, 2.0, 3.0]}, "sale-1.parquet")
+    taken = {"amount": "n * price"}
+    assert desk.take("sale-*.parquet", orders_columns=taken).report["orders"].rows_used == 3
+    desk.parquet(priced, "sale-2.parquet")
+    message = desk.refuse("sale-*.parquet", orders_columns=taken)
+    assert "taken from price, and 1 of 2 files do not have it: sale-2.parquet" in message
+
+
+def test_a_required_column_may_come_from_the_names_of_the_folders(desk):
+    undated = {name: CLEAN[name] for name in CLEAN if name != "ordered_at"}
+    for day in ("2024-01-05", "2024-01-06"):
+        (desk.folder / f"days/ordered_at={day}").mkdir(parents=True)
+        desk.parquet(undated, f"days/ordered_at={day}/part.parquet")
+    report = desk.take("days/*/part.parquet").report["orders"]
+    assert (report.first_day, report.last_day) == (date(2024, 1, 5), date(2024, 1, 6))
+    undated.pop("amount")
+    desk.parquet(undated, "days/ordered_at=2024-01-06/part.parquet")
+    assert "do not have it: ordered_at=2024-01-06/part.parquet" in desk.refuse("days/*/part.parquet")
+
+
+@pytest.mark.parametrize("missing", ["contact_id", "order_id", "ordered_at", "amount"])
+def test_a_missing_column_is_not_guessed_to_be_another_of_the_contract(desk, missing):
+    found = {name: CLEAN[name] for name in CLEAN if name != missing}
+    assert f'{missing} = "their name"' in desk.refuse(desk.parquet(found))
+
+
 def test_columns_are_found_whatever_their_case_and_by_mapping(desk):
     header = "Contact_ID,Invoice No,when,Quantity,Unit Price"
     text = f"{header}\nc,o,05/01/2024 10:30,3,1.10\nc,p,06/01/2024 10:30,x,2"
