@@ -13,7 +13,7 @@ from winback_features.errors import InputError
 from winback_features.rules import Rule
 from winback_features.sources import ROW
 from winback_features.staging import FAULT, FAULT_TEXT, StagedTable
-from winback_features.written import amount_expressions, column_in_sql, time_expressions
+from winback_features.written import amount_expressions, column_in_sql, flag_expressions, time_expressions
 
 SPREADSHEET_ID = r"^\d+([.,]\d+)?[eE]\+\d+$"
 """What a spreadsheet makes of a long number: 1.03293E+19, or 1,03E+19."""
@@ -107,15 +107,21 @@ def _mend_column(staged: StagedTable, rule: Rule, seen: Sequence[str], *, throug
     theirs = staged.mapped.theirs[name]
     expression = theirs not in staged.mapped.raw.columns
     inner = theirs if expression else column_in_sql(theirs)
-    match rule.reason:
-        case "unreadable_time":
+    kind = next(column.kind for column in staged.spec.columns if column.name == name)
+    match kind if rule.reason.startswith("unreadable_") else rule.reason:
+        case "timestamp":
             found = time_expressions(inner, seen)
             if not throughout:
                 found = tuple(f"coalesce(TRY_CAST({inner} AS TIMESTAMP), {text})" for text in found)
             ask, general = "How are times written?", f"try_strptime({inner}, '%d/%m/%Y %H:%M')"
-        case "unreadable_amount":
+        case "amount" | "number":
             found = amount_expressions(inner, seen)
-            ask, general = "How are amounts written?", f"replace({inner}, ',', '.')"
+            ask = "How are amounts written?" if kind == "amount" else "How are numbers written?"
+            general = f"replace({inner}, ',', '.')"
+        case "bool":
+            found = flag_expressions(inner, seen)
+            ask = "Which words mean yes, and which no?"
+            general = f"CASE {inner} WHEN 'on' THEN 'true' WHEN 'off' THEN 'false' END"
         case "future_date":
             return "Check how dates are written (day and month exchanged?), and the computer's clock."
         case "implausible_date":

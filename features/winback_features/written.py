@@ -1,4 +1,4 @@
-"""How a shop writes times and amounts: from values that could not be read, the expression that reads them.
+"""How a shop writes times, amounts, yes and no: from values that could not be read, the expression that reads them.
 
 A guess is offered only where it fits every value seen; where two readings fit, both are named, because the wrong one
 would read without complaint.
@@ -26,6 +26,10 @@ _NUMBERS: tuple[tuple[str, str], ...] = (
 
 _COMMA_DECIMAL = re.compile(r"-?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?")
 _POINT_DECIMAL = re.compile(r"-?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?")
+
+_YES = frozenset({"ja", "waar", "tak", "prawda", "wahr", "oui", "vrai", "opt-in"})
+_NO = frozenset({"nee", "onwaar", "nie", "fałsz", "nein", "falsch", "non", "faux", "opt-out"})
+"""What other languages and their spreadsheets write for true and false; no word of one stands in the other."""
 
 
 def column_in_sql(name: str) -> str:
@@ -107,6 +111,29 @@ def amount_expressions(theirs: str, seen: Sequence[str]) -> tuple[str, ...]:
             f"regexp_replace({theirs}, '[^0-9.-]', '', 'g')" if signs else f"replace({theirs}, ',', '')"
         )
     return tuple(readings)
+
+
+def flag_expressions(theirs: str, seen: Sequence[str]) -> tuple[str, ...]:
+    """Return the expression that reads all these words as yes or no, and leaves what else there is as it is.
+
+    Parameters
+    ----------
+    theirs : str
+        Column or expression, as it stands in the settings file.
+    seen : sequence of str
+
+    Examples
+    --------
+    >>> flag_expressions("news", ["ja", "Nee"])
+    ("CASE lower(trim(news)) WHEN 'ja' THEN 'true' WHEN 'nee' THEN 'false' ELSE news END",)
+    >>> flag_expressions("news", ["ja", "perhaps"])
+    ()
+    """
+    words = sorted({text.lower() for text in seen})
+    if not _all((_YES | _NO).__contains__, words):
+        return ()
+    cases = " ".join(f"WHEN '{word}' THEN '{str(word in _YES).lower()}'" for word in words)
+    return (f"CASE lower(trim({theirs})) {cases} ELSE {theirs} END",)
 
 
 def _all(fits: Callable[[str], object], seen: Sequence[str]) -> bool:

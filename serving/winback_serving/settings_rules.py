@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +135,12 @@ def _require(good: bool, settings: Settings, key: str, how: str, where: str) -> 
     if not good:
         section, name = key.split(".")
         shown = WRITTEN_ELSEWHERE.get(key, f"[{section}] {name}")
-        value = _value(settings, key)
-        msg = f"{shown} is {list(value) if isinstance(value, tuple) else value!r}."
+        msg = f"{shown} is {_written(_value(settings, key))}."
         raise ConfigError(msg, where=where, how=how)
+
+
+def _written(value: Any) -> str:
+    """Return a value about as the settings file has it."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(_written(part) for part in value)}]"
+    return repr(str(value) if isinstance(value, date) else value)

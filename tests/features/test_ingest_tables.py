@@ -134,6 +134,44 @@ def suggested(message: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("column", "values", "first"),
     [
+        ("consent_email", ["ja", "nee", "", "yes"], [True, False, None, True]),
+        ("consent_email", ["WAAR", "ONWAAR", "waar", "true"], [True, False, True, True]),
+        ("consent_email", ["Tak", "nie", "FAŁSZ", "prawda"], [True, False, False, True]),
+        ("created_at", ["31/12/2023", "01/01/2024", "", "2024-02-29"], datetime(2023, 12, 31)),
+    ],
+)
+def test_what_a_refusal_proposes_reads_the_contacts(desk, column, values, first):
+    lines = "\n".join(f"{contact};{value}" for contact, value in zip("abcd", values, strict=True))
+    orders, contacts = desk.parquet(CLEAN), desk.csv(f"contact_id;Their column\n{lines}", "contacts.csv")
+    message = desk.refuse(orders, contacts=contacts, contacts_columns={column: "Their column"})
+    (proposed,) = suggested(message)
+    tables = desk.take(orders, contacts=contacts, contacts_columns=proposed)
+    found = [r[column] for r in rows(tables.contacts.order_by("contact_id"))]
+    assert found == first if isinstance(first, list) else found[0] == first
+    assert tables.report["contacts"].rows_used == 4
+
+
+def test_the_value_of_an_event_with_a_decimal_comma_is_refused_with_the_expression_that_reads_it(desk):
+    orders, head = desk.parquet(CLEAN), "contact_id;occurred_at;kind;value"
+    events = desk.csv(f"{head}\na;2024-01-05 10:00;loyalty_points;12,5", "events.csv")
+    message = desk.refuse(orders, events=events)
+    (proposed,) = suggested(message)
+    tables = desk.take(orders, events=events, events_columns=proposed)
+    assert [r["value"] for r in rows(tables.events)] == [12.5]
+
+
+def test_words_nobody_knows_for_yes_and_no_are_asked_for(desk):
+    contacts = desk.csv("contact_id,consent_email\na,on\nb,off\nc,", "contacts.csv")
+    message = desk.refuse(desk.parquet(CLEAN), contacts=contacts)
+    assert "Which words mean yes" in message
+    proposed = tomllib.loads(re.search(r'consent_email = ".*"', message)[0])
+    tables = desk.take(desk.parquet(CLEAN), contacts=contacts, contacts_columns=proposed)
+    assert [r["consent_email"] for r in rows(tables.contacts.order_by("contact_id"))] == [True, False, None]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "first"),
+    [
         ("ordered_at", ["13/01/2024", "04/02/2024"], date(2024, 1, 13)),
         ("ordered_at", ["01/13/2024", "02/04/2024"], date(2024, 1, 13)),
         ("ordered_at", ["13.1.24, 9:30", "4.2.24, 10:15"], datetime(2024, 1, 13, 9, 30)),

@@ -138,7 +138,10 @@ def test_auto_horizon(tmp_path: Path) -> None:
         ),
         (MINIMAL + "[brand]\nhorizon_days = 0", ["[brand] horizon_days is 0", "at least 1"]),
         (MINIMAL + "[brand]\nhorizon_days = true", ["[brand] horizon_days is True"]),
-        (MINIMAL + '[brand]\nclosed = [["2020-06-01", "2020-03-15"]]', ["[brand] closed", "first day"]),
+        (
+            MINIMAL + '[brand]\nclosed = [["2020-06-01", "2020-03-15"]]',
+            ["[brand] closed is [['2020-06-01', '2020-03-15']].", "first day"],
+        ),
         (MINIMAL + '[brand]\nclosed = [["soon", "later"]]', ["[brand] closed is 'soon'", "2020-03-15"]),
         (MINIMAL + "[brand]\nrates = {dollar = 1.0}", ["dollar needs a code"]),
         (MINIMAL + "[score]\ncurve_days = [30, 7]", ["[score] curve_days is [30, 7]", "rising"]),

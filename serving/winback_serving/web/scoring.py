@@ -17,7 +17,7 @@ from ibis.util import gen_name
 from winback_features.config import EngineConfig, SourceConfig
 from winback_features.contracts import CONTACTS, EVENTS, ORDERS, TableSpec
 from winback_features.engine import open_engine
-from winback_features.errors import ConfigError
+from winback_features.errors import ConfigError, InputError
 from winback_features.ingest import ingest
 from winback_policy.decide import decide
 from winback_policy.drivers import worth_explaining
@@ -127,7 +127,13 @@ def score_histories(
         folder = Path(name)
         source = _write_sources(settings.source, histories, folder)
         today = max(as_of, today_in(settings.brand.timezone))
-        tables = ingest(backend, source, settings.brand, today=today, base_dir=folder, work_dir=folder)
+        try:
+            tables = ingest(backend, source, settings.brand, today=today, base_dir=folder, work_dir=folder)
+        except InputError as error:
+            # The caller sent rows, and knows nothing of the files they were put in.
+            place, ending, _ = error.where.partition(".parquet")
+            where = f"body.{place}" if ending else error.where
+            raise InputError(error.what, where=where, how=error.how) from error
         tables = without_suppressed(tables, suppressed_keys(settings.home))
 
         made = folder / "made"

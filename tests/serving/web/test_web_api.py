@@ -246,6 +246,18 @@ def test_todays_order_of_a_brand_ahead_of_utc_is_no_future_one(
         score_histories(settings, run, rule_model(), tomorrow)
 
 
+def test_a_history_that_breaks_the_contract_is_told_by_its_place_in_the_body(
+    web_settings: Settings, rule_model: Any
+) -> None:
+    """The sender knows nothing of the file that its rows were put in."""
+    run: Run = Runs(web_settings.home).current()
+    order = {"contact_id": "c", "order_id": "o", "ordered_at": "1998-03-01T10:00:00", "amount": "10"}
+    with pytest.raises(InputError) as refusal:
+        score_histories(web_settings, run, rule_model(), Histories([order | {"currency": "CHF"}]))
+    assert refusal.value.where == "body.orders"
+    assert "CHF" in refusal.value.what
+
+
 def test_a_day_alone_stays_that_day_and_a_contact_has_its_own_clock(
     web_settings: Settings, rule_model: Any
 ) -> None:
