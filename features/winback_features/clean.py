@@ -10,6 +10,7 @@ import pyarrow as pa
 from winback_features.config import BrandConfig
 from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS, OTHER_KIND, STATED_REASONS, SURVEY
 from winback_features.countries import country_code
+from winback_features.fact_arrays import MONEY_UNITS
 from winback_features.tables import CONTACTS_SCHEMA, EVENTS_SCHEMA, LINES_SCHEMA, MONEY
 
 CHANNELS = tuple(sorted({k.channel for k in EVENT_KINDS.values()} | {"phone", "post"}))
@@ -31,7 +32,9 @@ def order_lines(rows: ibis.Table, brand: BrandConfig) -> ibis.Table:
     lines = rows.mutate(day=rows.ordered_at.date())
     if rate is None:
         return lines
-    exchanged = {c: (lines[c].cast("float64") * rate).round(4).cast(MONEY) for c in ("amount", "discount")}
+    # Engines round a double to digits differently, and to a whole number alike.
+    units = {c: (lines[c].cast("float64") * rate * MONEY_UNITS).round() for c in ("amount", "discount")}
+    exchanged = {c: (value / MONEY_UNITS).cast(MONEY) for c, value in units.items()}
     foreign = lines.currency.notnull() & (lines.currency != brand.currency)
     return lines.mutate(**{c: ibis.ifelse(foreign, value, lines[c]) for c, value in exchanged.items()})
 
