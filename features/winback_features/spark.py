@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +19,13 @@ import pyarrow as pa
 from ibis.backends.pyspark.datatypes import PySparkSchema
 from ibis.formats.pyarrow import PyArrowSchema
 from ibis.util import gen_name
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession, functions
 
 from winback_features.config import EngineConfig
 from winback_features.errors import ConfigError
+from winback_features.spark_failures import cause, told
 
 Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
@@ -28,6 +33,8 @@ LOCAL = {
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
 }
 """What a session on one machine is told besides."""
 
@@ -249,7 +256,7 @@ def open_spark(config: EngineConfig, scratch: Path, reader: Any) -> Iterator[Spa
     Raises
     ------
     ConfigError
-        When Spark cannot start.
+        When Spark cannot start, or fails at its work for want of something.
     """
     _ = ibis.pyspark  # Ibis knows the options of a backend once it was named
     there = SparkSession.getActiveSession()
@@ -264,20 +271,35 @@ def open_spark(config: EngineConfig, scratch: Path, reader: Any) -> Iterator[Spa
         builder = builder.config(key, value)
     try:
         # A notebook's own session keeps its settings and views.
-        session = there.newSession() if there else builder.getOrCreate()
+        with _own_interruption():
+            session = there.newSession() if there else builder.getOrCreate()
         for key, value in settings.items() if there else ():
             session.conf.set(key, value)
     except Exception as error:
-        what = f"Spark cannot start ({str(error).splitlines()[0]})."
+        what = f"Spark cannot start ({cause(error)})."
         how = "Check engine.spark_master and engine.spark_conf; Java 17 or newer must be installed."
         raise ConfigError(what, where="engine", how=how) from error
     engine = SparkEngine().connect(session)
     engine.scratch, engine.reader = scratch, reader
     try:
-        yield engine
+        try:
+            yield engine
+        finally:
+            if there is None:
+                session.stop()
+    except (Py4JError, PySparkException) as error:
+        raise told(error) from error
+
+
+@contextmanager
+def _own_interruption() -> Iterator[None]:
+    """Keep what Ctrl-C does: a new session of Spark puts a handler there that talks to Java in the middle of another talk."""
+    mine = signal.getsignal(signal.SIGINT)
+    try:
+        yield
     finally:
-        if there is None:
-            session.stop()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, mine)
 
 
 def _local(config: EngineConfig) -> dict[str, str]:

@@ -21,7 +21,11 @@ for room in ("features", "models", "policy", "training", "serving"):
             importlib.import_module(module.name)
         except ModuleNotFoundError as error:
             # The modules that take an extra.
-            extras = {"winback_features.spark": "pyspark", "winback_features.postgres_tables": "psycopg"}
+            extras = {
+                "winback_features.spark": "pyspark",
+                "winback_features.spark_failures": "py4j",
+                "winback_features.postgres_tables": "psycopg",
+            }
             assert extras.get(module.name) == error.name, module.name
         print(module.name)
 """

@@ -39,10 +39,12 @@ timezone = "UTC"
 max_bad_share = 0.5
 [source.orders_columns]
 amount = "CAST(sales AS DECIMAL(9, 2)) - 0.5"
+currency = "CASE TRY_CAST(order_id AS BIGINT) % 3 WHEN 0 THEN 'EUR' WHEN 1 THEN 'GBP' ELSE 'USD' END"
 [brand]
 timezone = "America/New_York"
 currency = "USD"
 horizon_days = 28
+rates = {EUR = 1.1725, GBP = 0.915}     # times cents: many a product ends in the half of what is kept
 closed = [["2017-07-01", "2017-07-06"], ["2017-10-02", "2017-10-03"], ["2017-12-25", "2017-12-26"]]
 [policy]
 quiet_days = 0
