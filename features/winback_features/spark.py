@@ -25,7 +25,7 @@ from pyspark.sql import DataFrame, SparkSession, functions
 
 from winback_features.config import EngineConfig
 from winback_features.errors import ConfigError
-from winback_features.spark_failures import cause, told
+from winback_features.spark_failures import cause, refusal_of
 
 Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
@@ -288,7 +288,10 @@ def open_spark(config: EngineConfig, scratch: Path, reader: Any) -> Iterator[Spa
             if there is None:
                 session.stop()
     except (Py4JError, PySparkException) as error:
-        raise told(error) from error
+        refused = refusal_of(error)
+        if refused is None:
+            raise
+        raise refused from error
 
 
 @contextmanager

@@ -5,15 +5,17 @@ from __future__ import annotations
 import builtins
 import re
 
-from py4j.protocol import Py4JError, Py4JJavaError
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException, PythonException
 
 from winback_features.errors import ConfigError
 
-NODES = "Every node needs winback with its extra spark, the driver's Python, and the same paths: docs/engines.md."
+NODES = (
+    "Every node needs winback with its extra spark, the driver's Python, and the same paths: docs/engines.md."
+)
 LOG = "Spark's log says more; mostly it is memory, the disk, or a node that was lost. Nothing was published."
 
-_PLACE = (ImportError, OSError, MemoryError)
+_LACKS = (ImportError, OSError, MemoryError)
 _PYTHON_ERROR = re.compile(r"^(?:\w+\.)*(\w+): (.*)$", re.MULTILINE)
 
 
@@ -36,30 +38,28 @@ def cause(error: Exception) -> str:
     return re.sub(r"^(\w+\.)+(?=\w)", "", words).rstrip(".: ")
 
 
-def told(error: Exception) -> Exception:
-    """Return what to raise for an error of Spark: a refusal in words, or the error itself where it may be ours.
+def refusal_of(error: Exception) -> ConfigError | None:
+    """Return what an error of Spark comes to in words; None where it may be a mistake of ours.
 
     Parameters
     ----------
     error : Py4JError or PySparkException
     """
     if isinstance(error, PythonException):
-        return _of_a_worker(error)
+        return _of_a_worker(str(error))
     if isinstance(error, PySparkException):  # a query that Spark does not understand
-        return error
+        return None
     if isinstance(error, Py4JJavaError):
         return ConfigError(f"Spark could not finish its work ({cause(error)}).", where="engine", how=LOG)
-    if isinstance(error, Py4JError):
-        return ConfigError("Spark has ended while it was at work.", where="engine", how=LOG)
-    return error
+    return ConfigError("Spark has ended while it was at work.", where="engine", how=LOG)
 
 
-def _of_a_worker(error: PythonException) -> Exception:
-    """Return the refusal where a worker lacks something, the error itself where our code failed there."""
-    found = _PYTHON_ERROR.findall(str(error))
-    name, words = found[-1] if found else ("", "")
+def _of_a_worker(words: str) -> ConfigError | None:
+    """Return the refusal where a worker lacks something; None where our code failed there."""
+    found = _PYTHON_ERROR.findall(words)
+    name, what = found[-1] if found else ("", "")
     kind = getattr(builtins, name, None)
-    lacks = isinstance(kind, type) and issubclass(kind, _PLACE)
+    lacks = isinstance(kind, type) and issubclass(kind, _LACKS)
     if not (lacks or name.startswith("PySpark")):
-        return error
-    return ConfigError(f"A Python worker of Spark failed ({name}: {words}).", where="engine", how=NODES)
+        return None
+    return ConfigError(f"A Python worker of Spark failed ({name}: {what}).", where="engine", how=NODES)

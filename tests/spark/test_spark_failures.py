@@ -47,7 +47,10 @@ def test_a_worker_that_lacks_something_is_a_sentence(tmp_path: Path) -> None:
 def test_a_mistake_of_ours_in_a_worker_stays_a_bug(tmp_path: Path) -> None:
     from pyspark.errors import PythonException
 
-    with pytest.raises(PythonException, match="KeyError: 'a column'"), open_engine(CONFIG, tmp_path) as engine:
+    with (
+        pytest.raises(PythonException, match="KeyError: 'a column'"),
+        open_engine(CONFIG, tmp_path) as engine,
+    ):
         apply(engine, KeyError, "a column")
 
 
