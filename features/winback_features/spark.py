@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -286,8 +286,9 @@ def open_spark(config: EngineConfig, scratch: Path, reader: Any) -> Iterator[Spa
             yield engine
         finally:
             if there is None:
-                session.stop()
-    except (Py4JError, PySparkException) as error:
+                with suppress(Py4JError, ConnectionRefusedError):  # Java may have gone already
+                    session.stop()
+    except (Py4JError, PySparkException, ConnectionRefusedError) as error:
         refused = refusal_of(error)
         if refused is None:
             raise

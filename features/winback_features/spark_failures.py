@@ -43,7 +43,8 @@ def refusal_of(error: Exception) -> ConfigError | None:
 
     Parameters
     ----------
-    error : Py4JError or PySparkException
+    error : Py4JError, PySparkException or ConnectionRefusedError
+        The last where Java has gone.
     """
     if isinstance(error, PythonException):
         return _of_a_worker(str(error))

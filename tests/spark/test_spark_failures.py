@@ -22,6 +22,7 @@ pytestmark = [
 ]
 
 CONFIG = EngineConfig("spark", "1GB", spark_master="local[2]")
+REFUSED = ConnectionRefusedError(111, "Connection refused")
 ROWS = pa.table({"n": [1, 2]})
 
 
@@ -61,6 +62,30 @@ def test_workers_that_do_not_start_are_a_sentence(tmp_path: Path, monkeypatch: p
     assert caught.value.what.startswith("Spark could not finish its work (SparkException: ")
     assert "\n" not in caught.value.what
     assert "\tat " not in str(caught.value)
+
+
+@pytest.mark.parametrize("first", ["no answer", "no connection"])
+def test_java_that_has_gone_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """Its end is first an answer that does not come, or a refused connection; and the session cannot be closed either."""
+    from py4j.protocol import Py4JError
+    from pyspark.sql import SparkSession
+
+    error = Py4JError("An error occurred while calling o1.parquet") if first == "no answer" else REFUSED
+    stop = SparkSession.stop
+
+    def stop_and_fail(session: Any) -> None:
+        stop(session)
+        raise REFUSED
+
+    def asked(engine: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(SparkSession, "stop", stop_and_fail)
+    with pytest.raises(ConfigError) as caught, open_engine(CONFIG, tmp_path) as engine:
+        asked(engine)
+    assert caught.value.what == "Spark has ended while it was at work."
 
 
 def test_ctrl_c_is_what_it_was(tmp_path: Path) -> None:
