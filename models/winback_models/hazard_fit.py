@@ -128,7 +128,7 @@ def _combined(
 ) -> FittedHazard:
     members, left_out, purchases = learnt
     if not members:
-        return FittedHazard(None, _why_none([t.only(plan.silence) for t in times], purchases), {})
+        return FittedHazard(None, _why_none([t.only(plan.silence) for t in times]), {})
     members |= {STEADY: BtydMember(plan.edges)}
     prior = prior_weights(list(members), purchases)
     dropped: tuple[str, ...] = ()
@@ -321,7 +321,7 @@ def _span(times: Sequence[LabelTime]) -> int:
     return (times[0].as_of - times[-1].as_of).days
 
 
-def _why_none(times: Sequence[LabelTime], purchases: float) -> str:
+def _why_none(times: Sequence[LabelTime]) -> str:
     if not times:
         return "history too short for a label time: the BTYD model speaks alone"
     bought = int(sum(np.isfinite(t.waits).sum() for t in times))

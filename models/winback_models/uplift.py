@@ -162,7 +162,7 @@ def stepwise_stage(n: int, seed: int) -> HistGradientBoostingRegressor:
     )
 
 
-def buys_anyway(data: Experiment, folds: int = INNER_FOLDS, seed: int = 0) -> Array:
+def buys_anyway(data: Experiment, seed: int = 0) -> Array:
     """Predict P(purchase) without looking at the arm, each contact from the others.
 
     Returns
@@ -170,7 +170,7 @@ def buys_anyway(data: Experiment, folds: int = INNER_FOLDS, seed: int = 0) -> Ar
     ndarray of float, shape (n,)
     """
     found = np.empty(len(data))
-    for others, part in data.folds(folds, seed):
+    for others, part in data.folds(INNER_FOLDS, seed):
         model = HistGradientBoostingClassifier(
             max_iter=60, max_leaf_nodes=15, min_samples_leaf=50, early_stopping=False, random_state=seed
         )

@@ -85,7 +85,6 @@ FEATURE_COLUMNS = (
     "returns",
     "order_value_mean",
     "order_value_last",
-    "spend_total",
     "incentives_180d",
     "days_since_incentive",
     "answers_365d",

@@ -190,24 +190,6 @@ def quintile_thresholds(t: Any) -> Any:
     return placed.aggregate(**cuts)
 
 
-def rfm_grid(scored: Any) -> Any:
-    """Count the cells of the grid, with the mean M as their colour or size.
-
-    Parameters
-    ----------
-    scored : ibis.Table
-        From `rfm`.
-
-    Returns
-    -------
-    ibis.Table
-        ``rfm_r``, ``rfm_f``, ``rfm_segment``, ``contacts`` (int64), ``mean_m`` (float64), for the cells that
-        hold a contact, ordered by R and F.
-    """
-    cells = scored.group_by("rfm_r", "rfm_f", "rfm_segment")
-    return cells.aggregate(contacts=scored.count(), mean_m=scored.rfm_m.mean()).order_by("rfm_r", "rfm_f")
-
-
 def _buyers(t: Any) -> Any:
     """Return who has bought; money to the cent, so that the order of a sum parts no equals."""
     buyers = t.filter((t.purchase_days > 0) & t.days_since_purchase.notnull())

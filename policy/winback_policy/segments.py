@@ -43,9 +43,6 @@ CELLS = ("buyer_clicker", "buyer", "clicker", "neither")
 
 CELL_ACTIONS = ("none", "check_landing_page", "change_channel", "refresh_content", "win_back", "sunset")
 
-CLICK_WINDOW_DAYS = 90
-"""The window of ``<channel>_clicks_90d`` and ``active_days_90d``."""
-
 SEGMENT_COLUMNS = (
     *("purchase_days", "days_since_purchase", "order_value_mean", "tenure_days"),
     *("days_since_activity", "active_days_90d", "days_since_cart", "days_since_visit"),

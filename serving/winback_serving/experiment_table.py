@@ -60,15 +60,13 @@ class ExperimentTable:
     confidence: float = CONFIDENCE
 
 
-def read_experiment(backend: Any, what: ExperimentTable, base_dir: Path = Path()) -> Readout:
+def read_experiment(backend: Any, what: ExperimentTable) -> Readout:
     """Read a finished experiment: once, with all its outcomes in.
 
     Parameters
     ----------
     backend : ibis backend
     what : ExperimentTable
-    base_dir : pathlib.Path
-        Folder to which a relative path is relative.
 
     Raises
     ------
@@ -77,7 +75,7 @@ def read_experiment(backend: Any, what: ExperimentTable, base_dir: Path = Path()
     ConfigError
         When the condition does not compute.
     """
-    rows = _chosen(_open(backend, what, base_dir), what)
+    rows = _chosen(_open(backend, what), what)
     if CONTACT in rows.columns:
         _check_unique(rows, what)
     arms = rows[what.arm].cast("string")
@@ -111,8 +109,8 @@ def read_experiment(backend: Any, what: ExperimentTable, base_dir: Path = Path()
     return read(cells, plan, balance)
 
 
-def _open(backend: Any, what: ExperimentTable, base_dir: Path) -> Any:
-    files = find_files(what.path, base_dir)
+def _open(backend: Any, what: ExperimentTable) -> Any:
+    files = find_files(what.path, Path())
     try:
         if file_format(what.path, files) == "parquet":
             return backend.read_parquet([str(f) for f in files])

@@ -46,9 +46,9 @@ def write_outcomes(home: Path, found: Outcomes, brand: str) -> Path:
     return page
 
 
-def render_experiment(found: Readout, name: str, currency: str = "") -> str:
+def render_experiment(found: Readout, name: str) -> str:
     """Return the page of an experiment read from one table."""
-    teller = Teller.of(LANGUAGE, currency)
+    teller = Teller.of(LANGUAGE, "")
     return _page(
         teller,
         [(teller.part(name, found.as_dict()), found)],

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from winback_features.errors import ConfigError
-from winback_policy.rfm import SEGMENTS, RfmThresholds, quintile_thresholds, rfm, rfm_grid, rfm_values
+from winback_policy.rfm import SEGMENTS, RfmThresholds, quintile_thresholds, rfm, rfm_values
 from winback_policy.strategies import STRATEGIES
 from winback_policy.texts import LANGUAGES
 
@@ -155,14 +155,6 @@ def test_nobody_has_bought(backend: Any, table: Table) -> None:
     t = table([(None, 0, 0.0)])
     assert by_contact(backend, rfm(t)) == by_contact(backend, rfm(t, FIXED)) == {}
     assert thresholds_of(backend, t) is None
-
-
-def test_the_grid_counts_every_buyer_once(backend: Any, table: Table) -> None:
-    scored = rfm(table([(10, 20, 600), (10, 20, 60), (400, 1, 10), (None, 0, 0)]), FIXED)
-    assert backend.to_pyarrow(rfm_grid(scored)).to_pylist() == [
-        {"rfm_r": 1, "rfm_f": 1, "rfm_segment": "hibernating", "contacts": 1, "mean_m": 1.0},
-        {"rfm_r": 5, "rfm_f": 5, "rfm_segment": "champion", "contacts": 2, "mean_m": 3.5},
-    ]
 
 
 def test_the_values_are_those_of_contacts_with_features_and_score(backend: Any, table: Table) -> None:

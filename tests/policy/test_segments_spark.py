@@ -10,7 +10,7 @@ from ibis.config import Config
 
 from winback_policy import segments
 from winback_policy.moves import moves, moves_matrix
-from winback_policy.rfm import RfmThresholds, quintile_thresholds, rfm, rfm_grid, rfm_values
+from winback_policy.rfm import RfmThresholds, quintile_thresholds, rfm, rfm_values
 from winback_policy.sandbox import BASE_COLUMNS, DESCRIBING, sandbox_base
 
 NAMES = {*segments.SEGMENT_COLUMNS, *DESCRIBING, "spend_total"}
@@ -39,7 +39,6 @@ TABLES = {
     "rfm": rfm(VALUES),
     "fixed": rfm(VALUES, FIXED),
     "thresholds": quintile_thresholds(VALUES),
-    "grid": rfm_grid(rfm(VALUES)),
     "moves": moves_matrix(moves(VALUES, VALUES, FIXED, FIXED)),
     "segments": all_segments(),
     "sandbox": sandbox_base(SCORES, FEATURES),

@@ -95,7 +95,7 @@ def events_table(
     facts = [
         *_newsletters(world, people, profiles, rng),
         *_visits(world, people, purchases, rng),
-        *_rare(world, people, purchases, rng),
+        *_rare(purchases, rng),
         _Facts.of(trials.who[trials.treated], trials.day[trials.treated], GIFT, value=INCENTIVE),
         _Facts.of(answers.who, answers.day, SURVEY),
     ]
@@ -180,9 +180,7 @@ def _visits(
     ]
 
 
-def _rare(
-    world: World, people: People, purchases: tuple[Ints, Array], rng: np.random.Generator
-) -> list[_Facts]:
+def _rare(purchases: tuple[Ints, Array], rng: np.random.Generator) -> list[_Facts]:
     """Let some call service or answer a survey after a purchase, and see a loyalty balance that only grows."""
     who, when = purchases
     service, survey, points = rng.random((3, len(who)))

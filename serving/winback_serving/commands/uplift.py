@@ -24,7 +24,7 @@ from winback_serving.run_record import default_day
 from winback_serving.run_uplift import FOLDER, uplift_entries, uplift_names, with_design
 from winback_serving.settings import Settings
 from winback_serving.store import RunStore, write_atomically
-from winback_training.uplift import MIN_OUTCOMES, Verdict, train_uplift
+from winback_training.uplift import Verdict, train_uplift
 
 VERDICT = "verdict.json"
 
@@ -54,7 +54,7 @@ def uplift(settings: Settings, as_of: date | None, out: Output) -> None:
 
 
 def uplift_from_runs(
-    settings: Settings, tables: Tables, end: date, needed: int = MIN_OUTCOMES
+    settings: Settings, tables: Tables, end: date
 ) -> tuple[UpliftModel | None, Verdict]:
     """Fit and judge an uplift model on the published runs of a home.
 
@@ -64,8 +64,6 @@ def uplift_from_runs(
     tables : Tables
     end : date
         Nothing of that day or later is looked at.
-    needed : int
-        See `winback_training.uplift.how_far`.
 
     Raises
     ------
@@ -82,7 +80,7 @@ def uplift_from_runs(
     designed = with_design(data, settings.policy.holdout_share)
     value = np.maximum(order_value, 0.0) * settings.score.margin_share
     seed = settings.training.seed
-    return train_uplift(designed, uplift_names(), value, usual, seed=seed, needed=needed)
+    return train_uplift(designed, uplift_names(), value, usual, seed=seed)
 
 
 def keep(settings: Settings, model: UpliftModel | None, verdict: Verdict) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import ibis
 
-from winback_features.errors import ConfigError, GateRefusal
+from winback_features.errors import GateRefusal
 
 MAX_EXPOSURE = 0.02
 """Above this share of bounces mailbox providers begin to doubt a sender."""
@@ -15,34 +15,19 @@ MAX_EXPOSURE = 0.02
 LONG_UNMAILED_DAYS = 180
 
 
-@dataclass(frozen=True, slots=True)
-class BounceRates:
-    """Share of e-mails that bounce, by what is known of the address; the largest that applies counts.
+# The share of e-mails that bounce, by what is known of the address; the largest that applies counts.
+# Rules of thumb, not measurements: lists age by about a fifth a year.
+FRESH = 0.003
+"""Mailed within `LONG_UNMAILED_DAYS`, and delivered."""
 
-    Rules of thumb, not measurements: lists age by about a fifth a year.
+NEVER_MAILED = 0.05
+"""No e-mail is recorded, though the shop records sends."""
 
-    Attributes
-    ----------
-    fresh : float
-        Mailed within `LONG_UNMAILED_DAYS`, and delivered.
-    never_mailed : float
-        No e-mail is recorded, though the shop records sends.
-    long_unmailed : float
-        Not mailed for `LONG_UNMAILED_DAYS`.
-    soft_bounced : float
-        For each soft bounce in a row.
-    """
+LONG_UNMAILED = 0.1
+"""Not mailed for `LONG_UNMAILED_DAYS`."""
 
-    fresh: float = 0.003
-    never_mailed: float = 0.05
-    long_unmailed: float = 0.1
-    soft_bounced: float = 0.1
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            if not 0 <= getattr(self, name) <= 1:
-                what = f"{name} is {getattr(self, name)}, which is no share."
-                raise ConfigError(what, where="bounce rates", how="Give a number from 0 to 1.")
+SOFT_BOUNCED = 0.1
+"""For each soft bounce in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +80,7 @@ class BounceExposure:
             raise GateRefusal(what, where="bounce exposure", how=how)
 
 
-def project(rows: Any, everybody: Any, rates: BounceRates | None = None) -> Any:
+def project(rows: Any, everybody: Any) -> Any:
     """Project the bounces of a list.
 
     Parameters
@@ -105,14 +90,12 @@ def project(rows: Any, everybody: Any, rates: BounceRates | None = None) -> Any:
     everybody : ibis.Table
         All contacts of the run. Where none of them was ever mailed the shop records no sends, and never mailed
         says nothing.
-    rates : BounceRates, optional
 
     Returns
     -------
     ibis.Table
         One row with the attributes of `BounceExposure`.
     """
-    rates = rates or BounceRates()
     sends_known = everybody.email_days_since_send.count().as_scalar() > 0
     t = rows.filter(rows.email_allowed & rows.email.notnull())
     t = t.select(
@@ -122,12 +105,12 @@ def project(rows: Any, everybody: Any, rates: BounceRates | None = None) -> Any:
     )
 
     def rate(condition: Any, value: Any) -> Any:
-        return ibis.ifelse(condition, value, rates.fresh).cast("float64")
+        return ibis.ifelse(condition, value, FRESH).cast("float64")
 
     risk = ibis.greatest(
-        rate(t.never, rates.never_mailed),
-        rate(t.long, rates.long_unmailed),
-        ibis.least(rate(t.soft > 0, t.soft * ibis.literal(rates.soft_bounced, "float64")), 1.0),
+        rate(t.never, NEVER_MAILED),
+        rate(t.long, LONG_UNMAILED),
+        ibis.least(rate(t.soft > 0, t.soft * ibis.literal(SOFT_BOUNCED, "float64")), 1.0),
     )
     t = t.mutate(risk=risk)
     return t.aggregate(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from winback_features.errors import ConfigError, GateRefusal
-from winback_serving.exports.bounce import BounceExposure, BounceRates
+from winback_features.errors import GateRefusal
+from winback_serving.exports.bounce import BounceExposure
 
 
 def exposure(shop: Any, contacts: Any, to: str = "klaviyo", **options: Any) -> BounceExposure:
@@ -70,8 +70,3 @@ def test_an_empty_list_bounces_nowhere(shop: Any, kinds: Any) -> None:
     found = exposure(shop, {"a": kinds["active"]})
     assert (found.share, found.addresses) == (0.0, 0)
     assert found.as_dict()["share"] == 0.0
-
-
-def test_rates_are_shares() -> None:
-    with pytest.raises(ConfigError, match="no share"):
-        BounceRates(fresh=2.0)
