@@ -269,7 +269,7 @@ def _weighed(
     t = t.mutate(asleep_since=states.asleep_since(t, as_of, config))
     t = t.mutate(asleep_days=states.asleep_days(t, as_of, config, closed))
     blocked = eligibility.blocking_reason(t, as_of, config)
-    stays = t.previous_state.isin(states.IN_JOURNEY).fill_null(False) & t.leaving.isnull()
+    stays = states.stays(t)
     return t.mutate(not_flagged_reason=ibis.ifelse(stays, None, blocked), candidate=blocked.isnull() & ~stays)
 
 
@@ -302,7 +302,7 @@ def _night(t: Any, usual_value: Any, as_of: date, config: PolicyConfig, currency
         "currency": ibis.literal(currency),
         "recommended_action": ibis.cases(
             (onboard, "onboard_second_purchase"),
-            (t.state.isin(("sunset", "farewell")), t.state),
+            (t.state.isin(states.ASLEEP), t.state),
             else_="none",
         ),
         "journey_step": step,

@@ -14,8 +14,8 @@ from winback_policy.channels import CHANNELS
 from winback_policy.config import PolicyConfig
 from winback_policy.dates import days_from
 from winback_policy.legal import retention_days, silence_days
+from winback_policy.states import ASLEEP
 
-SLEEPING = ("sunset", "farewell")
 SENDS_PER_YEAR = 365 / 90
 """From the e-mails of 90 days to those of a year."""
 
@@ -101,7 +101,7 @@ def records(winback: Any, features: Any, status: Any, as_of: date, config: Polic
     t = w.left_join(f, w.contact_id == f.features_of).left_join(s, w.contact_id == s.status_of)
     silence = silence_days(t)
     left = (retention_days(t, config.legal) - silence).cast("int64")
-    sleeping = t.state.isin(SLEEPING)
+    sleeping = t.state.isin(ASLEEP)
     emails = ibis.ifelse(sleeping, t.email_sends_90d.fill_null(0), 0).cast("int64")
     never = (t.purchase_days.fill_null(0) == 0) & t.days_since_activity.isnull()
     return t.select(

@@ -28,6 +28,7 @@ from winback_policy.stated import left_for_good
 
 STATES = ("active", "flagged", "in_winback", "reactivated", "sunset", "farewell", "inactive", "erased")
 IN_JOURNEY = ("flagged", "in_winback")
+ASLEEP = ("sunset", "farewell")
 
 EXIT_REASONS = (
     "erased",
@@ -115,6 +116,11 @@ def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
     return ibis.ifelse(t.previous_state.isin(IN_JOURNEY), reason, None)
 
 
+def stays(t: Any) -> Any:
+    """Say whether the contact was in a journey yesterday and does not leave it today."""
+    return t.previous_state.isin(IN_JOURNEY).fill_null(False) & t.leaving.isnull()
+
+
 def slept_since(t: Any) -> Any:
     """Return since when the contact slept as of yesterday: the day its journey ended, or it was found to show no life."""
     ended = (t.previous_exit_reason == "journey_ended").fill_null(False)
@@ -142,8 +148,7 @@ def asleep_since(t: Any, as_of: date, config: PolicyConfig) -> Any:
     inactive are those to win back, and do not fall asleep by that.
     """
     today = ibis.literal(as_of)
-    stays = t.previous_state.isin(IN_JOURNEY).fill_null(False) & t.leaving.isnull()
-    awake = stays | (t.leaving == "purchased").fill_null(False)
+    awake = stays(t) | (t.leaving == "purchased").fill_null(False)
     off_limits = t.erased | t.objected_profiling | t.is_staff
     gone = persistently_inactive(t, config) & ibis.literal(config.definition == PURCHASE_LAPSED)
     return ibis.cases(
@@ -222,13 +227,12 @@ def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
     """
     today = ibis.literal(as_of)
     left = t.leaving.notnull()
-    stays = t.previous_state.isin(IN_JOURNEY).fill_null(False) & ~left
     off_limits = t.objected_profiling | t.is_staff
     farewell = (t.asleep_days >= config.sunset_days).fill_null(False)
     state = ibis.cases(
         (t.erased, "erased"),
         (t.entered, "flagged"),
-        (stays, "in_winback"),
+        (stays(t), "in_winback"),
         ((t.leaving == "purchased").fill_null(False), "reactivated"),
         (farewell, "farewell"),
         (t.asleep_since.notnull(), "sunset"),

@@ -18,12 +18,11 @@ from winback_policy.channels import IGNORED_SENDS, SOFT_BOUNCES
 from winback_policy.decide import WINBACK_SCHEMA
 from winback_policy.gather import STATE_SCHEMA
 from winback_policy.stated import left_for_good
-from winback_policy.states import IN_JOURNEY
+from winback_policy.states import ASLEEP, IN_JOURNEY
 from winback_policy.steps import STEPS, THIRD_TOUCH, journey_step
 from winback_serving.intact import checked_file
 from winback_serving.store import PublishedRun
 
-ASLEEP = ("sunset", "farewell")
 WITHDRAWN = ("erased", "objected_profiling")
 
 

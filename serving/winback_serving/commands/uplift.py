@@ -53,9 +53,7 @@ def uplift(settings: Settings, as_of: date | None, out: Output) -> None:
     out.result({"command": "uplift", **verdict.as_dict()}, lambda console: show(console, verdict))
 
 
-def uplift_from_runs(
-    settings: Settings, tables: Tables, end: date
-) -> tuple[UpliftModel | None, Verdict]:
+def uplift_from_runs(settings: Settings, tables: Tables, end: date) -> tuple[UpliftModel | None, Verdict]:
     """Fit and judge an uplift model on the published runs of a home.
 
     Parameters

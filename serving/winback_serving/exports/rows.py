@@ -8,11 +8,9 @@ from typing import Any
 
 import ibis
 
-from winback_policy.decide import WINBACK_SCHEMA
+from winback_policy.decide import PROFILE, WINBACK_SCHEMA
 from winback_serving.exports.formats import FLAGS, ExportFormat
 from winback_serving.lists import LISTS, RunList, address
-
-PROFILE = ("email", "first_name", "last_name", "phone", "language", "country")
 
 DRIFTING = frozenset(
     (

@@ -18,12 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winback_features.errors import ConfigError
-from winback_policy.decide import WINBACK_SCHEMA
+from winback_policy.decide import PROFILE, WINBACK_SCHEMA
 from winback_serving.erase import erase
 from winback_serving.export import export_list, format_of
 from winback_serving.exports.files import staged, write_parquet_parts, write_parts
 from winback_serving.exports.formats import FORMATS, JOURNEY, ExportFormat, column
-from winback_serving.exports.rows import PROFILE
 
 pytestmark = pytest.mark.slow  # each test writes exports
 
