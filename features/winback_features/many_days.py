@@ -37,20 +37,12 @@ def features_of_many_days(tables: Tables, days: Sequence[date]) -> Iterator[ibis
         ``label_time`` (date) and the columns of `build_features`; the rows in no order. The older days come first. Only good
         until the next table is asked for.
     """
-    yield from _many(tables, days, partial(_features_on, closed=tables.closed), SCHEMA)
+    yield from _many(tables, days, partial(features_of, closed=tables.closed), SCHEMA)
 
 
 def habits_of_many_days(tables: Tables, days: Sequence[date]) -> Iterator[ibis.Table]:
     """Give the habits of all days as `features_of_many_days` gives features: ``label_time`` and the columns of the habits."""
-    yield from _many(tables, days, partial(_habits_on, closed=tables.closed), HABITS)
-
-
-def _features_on(facts: Facts, day: date, closed: Sequence[tuple[date, date]]) -> pa.Table:
-    return features_of(facts, day, closed)
-
-
-def _habits_on(facts: Facts, day: date, closed: Sequence[tuple[date, date]]) -> pa.Table:
-    return habits_of(facts, day, closed)
+    yield from _many(tables, days, partial(habits_of, closed=tables.closed), HABITS)
 
 
 def _many(
@@ -72,7 +64,7 @@ def _on_days(facts: Facts, days: Sequence[date], on_day: Callable[..., pa.Table]
     """Ask for some days, of facts before the last of them."""
 
     def one(day: date) -> pa.Table:
-        rows = on_day(facts.before((days[-1] - day).days), day=day)
+        rows = on_day(facts.before((days[-1] - day).days), as_of=day)
         return rows.add_column(0, LABEL_TIME, pa.repeat(pa.scalar(day), rows.num_rows))
 
     return pa.concat_tables(map(one, days))

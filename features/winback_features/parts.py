@@ -6,7 +6,7 @@ What is computed contact by contact comes out of the parts as it does of the who
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import ibis
@@ -42,10 +42,7 @@ def parts_of(tables: Tables) -> Iterator[Tables]:
         Some contacts with all of theirs.
     """
     for ids in pairwise([None, *contact_bounds(tables), None]):
-        log = None if tables.campaign_log is None else between(tables.campaign_log, ids)
-        names = ("orders", "lines", "events", "contacts")
-        part = {name: between(getattr(tables, name), ids) for name in names}
-        yield replace(tables, campaign_log=log, **part)
+        yield tables.each(partial(between, ids=ids))
 
 
 def contact_bounds(tables: Tables) -> Sequence[str]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import ibis
-
 from winback_features.tables import Tables
 
 _HEX_DIGITS = 8
@@ -16,9 +12,4 @@ def sample_contacts(tables: Tables, share: float) -> Tables:
     if share >= 1.0:
         return tables
     below = f"{int(share * 16**_HEX_DIGITS):0{_HEX_DIGITS}x}"
-
-    def of_sample(table: ibis.Table) -> ibis.Table:
-        return table.filter(table.contact_id.hexdigest("sha256") < below)
-
-    names = ("orders", "lines", "events", "contacts")
-    return replace(tables, **{name: of_sample(getattr(tables, name)) for name in names})
+    return tables.each(lambda table: table.filter(table.contact_id.hexdigest("sha256") < below))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -122,6 +123,12 @@ class Tables:
     closed: tuple[tuple[date, date], ...] = ()
     timezone: str = "UTC"
     campaign_log: ibis.Table | None = None
+
+    def each(self, change: Callable[[ibis.Table], ibis.Table]) -> Tables:
+        """Return the shop with the same change made to all of its facts: orders, lines, events, contacts, and the log if any."""
+        log = None if self.campaign_log is None else change(self.campaign_log)
+        facts = {name: change(getattr(self, name)) for name in ("orders", "lines", "events", "contacts")}
+        return replace(self, campaign_log=log, **facts)
 
     def release(self, kept: ibis.Table) -> None:
         """Let go what DuckDB holds of the facts, but for what ``kept`` rests upon; they cannot be asked any more.

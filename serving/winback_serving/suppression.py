@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import ibis
@@ -61,6 +60,4 @@ def without_suppressed(tables: Tables, keys: frozenset[str]) -> Tables:
         keyed = table.mutate(key=table.contact_id.hexdigest("sha256")).anti_join(erased, "key").drop("key")
         return held(keyed.anti_join(ids, "contact_id"))
 
-    names = ("orders", "lines", "events", "contacts")
-    log = None if tables.campaign_log is None else kept(tables.campaign_log)
-    return replace(tables, campaign_log=log, **{name: kept(getattr(tables, name)) for name in names})
+    return tables.each(kept)

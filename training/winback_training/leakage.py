@@ -126,12 +126,7 @@ def _mirrored(table: ibis.Table, as_of: date, instant: str = "") -> ibis.Table:
 
 def _held(tables: Tables) -> Tables:
     """Return the facts as tables of the engine: a query over them is quicker to write than one over what made them."""
-    names = ("orders", "lines", "events", "contacts")
-    held = {
-        name: tables.backend.create_table(gen_name("held"), getattr(tables, name), temp=True)
-        for name in names
-    }
-    return replace(tables, **held)
+    return tables.each(lambda table: tables.backend.create_table(gen_name("held"), table, temp=True))
 
 
 def changed_features(

@@ -6,7 +6,7 @@ inputs as they are now, and the newest published run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -136,8 +136,7 @@ def _by_inputs(tables: Tables, listed: pa.Table, day: date, cut: date) -> pa.Tab
     same = same.semi_join(rows.filter(rows.address.notnull()), "address")
     ids = rows.select("contact_id").union(same.select("contact_id"), distinct=True)
     ids = backend.create_table(gen_name("asked"), ids.to_pyarrow(), temp=True)
-    names = ("orders", "lines", "events", "contacts")
-    theirs = replace(tables, **{n: getattr(tables, n).semi_join(ids, "contact_id") for n in names})
+    theirs = tables.each(lambda table: table.semi_join(ids, "contact_id"))
     status = build_contact_status(theirs, cut)
     orders = purchase_orders(theirs, cut)
     # E-mail is what a batch is sent by: who refuses it, or cannot get it, counts for the address.
