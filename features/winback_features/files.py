@@ -94,12 +94,15 @@ def file_format(location: str, files: Sequence[Path]) -> str:
     raise InputError("It is not known whether this is Parquet or CSV.", where=location, how=how)
 
 
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def fingerprint_files(files: Sequence[Path]) -> str:
     """Return the SHA-256 (hex) of the files' bytes; of the digests in order where there are several."""
-    digests = []
-    for file in files:
-        with file.open("rb") as handle:
-            digests.append(hashlib.file_digest(handle, "sha256").hexdigest())
+    digests = [file_digest(file) for file in files]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

@@ -6,7 +6,6 @@ numbers, with the digest of the first). The digest is checked before anything is
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from winback_features.errors import InputError
+from winback_features.files import file_digest
 from winback_models.btyd import Array
 from winback_models.config import ScoreConfig
 from winback_models.curve import PurchaseCurve, days_to_date
@@ -173,7 +173,7 @@ class LapseModel:
         folder.mkdir(parents=True, exist_ok=True)
         state = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "info"}
         joblib.dump(state, folder / "bundle.joblib", compress=3)
-        digest = _sha256(folder / "bundle.joblib")
+        digest = file_digest(folder / "bundle.joblib")
         described = {
             "format": FORMAT,
             "sha256": digest,
@@ -206,7 +206,7 @@ class LapseModel:
         retrain = "Train again with `winback train`."
         try:
             described = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-            digest = _sha256(folder / "bundle.joblib")
+            digest = file_digest(folder / "bundle.joblib")
         except (OSError, ValueError) as error:
             raise InputError(
                 f"The model bundle cannot be read ({error}).", where=where, how=retrain
@@ -295,8 +295,3 @@ class LapseModel:
     @staticmethod
     def _bought(features: pd.DataFrame) -> Any:
         return features["purchase_days"].to_numpy(np.float64, na_value=0.0) > 0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,6 +11,7 @@ from typing import Any
 import joblib
 
 from winback_features.errors import InputError
+from winback_features.files import file_digest
 from winback_models.btyd import Array
 from winback_models.uplift import UpliftModel
 
@@ -57,7 +57,7 @@ def save_uplift(folder: Path, bundle: UpliftBundle) -> str:
     """Write a bundle and return the digest of its state."""
     folder.mkdir(parents=True, exist_ok=True)
     joblib.dump(bundle.model, folder / STATE, compress=3)
-    digest = _sha256(folder / STATE)
+    digest = file_digest(folder / STATE)
     described = {
         "format": FORMAT,
         "sha256": digest,
@@ -86,7 +86,7 @@ def load_uplift(folder: Path) -> UpliftBundle | None:
     )
     try:
         described = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        digest = _sha256(folder / STATE)
+        digest = file_digest(folder / STATE)
     except (OSError, ValueError) as error:
         raise InputError(f"The uplift model cannot be read ({error}).", where=str(folder), how=how) from error
     if described.get("sha256") != digest:
@@ -99,8 +99,3 @@ def load_uplift(folder: Path) -> UpliftBundle | None:
         raise InputError("The uplift model was saved by another version.", where=str(folder), how=how)
     model: UpliftModel = joblib.load(folder / STATE)
     return UpliftBundle(model, described["asleep_at_most"], described["info"], digest)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -20,6 +20,7 @@ from ibis.util import gen_name
 
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError
+from winback_features.files import file_digest
 from winback_features.ingest import ingest
 from winback_features.parts import WHOLE, contact_ranges
 from winback_features.tables import Tables
@@ -31,7 +32,7 @@ from winback_policy.rfm import RfmThresholds
 from winback_serving.clock import today_in
 from winback_serving.inputs import input_files, refuse_shrunken, standing_still
 from winback_serving.intact import checked_file
-from winback_serving.parquet import file_digest, write_expression
+from winback_serving.parquet import write_expression
 from winback_serving.run_features import write_features
 from winback_serving.run_record import (
     count_rows,

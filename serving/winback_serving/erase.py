@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from winback_features.errors import InputError
-from winback_serving.parquet import ROWS_PER_GROUP, file_digest, write_batches
+from winback_features.files import file_digest
+from winback_serving.parquet import ROWS_PER_GROUP, write_batches
 from winback_serving.store import RUN_FILE, RunStore, fsync, write_atomically
 from winback_serving.suppression import key_of, suppress
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from winback_features.errors import InputError
+from winback_features.files import file_digest
 from winback_serving.erase import replaced_files
-from winback_serving.parquet import file_digest
 from winback_serving.store import PublishedRun
 
 

@@ -27,8 +27,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from winback_features.errors import ConfigError, InputError
+from winback_features.files import file_digest
 from winback_models.lapse_model import LapseModel
-from winback_serving.parquet import file_digest
 
 CHAMPION = "champion"
 BUNDLE = "bundle"

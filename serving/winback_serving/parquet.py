@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -134,9 +133,3 @@ def write_expression(
         for ids in ranges:
             file.append(between(expression, ids), order_by)
         return file.rows
-
-
-def file_digest(path: Path) -> str:
-    """Return the sha256 of a file, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

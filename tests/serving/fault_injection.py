@@ -34,9 +34,9 @@ from typing import Any
 import ibis
 import pyarrow.parquet as pq
 
+from winback_features.files import file_digest
 from winback_serving.batch import score_day
 from winback_serving.cli import explain
-from winback_serving.parquet import file_digest
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import RunStore
 

@@ -15,10 +15,10 @@ import pytest
 from winback_features import parts
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError, InputError
+from winback_features.files import file_digest
 from winback_policy.rfm import rfm
 from winback_serving.batch import score_day
 from winback_serving.lists import open_list, top_of_list
-from winback_serving.parquet import file_digest
 from winback_serving.run_segments import run_values
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import PublishedRun, RunStore

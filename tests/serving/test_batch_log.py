@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from winback_features import parts
+from winback_features.files import file_digest
 from winback_policy.incentives import INCENTIVE_TIERS
 from winback_serving.batch import score_day
-from winback_serving.parquet import file_digest
 from winback_serving.settings import load_settings
 from winback_serving.store import PublishedRun
 

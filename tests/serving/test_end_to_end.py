@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from winback_features.files import file_digest
 from winback_features.reports import IngestReport, TableReport
 from winback_serving import cli
 from winback_serving.commands.train import stale
-from winback_serving.parquet import file_digest
 
 FIRST, SECOND = "1998-05-01", "1998-05-02"
 TRAINING = """

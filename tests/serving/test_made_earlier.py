@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from winback_features.files import file_digest
 from winback_serving.batch import score_day
 from winback_serving.cli import run as winback
-from winback_serving.parquet import file_digest
 from winback_serving.settings import load_settings
 from winback_serving.web.app import create_app
 from winback_serving.web.config import WebConfig

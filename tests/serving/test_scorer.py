@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from winback_features.files import file_digest
 from winback_models.config import ScoreConfig
-from winback_serving.parquet import OrderedFile, file_digest
+from winback_serving.parquet import OrderedFile
 from winback_serving.scorer import score_columns, score_features
 
 DAY = date(2020, 1, 2)

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from winback_features.files import file_digest
 from winback_serving import cli
 from winback_serving.batch import score_day
-from winback_serving.parquet import file_digest
 from winback_serving.run_hygiene import run_status
 from winback_serving.settings import load_settings
 from winback_serving.store import PublishedRun, RunStore

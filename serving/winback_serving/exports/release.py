@@ -19,13 +19,13 @@ from ibis.util import gen_name
 
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError, GateRefusal, InputError
+from winback_features.files import file_digest
 from winback_features.ingest import ingest
 from winback_features.tables import Tables
 from winback_policy import guardrail
 from winback_policy.config import PolicyConfig
 from winback_serving.export import Exported, ExportRequest, mailed_contacts, write_export
 from winback_serving.exports.fallen import Fallen, fell_out
-from winback_serving.parquet import file_digest
 from winback_serving.settings import Settings
 from winback_serving.store import PublishedRun, RunStore, write_atomically
 
