@@ -9,31 +9,13 @@ from typing import Any
 import ibis
 
 from winback_policy.config import PolicyConfig
-
-_DIGITS = 8
+from winback_policy.draw import drawn_below
 
 
 def draw_arm(contact_id: Any, config: PolicyConfig) -> Any:
-    """Return ``holdout`` or ``treatment`` for each contact, the same on every engine and every day.
-
-    The first eight hexadecimal digits of ``sha256(salt + ":" + contact_id)`` are compared, as text, with
-    those of the share.
-
-    Parameters
-    ----------
-    contact_id : ibis string column
-    config : PolicyConfig
-        ``holdout_share`` and ``holdout_salt`` are used.
-
-    Returns
-    -------
-    ibis string column
-    """
-    bound = round(config.holdout_share * 16**_DIGITS)
-    if bound >= 16**_DIGITS:
-        return ibis.literal("holdout")
-    digest = (ibis.literal(f"{config.holdout_salt}:") + contact_id).hexdigest("sha256").substr(0, _DIGITS)
-    return ibis.ifelse(digest < f"{bound:0{_DIGITS}x}", "holdout", "treatment")
+    """Return ``holdout`` or ``treatment`` for each contact; see `winback_policy.draw.drawn_below`."""
+    held_out = drawn_below(contact_id, config.holdout_salt, config.holdout_share)
+    return ibis.ifelse(held_out, "holdout", "treatment")
 
 
 def detectable_effect(

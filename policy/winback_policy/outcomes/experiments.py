@@ -11,9 +11,9 @@ from typing import Any
 import ibis
 
 from winback_features.errors import ConfigError
+from winback_policy.draw import drawn_below
 
 WHERE = "policy.experiments"
-_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +101,9 @@ def running(experiments: Sequence[Experiment], as_of: date) -> Experiment | None
 
 
 def draw_variant(contact_id: Any, experiment: Experiment) -> Any:
-    """Return each contact's arm of the experiment, the same on every engine and every day.
-
-    As for the holdout, the first eight hexadecimal digits of ``sha256(name + ":" + contact_id)`` are compared, as text, with
-    the bounds of the shares.
-
-    Parameters
-    ----------
-    contact_id : ibis string column
-    experiment : Experiment
-
-    Returns
-    -------
-    ibis string column
-    """
-    digest = (ibis.literal(f"{experiment.name}:") + contact_id).hexdigest("sha256").substr(0, _DIGITS)
-    bounds = [round(share * 16**_DIGITS) for share in accumulate(experiment.share_of.values())]
+    """Return each contact's arm of the experiment; see `winback_policy.draw.drawn_below`. Its name is the salt."""
     cases = [
-        (digest < f"{bound:0{_DIGITS}x}", arm) for bound, arm in zip(bounds, experiment.arms, strict=True)
+        (drawn_below(contact_id, experiment.name, below), arm)
+        for arm, below in zip(experiment.arms, accumulate(experiment.share_of.values()), strict=True)
     ]
     return ibis.cases(*cases[:-1], else_=experiment.arms[-1])
