@@ -199,4 +199,4 @@ def _waits(contacts: pd.DataFrame, later: pd.DataFrame, as_of: date) -> Array:
     """Return the days from ``as_of`` to each contact's first of the ``later`` purchases; inf where there is none."""
     first = later.drop_duplicates("contact_id").set_index("contact_id")["day"]
     days = (pd.to_datetime(first) - pd.Timestamp(as_of)).dt.days.astype(np.float64)
-    return np.asarray(days.reindex(contacts["contact_id"]).fillna(np.inf), dtype=np.float64)
+    return _first(days, contacts)

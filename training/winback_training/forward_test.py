@@ -134,7 +134,7 @@ def forward_test(
     before, after = len(today.waits), len(today.never_waits)
     steps = equal_steps(horizon_days)
     days = np.concatenate([steps, np.arange(horizon_days + 1.0)])
-    said = {OURS: np.vstack([_our_curve(model, part, days) for part in (today.features, today.never)])}
+    said = {OURS: curve_of(model, today, days)}
     baselines = baseline_curves(today, closed, horizon_days, numeric_features, seed)
     said |= {name: _pad(curve(days), 0, after) for name, curve in baselines.items()}
     if after:
@@ -216,8 +216,10 @@ def _comparable(
     return [*alone, *(("all", [tests[i] for i in where], names) for where, names in together.items())]
 
 
-def _our_curve(model: LapseModel, features: pd.DataFrame, days: Array) -> Array:
-    return model.curve(features, days.tolist()) if len(features) else np.zeros((0, len(days)))
+def curve_of(model: LapseModel, time: LabelTime, days: Array) -> Array:
+    """Return P(purchase) within each of ``days`` of the buyers, and then of those who never bought."""
+    parts = [part for part in (time.features, time.never) if len(part)]
+    return np.vstack([np.zeros((0, len(days))), *(model.curve(part, days.tolist()) for part in parts)])
 
 
 def _pad(block: Array, before: int, after: int) -> Array:

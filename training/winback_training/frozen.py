@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
-from winback_models.btyd import Array
 from winback_models.label_time import LabelTime
 from winback_models.lapse_model import LapseModel
-from winback_training.forward_test import OURS, ForwardTest
+from winback_training.forward_test import OURS, ForwardTest, curve_of
 from winback_training.timing import survival_intervals
 
 
@@ -32,7 +30,7 @@ def ask(test: ForwardTest, time: LabelTime, others: Mapping[str, LapseModel]) ->
         Its models are ours and ``others``.
     """
     grid = np.concatenate([test.days, np.arange(test.days[-1] + 1.0)])
-    said = {name: _curve(model, time, grid) for name, model in others.items()}
+    said = {name: curve_of(model, time, grid) for name, model in others.items()}
     steps = len(test.days)
     return replace(
         test,
@@ -42,8 +40,3 @@ def ask(test: ForwardTest, time: LabelTime, others: Mapping[str, LapseModel]) ->
             **{name: survival_intervals(test.waits, 1.0 - p[:, steps:]) for name, p in said.items()},
         },
     )
-
-
-def _curve(model: LapseModel, time: LabelTime, days: Array) -> Array:
-    parts: list[pd.DataFrame] = [part for part in (time.features, time.never) if len(part)]
-    return np.vstack([np.zeros((0, len(days))), *(model.curve(part, days.tolist()) for part in parts)])

@@ -131,12 +131,12 @@ def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
     if config.population != "active" and not models:
         return GateVerdict(False, (NOBODY_HELD_OUT, *found), tuple(_notes(summary, model, config)))
     checks = (
-        _contacts(_number(model, "n"), config.min_contacts, who),
-        _auc(_number(model, "auc"), auc_needed(model, config.min_auc_margin), config.min_auc_margin, who),
+        _contacts(number(model, "n"), config.min_contacts, who),
+        _auc(number(model, "auc"), auc_needed(model, config.min_auc_margin), config.min_auc_margin, who),
         *_baselines(models, summary.get("differences") or (), config),
         _champion(summary.get(CHAMPIONS[config.population]) or {}, config.max_brier_ratio),
-        _skill(_number(model, "brier_skill"), config.min_brier_skill, who),
-        _bias(_number(model, "bias"), config.max_bias, who),
+        _skill(number(model, "brier_skill"), config.min_brier_skill, who),
+        _bias(number(model, "bias"), config.max_bias, who),
         _calibration(model, config.max_ece, who),
         *found,
     )
@@ -144,7 +144,8 @@ def check_gate(summary: Mapping[str, Any], config: GateConfig) -> GateVerdict:
     return GateVerdict(not reasons, reasons, tuple(_notes(summary, model, config)))
 
 
-def _number(metrics: Mapping[str, Any], name: str) -> float:
+def number(metrics: Mapping[str, Any], name: str) -> float:
+    """Return a metric of that name; nan where it is missing or null."""
     value = metrics.get(name)
     return math.nan if value is None else float(value)
 
@@ -165,7 +166,7 @@ def auc_needed(model: Mapping[str, Any], wanted: float) -> float:
     >>> round(auc_needed({"n": 200, "prevalence": 0.5}, 0.02), 3)
     0.567
     """
-    n, buyers = _number(model, "n"), _number(model, "n") * _number(model, "prevalence")
+    n, buyers = number(model, "n"), number(model, "n") * number(model, "prevalence")
     if wanted <= 0.0 or not 0.0 < buyers < n:
         return 0.5 + wanted
     return 0.5 + max(wanted, ONE_SIDED * math.sqrt((n + 1.0) / (12.0 * buyers * (n - buyers))))
@@ -213,8 +214,8 @@ def _auc(auc: float, needed: float, margin: float, who: str) -> str:
 def _baselines(models: Mapping[str, Any], differences: Any, config: GateConfig) -> Iterator[str]:
     """Yield a sentence for each baseline that is better, or one where nothing can be compared."""
     who = POPULATIONS[config.population]
-    ours = _number(models.get(MODEL) or {}, "brier")
-    theirs = {name: _number(models.get(name) or {}, "brier") for name in BASELINES}
+    ours = number(models.get(MODEL) or {}, "brier")
+    theirs = {name: number(models.get(name) or {}, "brier") for name in BASELINES}
     theirs = {name: brier for name, brier in theirs.items() if not math.isnan(brier)}
     if math.isnan(ours):
         yield f"Its Brier score {who} could not be measured."
@@ -238,17 +239,17 @@ def _over_all_tests(difference: Mapping[str, Any], population: str) -> bool:
 
 def _beyond_noise(difference: Mapping[str, Any]) -> bool:
     """Say whether the interval of a loss in excess lies above 0; an interval that was not measured excuses nothing."""
-    low = _number(difference, "low")
+    low = number(difference, "low")
     return math.isnan(low) or low > 0.0
 
 
 def _interval(difference: Mapping[str, Any]) -> str:
-    low, high = _number(difference, "low"), _number(difference, "high")
+    low, high = number(difference, "low"), number(difference, "high")
     return "" if math.isnan(low) else f", {low:.4f} to {high:.4f} more (95 % interval)"
 
 
 def _champion(found: Mapping[str, Any], ratio: float) -> str:
-    ours, theirs = _number(found, "ours"), _number(found, "champion")
+    ours, theirs = number(found, "ours"), number(found, "champion")
     if not (ours > ratio * theirs and _beyond_noise(found)):
         return ""
     return (
@@ -292,19 +293,19 @@ def chance_ece(n: float, prevalence: float) -> float:
 
 def _off(model: Mapping[str, Any], limit: float) -> bool:
     """Say whether the calibration error is above the limit and beyond noise."""
-    return _number(model, "ece") > max(limit, chance_ece(_number(model, "n"), _number(model, "prevalence")))
+    return number(model, "ece") > max(limit, chance_ece(number(model, "n"), number(model, "prevalence")))
 
 
 def _calibration(model: Mapping[str, Any], allowed: float, who: str) -> str:
     if not _off(model, allowed):
         return ""
-    ece = _number(model, "ece")
+    ece = number(model, "ece")
     return f"Its probabilities are off by {ece:.1%} on average {who}; {allowed:.1%} allowed."
 
 
 def _notes(summary: Mapping[str, Any], model: Mapping[str, Any], config: GateConfig) -> Iterator[str]:
     """Yield what does not refuse and should be known."""
-    ece = _number(model, "ece")
+    ece = number(model, "ece")
     if _off(model, config.warn_ece) and not _off(model, config.max_ece):
         yield f"Its probabilities are off by {ece:.1%} on average {POPULATIONS[config.population]}: read them with that margin."
     for check in (CHAMPIONS[config.population], "leakage"):

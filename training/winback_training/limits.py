@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from winback_training.gate import chance_ece
+from winback_training.gate import chance_ece, number
 
 POPULATIONS = {
     "whole": "every buyer",
@@ -79,7 +79,7 @@ def limitations(
 def _baselines(differences: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     measures = {"brier": "Brier score", "ibs": "integrated Brier score"}
     for row in differences:
-        if _number(row, "low") > 0.0:
+        if number(row, "low") > 0.0:
             yield (
                 f"{row['baseline']} does better on the active base: its {measures.get(row['metric'], row['metric'])} is "
                 f"{row['difference']:.4f} lower (95 % interval {row['low']:.4f} to {row['high']:.4f})."
@@ -88,16 +88,16 @@ def _baselines(differences: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _population(name: str, models: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     ours, who = models.get("winback", {}), POPULATIONS[name]
-    n = _number(ours, "n")
+    n = number(ours, "n")
     if n < FEW_CONTACTS:
         yield f"How good it is for {who} cannot be said: {n:.0f} of them per forward test."
         return
-    if (auc := _number(ours, "auc")) < WEAK_AUC:
+    if (auc := number(ours, "auc")) < WEAK_AUC:
         yield f"Among {who} it ranks hardly better than chance: AUC {auc:.3f}."
-    if (skill := _number(ours, "brier_skill")) <= 0.0:
+    if (skill := number(ours, "brier_skill")) <= 0.0:
         yield f"For {who} it says no more than their base rate does: Brier skill {skill:.3f}."
-    if (ece := _number(ours, "ece")) > max(DOUBTFUL_ECE, chance_ece(n, _number(ours, "prevalence"))):
-        bias = _number(ours, "bias")
+    if (ece := number(ours, "ece")) > max(DOUBTFUL_ECE, chance_ece(n, number(ours, "prevalence"))):
+        bias = number(ours, "bias")
         way = "too many" if bias > 0 else "too few"
         yield (
             f"For {who} its probabilities are off by {ece:.1%} on average; in total it expected {abs(bias):.1%} of them "
@@ -106,20 +106,20 @@ def _population(name: str, models: Mapping[str, Mapping[str, float]]) -> Iterato
 
 
 def _timing(ours: Mapping[str, float]) -> Iterator[str]:
-    covered, n = _number(ours, "coverage_80"), _number(ours, "n")
+    covered, n = number(ours, "coverage_80"), number(ours, "n")
     if n < FEW_CONTACTS:
         return  # said above
     if abs(covered - COVERAGE) > max(OFF_COVERAGE, SURE * math.sqrt(COVERAGE * (1.0 - COVERAGE) / n)):
         width = "wide" if covered > COVERAGE else "narrow"
         yield f"The 80 % interval of the next purchase held {covered:.0%} of them: it is too {width}."
-    if _number(ours, "d_calibration_p") < OFF_TIME:
+    if number(ours, "d_calibration_p") < OFF_TIME:
         yield "Purchases come at other times than it says, beyond noise: see the picture of timing."
 
 
 def _money(money: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for row in money:
-        ratio = _number(row, "ratio")
-        low, high = _number(row, "ratio_low"), _number(row, "ratio_high")
+        ratio = number(row, "ratio")
+        low, high = number(row, "ratio_low"), number(row, "ratio_high")
         if row.get("population") == "active" and (low > 1.0 or high < 1.0):
             yield (
                 f"From {row['origin']} on it expected {ratio:.2f} times the money that came from the active base "
@@ -146,8 +146,3 @@ def _unknown(populations: Mapping[str, Any], tests: int) -> Iterator[str]:
     for name, who in POPULATIONS.items():
         if name not in MAY_LACK and not populations.get(name, {}).get("winback"):
             yield f"How good it is for {who} is not known: none were in the forward tests."
-
-
-def _number(values: Mapping[str, Any], name: str) -> float:
-    value = values.get(name)
-    return math.nan if value is None else float(value)
