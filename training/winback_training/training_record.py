@@ -13,12 +13,11 @@ import pandas as pd
 
 from winback_models.charts import calibration_chart, lift_chart, to_svg
 from winback_training.card import card_page, model_card
-from winback_training.gate import GateConfig, check_gate
+from winback_training.gate import MODEL, GateConfig, check_gate
 
 if TYPE_CHECKING:
     from winback_training.train import TrainingResult
 
-MODEL = "winback"
 EVALUATION_FILE = "evaluation.json"
 CARD_FILE, CARD_FACTS = "model_card.html", "model_card.json"
 TABLES = ("metrics", "calibration", "lift", "timing", "differences", "money")
