@@ -15,6 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, sqrt
 
+import numpy as np
+
+from winback_features.kaplan_meier import kaplan_meier
+
 SHARE = 0.9
 YEAR = 365
 
@@ -121,17 +125,12 @@ def closing(closed: Mapping[int, int], still_open: Mapping[int, int], days: int)
     >>> round(share, 3), round(error, 3)
     (0.625, 0.286)
     """
-    at_risk = sum(closed.values()) + sum(still_open.values())
-    surviving, variance = 1.0, 0.0
-    for length in sorted({*closed, *still_open}):
-        if length > days:
-            break
-        ended = closed.get(length, 0)
-        if at_risk > ended:
-            variance += ended / (at_risk * (at_risk - ended))
-        surviving *= 1.0 - ended / at_risk
-        at_risk -= ended + still_open.get(length, 0)
-    return 1.0 - surviving, surviving * sqrt(variance)
+    curve = kaplan_meier(closed, still_open)
+    step = int(np.searchsorted(curve.days, days, side="right")) - 1
+    surviving = float(curve.survival[step]) if step >= 0 else 1.0
+    if surviving in (0.0, 1.0):
+        return 1.0 - surviving, 0.0
+    return 1.0 - surviving, surviving * sqrt(float(curve.spread[step]))
 
 
 def closing_point(closed: Mapping[int, int], still_open: Mapping[int, int]) -> int:
@@ -139,16 +138,9 @@ def closing_point(closed: Mapping[int, int], still_open: Mapping[int, int]) -> i
 
     Those of contacts that are gone stay open for ever, so that of all gaps nine of ten may never close.
     """
-    ceiling = closing(closed, still_open, max(closed))[0]
-    lengths = sorted(closed)
-    low, high = 0, len(lengths) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if closing(closed, still_open, lengths[middle])[0] >= SHARE * ceiling:
-            high = middle
-        else:
-            low = middle + 1
-    return lengths[low]
+    curve = kaplan_meier(closed, still_open)
+    came = 1.0 - curve.survival
+    return int(curve.days[np.argmax(came >= SHARE * came[-1])])
 
 
 def unevenness(counts: GapCounts) -> tuple[float, float]:
