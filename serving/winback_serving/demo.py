@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import ibis
 import pandas as pd
@@ -28,42 +29,29 @@ def consecutive_days(end: date, days: int) -> tuple[date, ...]:
     return tuple(end - timedelta(days=back) for back in reversed(range(days)))
 
 
-def cohort_table(tables: Tables, before: date) -> pd.DataFrame:
+def cohort_table(cohorts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return which share of each month's newcomers bought again so many months later.
 
-    Months that are not over on ``before`` are left out, as cohort and as month of return.
+    Months that are not over are left out, as cohort and as month of return.
+
+    Parameters
+    ----------
+    cohorts : sequence of mapping
+        Of `winback_features.retention.retention`.
 
     Returns
     -------
     DataFrame
-        ``cohort`` (such as ``Jan 2017 · 1,893``), ``position``, ``month`` (from 1), ``n`` and ``share`` (0 to
-        1); a row for every month that could be observed, zeros included.
+        ``cohort`` (such as ``Jan 2017 · 1,893``), ``position``, ``month`` (from 1) and ``share`` (0 to 1); a row for every
+        month that could be observed, zeros included.
     """
-    days = purchase_days(tables, before)
-    first = days.group_by("contact_id").aggregate(first_day=days.day.min())
-    month_of = {
-        name: _month_number(column) for name, column in (("day", days.day), ("first", first.first_day))
-    }
-    bought = days.select("contact_id", month=month_of["day"]).distinct()
-    began = first.select("contact_id", cohort=month_of["first"])
-    joined = bought.join(began, "contact_id")
-    counted = joined.group_by("cohort", "month").aggregate(n=joined.contact_id.nunique()).to_pyarrow()
-    people = {(row["cohort"], row["month"]): row["n"] for row in counted.to_pylist()}
-    over = before.year * 12 + before.month - 1  # the month of `before` itself is not over
-    cohorts = sorted(c for c, m in people if c == m and c < over)
     rows = [
-        (
-            _cohort_name(cohort, people[cohort, cohort]),
-            position,
-            month - cohort,
-            people.get((cohort, month), 0),
-        )
-        for position, cohort in enumerate(cohorts)
-        for month in range(cohort + 1, over)
+        (_cohort_name(row), position, month, active / row["contacts"])
+        for position, row in enumerate(cohorts)
+        for month, active in enumerate(row["active"][: row["complete_months"]])
+        if month
     ]
-    sizes = [people[cohort, cohort] for cohort in cohorts]
-    table = pd.DataFrame(rows, columns=["cohort", "position", "month", "n"])
-    return table.assign(share=[n / sizes[p] for p, n in zip(table["position"], table["n"], strict=True)])
+    return pd.DataFrame(rows, columns=["cohort", "position", "month", "share"])
 
 
 def contact_story(
@@ -113,9 +101,6 @@ def _ghosts(tables: Tables, contact_id: str, backs: Sequence[int]) -> Tables:
     )
 
 
-def _month_number(day: ibis.Value) -> ibis.Value:
-    return day.year() * 12 + day.month() - 1
-
-
-def _cohort_name(month: int, people: int) -> str:
-    return f"{date(month // 12, month % 12 + 1, 1):%b %Y} · {people:,}"
+def _cohort_name(cohort: Mapping[str, Any]) -> str:
+    first = date.fromisoformat(f"{cohort['month']}-01")
+    return f"{first:%b %Y} · {cohort['contacts']:,}"

@@ -17,6 +17,7 @@ from winback_features.build import build_features
 from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.engine import open_engine
 from winback_features.ingest import ingest
+from winback_features.retention import retention
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
 from winback_serving.cli import run
@@ -45,21 +46,25 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
         )
 
 
+def cohorts(tables: Tables, day: date) -> pd.DataFrame:
+    return cohort_table(retention(tables, day, horizon_days=30)["cohorts"])
+
+
 def test_cohorts_count_people_not_purchases_and_keep_empty_months(tables: Tables) -> None:
-    table = cohort_table(tables, date(2017, 4, 1))
+    table = cohorts(tables, date(2017, 4, 1))
     rows = [tuple(row) for row in table[["cohort", "month", "share"]].itertuples(index=False)]
     assert rows == [("Jan 2017 · 2", 1, 0.5), ("Jan 2017 · 2", 2, 0.5), ("Feb 2017 · 1", 1, 0.0)]
     assert table["position"].tolist() == [0, 0, 1]
 
 
 def test_a_month_that_is_not_over_is_left_out(tables: Tables) -> None:
-    whole, partly = cohort_table(tables, date(2017, 4, 1)), cohort_table(tables, date(2017, 4, 20))
+    whole, partly = cohorts(tables, date(2017, 4, 1)), cohorts(tables, date(2017, 4, 20))
     pd.testing.assert_frame_equal(whole, partly)
-    assert len(cohort_table(tables, date(2017, 5, 1))) == 3 + 2, "nobody first bought in March"
+    assert len(cohorts(tables, date(2017, 5, 1))) == 3 + 2, "nobody first bought in March"
 
 
 def test_without_a_whole_month_after_the_first_there_is_no_cohort(tables: Tables) -> None:
-    assert cohort_table(tables, date(2017, 2, 3)).empty
+    assert cohorts(tables, date(2017, 2, 3)).empty
 
 
 @dataclass

@@ -41,6 +41,7 @@ from winback_serving.one_page import Figure
 from winback_serving.outcomes_report import write_outcomes
 from winback_serving.output import Output, Reporter
 from winback_serving.report import Report, write_report
+from winback_serving.run_retention import read_retention
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import PublishedRun
 from winback_serving.summary import show_brief, show_places
@@ -162,8 +163,8 @@ def _report(
         figures["story"] = story_figure(
             first, curve, bought, as_of=run.as_of, trained_on=result.as_of, one=about.one
         )
-    cohorts = cohort_table(tables, run.as_of)
-    if len(cohorts):
+    retention = read_retention(run)
+    if retention and len(cohorts := cohort_table(retention["cohorts"])):
         figures["cohorts"] = cohort_figure(cohorts)
     found = result.evaluation
     if found.origins:
