@@ -16,7 +16,6 @@ from rich.table import Table
 from winback_features.config import BrandConfig
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError, InputError
-from winback_features.ingest import ingest
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
@@ -24,6 +23,7 @@ from winback_serving.backtest import Backtest, judge_replay
 from winback_serving.backtest_report import RULES, render_backtest, sentences
 from winback_serving.clock import refuse_future
 from winback_serving.commands.common import as_of_option, config_option, output_options, today
+from winback_serving.commands.inputs import read_inputs
 from winback_serving.horizon import learn_horizon
 from winback_serving.output import Output, Reporter
 from winback_serving.replay import replay, replayed_days
@@ -59,13 +59,10 @@ def backtest(settings: Settings, as_of: date | None, step: int, out: Output) -> 
             what, where="engine.name", how='Set it to "duckdb" for this; the inputs stay the same.'
         )
     with out.working() as work, open_engine(settings.engine) as backend:
-        work.say("Reading and checking the inputs")
         now = today(settings)
         if as_of:
             refuse_future(as_of, now)
-        tables = ingest(
-            backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir, with_log=True
-        )
+        tables = read_inputs(backend, settings, now, work)
         end = as_of or default_day(tables.report, now)
         found = run_backtest(
             tables,

@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from winback_features.engine import open_engine
-from winback_features.ingest import ingest
 from winback_features.reports import IngestReport, TableReport
 from winback_features.tables import Tables
 from winback_serving.commands.common import config_option, output_options, today
+from winback_serving.commands.inputs import read_inputs
 from winback_serving.horizon import Horizon, base_rhythm, learn_horizon
 from winback_serving.output import Output
 from winback_serving.run_record import default_day
@@ -35,11 +35,8 @@ def check(settings: Settings, out: Output) -> None:
     reason, with the first of each.
     """
     with out.working() as work, open_engine(settings.engine) as backend:
-        work.say("Reading and checking the inputs")
         now = today(settings)
-        tables = ingest(
-            backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir, with_log=True
-        )
+        tables = read_inputs(backend, settings, now, work)
         day = default_day(tables.report, now)
         offenders = first_offenders(tables)
         horizon = learn_horizon(tables, day) if settings.horizon_auto else None

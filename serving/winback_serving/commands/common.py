@@ -1,4 +1,4 @@
-"""What the commands share: their options, and opening the inputs."""
+"""What the commands share: their options, and the runs they are asked about."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from winback_serving.clock import today_in
 from winback_serving.joblog import FORMATS, JobLog
 from winback_serving.output import Output
 from winback_serving.settings import Settings, load_settings
+from winback_serving.store import PublishedRun, RunStore
 
 Command = Callable[..., Any]
 
@@ -71,6 +72,18 @@ def output_options(command: Command) -> Command:
 def as_of_option(text: str) -> Callable[[Command], Command]:
     """Add ``--as-of`` with its own help text."""
     return click.option("--as-of", type=Day(), metavar="DATE", help=text)
+
+
+def chosen_runs(
+    settings: Settings, as_of: date | None, since: date | None
+) -> tuple[PublishedRun, PublishedRun | None]:
+    """Return the run of a day, and the one of ``--since``; the newest and the one before it where none is named."""
+    store = RunStore(settings.home)
+    run = store.read_run(as_of)
+    before = store.read_run(since) if since else store.previous_run(run.as_of)
+    if before is not None and before.as_of >= run.as_of:
+        raise click.UsageError(f"--since {since} is not before the run of {run.as_of}.")
+    return run, before
 
 
 def today(settings: Settings) -> date:

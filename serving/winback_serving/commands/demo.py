@@ -16,12 +16,12 @@ import click
 from rich.console import Console
 
 from winback_features.engine import open_engine
-from winback_features.ingest import ingest
 from winback_features.tables import Tables
 from winback_serving.accuracy import money_verdict, read_accuracy
 from winback_serving.batch import score_day
 from winback_serving.brief import Brief, read_brief, risk_bins
 from winback_serving.commands.common import output_options
+from winback_serving.commands.inputs import read_inputs
 from winback_serving.commands.train import flat_settings
 from winback_serving.demo import cohort_table, consecutive_days, contact_story
 from winback_serving.demo_campaign import simulate_campaign, write_log
@@ -82,10 +82,7 @@ def demo(data: str, home: Path, out: Output) -> None:
         settings = load_settings(home / "winback.toml", {})  # the demo stays in its own folder
         days = consecutive_days(about.data_end, DAYS)
         with open_engine(settings.engine) as backend:
-            work.say("Reading and checking the inputs")
-            tables = ingest(
-                backend, settings.source, settings.brand, today=about.data_end, base_dir=settings.base_dir
-            )
+            tables = read_inputs(backend, settings, about.data_end, work, with_log=False)
             _, notices = base_rhythm(tables, days[0], settings.score.horizon_days)
             result = train(tables, days[0], settings.score, settings.training, work.say)
             result = replace(result, notices=(*notices, *result.notices))

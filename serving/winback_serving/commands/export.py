@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from winback_serving.commands.common import Day, as_of_option, config_option, output_options
+from winback_serving.commands.common import Day, as_of_option, chosen_runs, config_option, output_options
 from winback_serving.export import Exported, ExportRequest, LeftOut, write_export
 from winback_serving.exports.bounce import MAX_EXPOSURE
 from winback_serving.exports.formats import FORMATS
@@ -19,7 +19,7 @@ from winback_serving.exports.release import BatchExported, release_batch
 from winback_serving.lists import LISTS
 from winback_serving.output import Output
 from winback_serving.settings import Settings
-from winback_serving.store import PublishedRun, RunStore
+from winback_serving.store import PublishedRun
 from winback_serving.wording import EXITS, plain
 
 REASONS = {
@@ -79,11 +79,7 @@ def export(
     """
     if since is not None and not delta:
         raise click.UsageError("--since goes with --delta.")
-    store = RunStore(settings.home)
-    run = store.read_run(as_of)
-    before = store.read_run(since) if since else store.previous_run(run.as_of)
-    if before is not None and before.as_of >= run.as_of:
-        raise click.UsageError(f"--since {since} is not before the run of {run.as_of}.")
+    run, before = chosen_runs(settings, as_of, since)
     request = ExportRequest(name, to, file, before, delta, batches, max_bounce_exposure, force, batch)
     released = release_batch(settings, run, request) if batch is not None else None
     exported = released.exported if released else write_export(run, request)

@@ -12,9 +12,9 @@ from rich.table import Table
 from winback_features.config import EngineConfig
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError
-from winback_features.ingest import ingest
 from winback_policy.outcomes.readout import Readout
 from winback_serving.commands.common import as_of_option, output_options, today
+from winback_serving.commands.inputs import read_inputs
 from winback_serving.experiment_table import ExperimentTable, read_experiment
 from winback_serving.horizon import horizon_in_use
 from winback_serving.outcomes import Outcomes, read_outcomes
@@ -113,11 +113,8 @@ def outcomes(
 def _own(settings: Settings, as_of: date | None, out: Output) -> Outcomes:
     RunStore(settings.home).read_run()
     with out.working() as work, open_engine(settings.engine) as backend:
-        work.say("Reading and checking the inputs")
         now = today(settings)
-        tables = ingest(
-            backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir, with_log=True
-        )
+        tables = read_inputs(backend, settings, now, work)
         end = min(as_of or now, default_day(tables.report, now))
         tables = without_suppressed(tables, suppressed_keys(settings.home))
         work.say(f"Following the entries of the published runs until {end}")

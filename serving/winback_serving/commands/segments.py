@@ -13,11 +13,11 @@ from winback_features.config import EngineConfig
 from winback_features.engine import open_engine
 from winback_policy.moves import moves_matrix, totals
 from winback_policy.strategies import STRATEGIES
-from winback_serving.commands.common import Day, as_of_option, config_option, output_options
+from winback_serving.commands.common import Day, as_of_option, chosen_runs, config_option, output_options
 from winback_serving.output import Output
 from winback_serving.run_segments import described_counts, moves_between, rfm_views
 from winback_serving.settings import Settings
-from winback_serving.store import PublishedRun, RunStore
+from winback_serving.store import PublishedRun
 from winback_serving.wording import count, number, percent
 
 MOST_MOVES = 12
@@ -39,11 +39,7 @@ def segments(settings: Settings, as_of: date | None, since: date | None, out: Ou
 
     A move is real when the contact itself moved, and a threshold move when only the others did.
     """
-    store = RunStore(settings.home)
-    run = store.read_run(as_of)
-    before = store.read_run(since) if since else store.previous_run(run.as_of)
-    if before is not None and before.as_of >= run.as_of:
-        raise click.UsageError(f"--since {since} is not before the run of {run.as_of}.")
+    run, before = chosen_runs(settings, as_of, since)
     with open_engine(EngineConfig()) as backend:
         views = rfm_views(backend, run)
         counts = described_counts(backend, run)

@@ -15,13 +15,13 @@ from rich.table import Table
 
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError, InputError
-from winback_features.ingest import ingest
 from winback_features.reports import IngestReport
 from winback_models.charts import MODEL_LABELS
 from winback_models.config import ScoreConfig
 from winback_models.lapse_model import LapseModel
 from winback_serving.clock import refuse_future
 from winback_serving.commands.common import as_of_option, config_option, output_options, today
+from winback_serving.commands.inputs import read_inputs
 from winback_serving.horizon import base_rhythm, learn_horizon
 from winback_serving.loader import load_champion
 from winback_serving.output import Output
@@ -47,13 +47,10 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
     The candidate scores nothing before `winback models promote` makes it the champion.
     """
     with out.working() as work, open_engine(settings.engine) as backend:
-        work.say("Reading and checking the inputs")
         now = today(settings)
         if as_of:
             refuse_future(as_of, now)
-        tables = ingest(
-            backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir, with_log=True
-        )
+        tables = read_inputs(backend, settings, now, work)
         tables = without_suppressed(tables, suppressed_keys(settings.home))
         day = as_of or default_day(tables.report, now)
         horizon = learn_horizon(tables, day) if settings.horizon_auto else None

@@ -13,11 +13,11 @@ from rich.console import Console
 
 from winback_features.engine import open_engine
 from winback_features.errors import InputError
-from winback_features.ingest import ingest
 from winback_features.tables import Tables
 from winback_models.uplift import UpliftModel
 from winback_models.uplift_bundle import UpliftBundle, save_uplift
 from winback_serving.commands.common import as_of_option, config_option, output_options, today
+from winback_serving.commands.inputs import read_inputs
 from winback_serving.horizon import horizon_in_use
 from winback_serving.output import Output
 from winback_serving.run_record import default_day
@@ -41,9 +41,8 @@ def uplift(settings: Settings, as_of: date | None, out: Output) -> None:
     missing.
     """
     with out.working() as work, open_engine(settings.engine) as backend:
-        work.say("Reading and checking the inputs")
         now = today(settings)
-        tables = ingest(backend, settings.source, settings.brand, today=now, base_dir=settings.base_dir)
+        tables = read_inputs(backend, settings, now, work, with_log=False)
         end = min(as_of or now, default_day(tables.report, now))
         work.say("Learning from the holdout")
         model, verdict = uplift_from_runs(settings, tables, end)
