@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import threading
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from winback_features.errors import WinbackError
 from winback_serving.settings import Settings
-from winback_serving.web import login
+from winback_serving.web import login, pages
 from winback_serving.web.api import ROUTERS
 from winback_serving.web.api.schema import DESCRIPTION, ERRORS, TAGS
 from winback_serving.web.config import WebConfig
@@ -45,8 +44,8 @@ def create_app(home: Path, config: WebConfig | None = None, settings: Settings |
     Returns
     -------
     FastAPI
-        ``app.state`` holds ``home``, ``runs``, ``config``, ``scorer``, ``door`` and, with pages, ``render_error``
-        and ``render_login``.
+        ``app.state`` holds ``home``, ``config``, ``settings``, ``runs``, ``door``, ``metrics``, ``scorer``, ``login_tries`` and
+        ``render_error``.
     """
     config = config or WebConfig()
     app = FastAPI(
@@ -62,22 +61,14 @@ def create_app(home: Path, config: WebConfig | None = None, settings: Settings |
     state = app.state
     state.home, state.config = home, config
     state.runs, state.door, state.metrics = Runs(home), Doorkeeper(home, config), ServerMetrics()
-    state.settings, state.warm_up = settings, None
+    state.settings, state.render_error = settings, pages.render_error
     state.scorer = Scorer(settings) if settings is not None else None
     state.login_tries = RateLimit(login.TRIES_PER_MINUTE)
     app.add_middleware(Guard, config=config, door=state.door, metrics=state.metrics)
     add_handlers(app)
-    for router in (*ROUTERS, login.router):
+    for router in (*ROUTERS, login.router, *pages.PAGES):
         app.include_router(router)
-    if importlib.util.find_spec("winback_serving.web.pages") is not None:
-        pages = importlib.import_module("winback_serving.web.pages")
-        for router in getattr(pages, "PAGES", ()):
-            app.include_router(router, include_in_schema=False)
-        state.render_error = getattr(pages, "render_error", None)
-        state.render_login = getattr(pages, "render_login", None)
-        state.warm_up = getattr(pages, "warm_up", None)
-    if STATIC.is_dir():
-        app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
 
@@ -87,14 +78,15 @@ async def _watching(app: FastAPI) -> AsyncIterator[None]:
     stop = threading.Event()
 
     def watch() -> None:
-        warm_up = app.state.warm_up
+        warm = False
         while not stop.is_set():
             try:
                 app.state.runs.refresh()
             except (WinbackError, OSError) as error:
                 LOG.warning("The newest run cannot be opened, the one before stays: %s", error)
-            if warm_up is not None:
-                warm_up = warm_up()  # once, and after the run: nobody waits for it
+            if not warm:
+                pages.warm_up()  # once, and after the run: nobody waits for it
+                warm = True
             stop.wait(app.state.config.refresh_seconds)
 
     thread = threading.Thread(target=watch, name="winback-watch", daemon=True)

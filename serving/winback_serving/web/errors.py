@@ -6,18 +6,17 @@ JSON::
 
 ``fields`` names each wrong field of a request that breaks its schema. A path under ``/api/``, one that ends in ``.json`` or
 ``.csv``, and a client that does not ask for HTML get JSON. Others get ``app.state.render_error(request, status, error)``, which
-is ``winback_serving.web.pages.render_error`` where there is one, ``error`` being the inner object above.
+is ``winback_serving.web.pages.render_error``, ``error`` being the inner object above.
 """
 
 from __future__ import annotations
 
-import html
 import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from winback_features.errors import GateRefusal, InputError, WinbackError
@@ -86,15 +85,9 @@ def respond(
     """Answer with an error, in the form the client reads."""
     if not wants_page(request):
         return JSONResponse({"error": error}, status, headers=headers)
-    render = getattr(request.app.state, "render_error", None)
-    if render is not None:
-        page: Response = render(request, status, error)
-        page.headers.update(headers or {})
-        return page
-    text = html.escape(f"{error['message']} {error['how']}".strip())
-    return HTMLResponse(
-        f"<!doctype html><html lang=en><title>{status}</title><p>{text}</p></html>", status, headers=headers
-    )
+    page: Response = request.app.state.render_error(request, status, error)
+    page.headers.update(headers or {})
+    return page
 
 
 def add_handlers(app: FastAPI) -> None:

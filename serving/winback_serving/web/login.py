@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from winback_serving.web.deps import Door
 from winback_serving.web.identity import COOKIE
 from winback_serving.web.limits import RateLimit
+from winback_serving.web.pages.view import render_login
 
 TRIES_PER_MINUTE = 10
 router = APIRouter(include_in_schema=False)
@@ -23,7 +23,7 @@ def show(
     """Show the form; where nobody is asked who they are, go on."""
     if not door.asks or request.state.identity is not None:
         return RedirectResponse(_inside(target), 303)
-    return _form(request, _inside(target), "", 200)
+    return render_login(request, _inside(target), "", 200)
 
 
 @router.post("/login")
@@ -37,10 +37,10 @@ def log_in(
     tries: RateLimit = request.app.state.login_tries
     peer = request.client.host if request.client else ""
     if tries.wait_seconds(peer):
-        return _form(request, _inside(target), "too_many", 429)
+        return render_login(request, _inside(target), "too_many", 429)
     session = door.log_in(token.strip())
     if session is None:
-        return _form(request, _inside(target), "wrong", 403)
+        return render_login(request, _inside(target), "wrong", 403)
     answer = RedirectResponse(_inside(target), 303)
     answer.set_cookie(
         COOKIE,
@@ -72,26 +72,3 @@ def _inside(path: str) -> str:
     """
     good = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if good and "\\" not in path else "/"
-
-
-_WORDS = {
-    "": "",
-    "wrong": "That is no token of this server.",
-    "too_many": "Those were too many tries. Wait a minute.",
-}
-
-
-def _form(request: Request, target: str, failure: str, status: int) -> Response:
-    """Return the page with the form: that of the pages where they bring one, else a plain one."""
-    render = getattr(request.app.state, "render_login", None)
-    if render is not None:
-        page: Response = render(request, target, failure, status)
-        return page
-    text = (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Log in</title><main><h1>winback</h1>"
-        f"<p role=alert>{_WORDS[failure]}</p><form method=post action=/login>"
-        f'<input type=hidden name=next value="{html.escape(target)}">'
-        "<label>Token <input type=password name=token autocomplete=current-password required></label> "
-        "<button>Log in</button></form></main></html>"
-    )
-    return HTMLResponse(text, status)

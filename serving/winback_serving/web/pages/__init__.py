@@ -21,7 +21,7 @@ from winback_serving.web.pages import (
     today,
 )
 from winback_serving.web.pages.picture import warm_up
-from winback_serving.web.pages.view import render_error, render_login
+from winback_serving.web.pages.view import render_error
 
 PAGES: tuple[APIRouter, ...] = (
     today.router,
@@ -36,4 +36,4 @@ PAGES: tuple[APIRouter, ...] = (
     outcomes.router,
 )
 
-__all__ = ["PAGES", "render_error", "render_login", "warm_up"]
+__all__ = ["PAGES", "render_error", "warm_up"]

@@ -27,8 +27,7 @@ _BOUNCES_SQL = """
 @router.get("/hygiene", response_class=HTMLResponse)
 def show_hygiene(v: CurrentView) -> HTMLResponse:
     """Show what could be cleared away."""
-    settings = getattr(v.request.app.state, "settings", None)
-    found, due = measure(v.run, settings.policy if settings else PolicyConfig())
+    found, due = measure(v.run, v.policy)
     return v.page("hygiene", found=found, due=due, bounces=v.run.query(_BOUNCES_SQL)[0])
 
 

@@ -41,14 +41,13 @@ PARTS = ("active", "repeat", "one_time", "held_out", "lapsed", "never_bought")
 def show_model(v: CurrentView) -> HTMLResponse:
     """Show the model that scored the run."""
     model = v.run.record["model"]
-    settings = getattr(v.request.app.state, "settings", None)
     found = None
-    if settings is not None:
+    if v.settings is not None:
         from winback_serving.loader import (
             read_evidence,  # MLflow is slow to import, and only this page needs it
         )
 
-        found = read_evidence(settings.tracking_uri, model["name"], str(model["version"]))
+        found = read_evidence(v.settings.tracking_uri, model["name"], str(model["version"]))
     if found is None:
         return v.page("model", model=model, found=None)
     drift, by_part = found.tables.get("drift", []), ours(found.card)

@@ -120,7 +120,7 @@ class Plan:
 @router.get("/sandbox", response_class=HTMLResponse)
 def show_sandbox(v: CurrentView, asked: Annotated[Asked, Query()]) -> HTMLResponse:
     """Show what the thresholds would do."""
-    plan = Plan.of(asked, policy_of(v.request))
+    plan = Plan.of(asked, v.policy)
     return v.page(
         "sandbox",
         plan=plan,
@@ -134,7 +134,7 @@ def show_sandbox(v: CurrentView, asked: Annotated[Asked, Query()]) -> HTMLRespon
 @router.get("/sandbox.json")
 def sandbox_json(v: CurrentView, asked: Annotated[Asked, Query()]) -> dict[str, Any]:
     """Return the same for the page's script, numbers written in the reader's locale."""
-    plan = Plan.of(asked, policy_of(v.request))
+    plan = Plan.of(asked, v.policy)
     view = prepared(v.run).ask(plan.segments())
     return {"segments": written(v, view), "config": plan.config(), "as_of": v.run.as_of.isoformat()}
 
@@ -159,12 +159,6 @@ def prepared(run: Run) -> Sandbox:
     """Fetch the base of a run once."""
     with open_engine(EngineConfig()) as backend:
         return open_sandbox(backend, run.published)
-
-
-def policy_of(request: Any) -> PolicyConfig:
-    """Return the policy of the settings, or the defaults where the server has none."""
-    settings = getattr(request.app.state, "settings", None)
-    return settings.policy if settings else PolicyConfig()
 
 
 def _after(day: int | None) -> int | None:

@@ -14,8 +14,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from winback_policy.config import PolicyConfig
 from winback_serving import one_page
 from winback_serving.clock import today_in
+from winback_serving.settings import Settings
 from winback_serving.web.config import WebConfig
 from winback_serving.web.deps import Config, CurrentRun, PublishedRuns
 from winback_serving.web.format import Formatter
@@ -58,6 +60,17 @@ class View:
     run: Run
     t: Texts
     f: Formatter
+
+    @property
+    def settings(self) -> Settings | None:
+        """The settings of the daily job, where the server was started with them."""
+        settings: Settings | None = self.request.app.state.settings
+        return settings
+
+    @property
+    def policy(self) -> PolicyConfig:
+        """The policy of the settings; the defaults where there are none."""
+        return self.settings.policy if self.settings else PolicyConfig()
 
     @property
     def currency(self) -> str | None:
@@ -117,9 +130,7 @@ class View:
 
     def today(self) -> date:
         """Return the calendar day it is where the brand is."""
-        settings = getattr(self.request.app.state, "settings", None)
-        zone = settings.brand.timezone if settings else "UTC"
-        return today_in(zone)
+        return today_in(self.settings.brand.timezone if self.settings else "UTC")
 
 
 def get_view(request: Request, runs: PublishedRuns, run: CurrentRun, config: Config) -> View:
@@ -176,7 +187,7 @@ def render_login(request: Request, target: str, failure: str, status: int) -> HT
 
 def brand_of(request: Request) -> str:
     """Return the brand's name; empty where the server was started without settings."""
-    settings = getattr(request.app.state, "settings", None)
+    settings: Settings | None = request.app.state.settings
     return settings.brand.name if settings else ""
 
 
