@@ -32,10 +32,9 @@ from winback_policy.rfm import RfmThresholds
 from winback_serving.clock import today_in
 from winback_serving.inputs import input_files, refuse_shrunken, standing_still
 from winback_serving.intact import checked_file
-from winback_serving.parquet import write_expression
+from winback_serving.parquet import count_rows, write_expression
 from winback_serving.run_features import write_features
 from winback_serving.run_record import (
-    count_rows,
     count_run,
     day_notices,
     describe_experiment,
@@ -49,10 +48,9 @@ from winback_serving.run_uplift import write_uplift
 from winback_serving.scorer import BATCH_ROWS, Predictor, score_drivers, score_features
 from winback_serving.settings import Settings
 from winback_serving.spark_jobs import explain_on_spark, score_on_spark
-from winback_serving.store import RUN_FILE, SCHEMA_VERSION, PublishedRun, RunStore
+from winback_serving.store import RUN_FILE, SCHEMA_VERSION, TIMINGS_FILE, PublishedRun, RunStore
 from winback_serving.suppression import suppressed_keys, without_suppressed
 
-TIMINGS_FILE = "timings.json"
 QUARANTINE_ORDER = ("table", "row_number", "column", "reason")
 
 

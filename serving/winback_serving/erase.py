@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from winback_features.errors import InputError
 from winback_features.files import file_digest
-from winback_serving.parquet import ROWS_PER_GROUP, write_batches
+from winback_serving.parquet import ROWS_PER_GROUP, count_rows, write_batches
 from winback_serving.store import RUN_FILE, RunStore, fsync, write_atomically
 from winback_serving.suppression import key_of, suppress
 
@@ -111,7 +111,7 @@ def erase(home: Path, contact_ids: Collection[str]) -> tuple[Erasure, Path]:
         emails = {mail for path in tables for mail in _emails(path, ids)}
         suppress(home, keys := sorted({key_of(text) for text in (*ids, *emails)}))
         records = {run: file_digest(run / RUN_FILE) for run in runs}
-        counted = {path: _rows(path) for path in tables}
+        counted = {path: count_rows(path) for path in tables}
         words = {*ids, *emails}
         (home / FOLDER).mkdir(exist_ok=True)
         lines = home / FOLDER / f"{datetime.now(UTC):{MOMENT}}.jsonl"
@@ -121,7 +121,7 @@ def erase(home: Path, contact_ids: Collection[str]) -> tuple[Erasure, Path]:
             if (found := _rewrite(path, words, home, lambda file: _write_down(file, lines)))
         )
         same = all(file_digest(run / RUN_FILE) == digest for run, digest in records.items())
-        same &= all(_rows(path) == n for path, n in counted.items() if path.stem not in DROPPED)
+        same &= all(count_rows(path) == n for path, n in counted.items() if path.stem not in DROPPED)
         now = datetime.now(UTC)
         proof = Erasure(now.isoformat(timespec="seconds"), tuple(keys), files, same)
         path = home / FOLDER / f"{now:{MOMENT}}.json"
@@ -160,10 +160,6 @@ def _write_down(file: ErasedFile, lines: Path) -> None:
         handle.write(json.dumps(asdict(file)) + "\n")
     fsync(lines)
     fsync(lines.parent)
-
-
-def _rows(path: Path) -> int:
-    return int(pq.read_metadata(path).num_rows)
 
 
 def _emails(path: Path, ids: Collection[str]) -> set[str]:

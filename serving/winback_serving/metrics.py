@@ -12,9 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from winback_serving.store import PublishedRun, write_atomically
-
-TIMINGS_FILE = "timings.json"
+from winback_serving.store import TIMINGS_FILE, PublishedRun, write_atomically
 
 
 def write_metrics(path: Path, run: PublishedRun, *, trained_on: date | None, now: float) -> None:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from winback_features.errors import InputError
+from winback_serving.parquet import count_rows
 from winback_serving.store import RUN_FILE, PublishedRun, RunStore
 
 OUTCOME_DAYS = 365
@@ -54,7 +53,7 @@ def stored_runs(store: RunStore) -> list[StoredRun]:
             StoredRun(
                 run,
                 current is not None and current.run_id == run.run_id,
-                int(pq.read_metadata(entries).num_rows) if entries.is_file() else 0,
+                count_rows(entries) if entries.is_file() else 0,
                 folder_bytes(run.folder),
             )
         )

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from winback_features.waits import RATE_DAYS
 from winback_serving.exports.cells import csv_line, safe_cell
 from winback_serving.store import write_atomically
 
-RATE_DAYS = (30, 60, 90, 180, 365)
 STEP = ("contacts", "next", "naive_rate", "median_days", "km_median_days")
 CURVE = ("days", "rate", "low", "high", "at_risk")
 

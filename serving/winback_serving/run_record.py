@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 
 from winback_features.errors import InputError
 from winback_features.reports import IngestReport
 from winback_policy.holdout import detectable_effect
+from winback_serving.parquet import count_rows
 
 STALE_DAYS = 7
 """A gap between the newest fact and ``as_of`` that is worth a word."""
@@ -178,8 +178,3 @@ def describe_experiment(folder: Path) -> dict[str, Any]:
 
 def _rows(folder: Path, name: str) -> int:
     return count_rows(folder / f"{name}.parquet")
-
-
-def count_rows(path: Path) -> int:
-    """Return the rows of a Parquet file, from its foot alone."""
-    return int(pq.read_metadata(path).num_rows)

@@ -26,6 +26,7 @@ from winback_serving.lock import MOST_HOURS, hold
 
 SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
+TIMINGS_FILE = "timings.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from winback_features.waits import RATE_DAYS
 from winback_serving.commands.common import as_of_option, config_option, output_options
 from winback_serving.output import Output
-from winback_serving.retention_tables import RATE_DAYS, flat_tables, write_tables
+from winback_serving.retention_tables import flat_tables, write_tables
 from winback_serving.run_retention import read_retention
 from winback_serving.settings import Settings
 from winback_serving.store import RunStore, made_earlier

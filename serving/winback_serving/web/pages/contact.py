@@ -7,31 +7,21 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from winback_models.drivers import PREFIX
 from winback_serving.store import made_earlier
-from winback_serving.web.errors import NotFoundError
 from winback_serving.web.lookup import rows_of
 from winback_serving.web.pages.contact_chart import HEIGHT_DRAWN, WIDTH_DRAWN
-from winback_serving.web.pages.contact_past import past_address, picture_address
+from winback_serving.web.pages.contact_past import known_contact, past_address, picture_address
 from winback_serving.web.pages.view import CurrentView, View
 
 router = APIRouter(include_in_schema=False)
 DRIVERS_SHOWN = 6
-_DRIVER = "risk_from_"
 
 
 @router.get("/contacts/{contact_id:path}", response_class=HTMLResponse)
 def show_contact(v: CurrentView, contact_id: str) -> HTMLResponse:
-    """Show one contact.
-
-    Raises
-    ------
-    NotFoundError
-        When the run knows no such contact.
-    """
-    row = v.run.contact(contact_id)
-    if row is None:
-        what = f"The run of {v.run.as_of} knows no contact {contact_id!r}."
-        raise NotFoundError(what, where="contact_id", how="Search for a part of its id.")
+    """Show one contact."""
+    row = known_contact(v, contact_id)
     scored = row["p_purchase"] is not None
     return v.page(
         "contact",
@@ -51,10 +41,10 @@ def drivers(v: View, contact_id: str) -> list[tuple[str, float]]:
         raise made_earlier(v.run.published, "drivers")
     found = rows_of(v.run.folder / "drivers.parquet", contact_id)
     effects = [
-        (name.removeprefix(_DRIVER), float(effect))
+        (name.removeprefix(PREFIX), float(effect))
         for row in found
         for name, effect in row.items()
-        if name.startswith(_DRIVER) and effect and abs(effect) >= 0.005
+        if name.startswith(PREFIX) and effect and abs(effect) >= 0.005
     ]
     return sorted(effects, key=lambda effect: -effect[1])[:DRIVERS_SHOWN]
 

@@ -67,7 +67,7 @@ def show_picture(v: NamedView, contact_id: str) -> Response:
     headers = {"etag": mark, "cache-control": "private, no-cache", "content-security-policy": PICTURE_POLICY}
     if mark in v.request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    row = _known(v, contact_id)
+    row = known_contact(v, contact_id)
     done = read_timeline(v.run, contact_id) or {"purchase": [], "click": []}
     entered = {state["entered_at"] for state in read_states(folders, v.run, contact_id)}
     story = Story(
@@ -84,7 +84,7 @@ def show_picture(v: NamedView, contact_id: str) -> Response:
 @router.get("/past/contacts/{contact_id:path}", response_class=HTMLResponse)
 def show_past(v: NamedView, contact_id: str) -> HTMLResponse:
     """Show what was decided before, the numbers behind the picture, and the facts that the scores rest on."""
-    row = _known(v, contact_id)
+    row = known_contact(v, contact_id)
     folders = read_folders(v.runs, v.run)
     return v.page(
         "past",
@@ -121,7 +121,14 @@ def _mark(v: View, folders: Mapping[date, Path], contact_id: str) -> str:
     return f'"{hashlib.sha256(rests_on.encode()).hexdigest()[:32]}"'
 
 
-def _known(v: View, contact_id: str) -> dict[str, Any]:
+def known_contact(v: View, contact_id: str) -> dict[str, Any]:
+    """Return the contact's row.
+
+    Raises
+    ------
+    NotFoundError
+        When the run knows no such contact.
+    """
     row = v.run.contact(contact_id)
     if row is None:
         what = f"The run of {v.run.as_of} knows no contact {contact_id!r}."

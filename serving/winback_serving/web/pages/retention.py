@@ -11,6 +11,7 @@ import pandas as pd
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from winback_features.retention import MONTHLY
 from winback_serving import charts
 from winback_serving.run_retention import read_retention
 from winback_serving.web.format import Formatter
@@ -24,7 +25,6 @@ from winback_serving.web.texts import Texts
 router = APIRouter(include_in_schema=False)
 COHORTS_SHOWN = 18
 MONTHS_SHOWN = 18
-KINDS = ("new", "returning", "resurrecting", "dormant")
 
 
 @router.get("/retention", response_class=HTMLResponse)
@@ -154,7 +154,7 @@ def lifecycle(run: Run, t: Texts, f: Formatter) -> Picture | None:
     months = found["lifecycle"] if found else []
     if not months:
         return None
-    names = [t(f"retention.{kind}") for kind in KINDS]
+    names = [t(f"retention.{kind}") for kind in MONTHLY]
     rows = [
         {
             "month": charts.drawn_day(_first_day(row["month"])),
@@ -163,7 +163,7 @@ def lifecycle(run: Run, t: Texts, f: Formatter) -> Picture | None:
             "n": -row[kind] if kind == "dormant" else row[kind],
         }
         for row in months
-        for place, (kind, name) in enumerate(zip(KINDS, names, strict=True))
+        for place, (kind, name) in enumerate(zip(MONTHLY, names, strict=True))
     ]
     colours = ["#56B4E9", charts.CALM, "#009E73", charts.QUIET]
     chart = (
@@ -187,7 +187,7 @@ def lifecycle(run: Run, t: Texts, f: Formatter) -> Picture | None:
     table = [
         (
             f.month(_first_day(row["month"])) + ("" if row["complete"] else " *"),
-            *(f.number(row[kind]) for kind in KINDS),
+            *(f.number(row[kind]) for kind in MONTHLY),
             f.number(row["active"]),
         )
         for row in reversed(months)
