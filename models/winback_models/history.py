@@ -14,7 +14,7 @@ import pandas as pd
 from winback_models.btyd import Array, BtydKind, BtydModel
 from winback_models.btyd_estimator import HISTORY, BtydEstimator
 from winback_models.btyd_fit import ALL_KINDS
-from winback_models.rhythm import RhythmModel, fit_rhythm
+from winback_models.rhythm import LATE_SPREADS, RhythmModel, fit_rhythm
 
 ACTIVE_HORIZONS = 2
 """A contact is on the active base while its last purchase is at most so many horizons ago."""
@@ -95,6 +95,6 @@ def cadence_scores(features: pd.DataFrame, models: RhythmModels, ahead: Array) -
     usual, late = models.rhythm.cadence(
         features["frequency"], features["gap_log_mean"], features["gap_log_sd"]
     )
-    spread = np.maximum(np.log(late / usual) / 0.8416212335729143, 1e-3)  # `late` is the 80 % point
+    spread = np.maximum(np.log(late / usual) / LATE_SPREADS, 1e-3)
     silence = features["days_since_purchase"].to_numpy(np.float64)[:, None] + ahead[None, :]
     return np.asarray((np.log(np.maximum(silence, 0.5)) - np.log(usual)[:, None]) / spread[:, None])

@@ -15,6 +15,9 @@ from scipy.special import ndtri
 
 from winback_models.btyd import Array
 
+LATE_SPREADS = float(ndtri(0.8))
+"""How many spreads above its mean log-gap a contact is late: eight of ten of its gaps have closed by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class RhythmModel:
@@ -50,10 +53,8 @@ class RhythmModel:
         gaps: npt.ArrayLike,
         gap_log_mean: npt.ArrayLike,
         gap_log_sd: npt.ArrayLike,
-        *,
-        late: float = 0.8,
     ) -> tuple[Array, Array]:
-        """Return the usual gap, and the gap by which the share ``late`` of such gaps has closed, in days.
+        """Return the usual gap, and the gap by which eight of ten such gaps have closed, in days.
 
         Parameters
         ----------
@@ -70,7 +71,7 @@ class RhythmModel:
         spread = np.sqrt(
             (2.0 * self.prior_gaps * self.log_spread**2 + n * sd**2) / (2.0 * self.prior_gaps + n)
         )
-        return np.exp(own), np.exp(own + float(ndtri(late)) * spread)
+        return np.exp(own), np.exp(own + LATE_SPREADS * spread)
 
 
 def fit_rhythm(gaps: npt.ArrayLike, gap_log_mean: npt.ArrayLike, gap_log_sd: npt.ArrayLike) -> RhythmModel:

@@ -24,7 +24,7 @@ MOST_BARS = 60
 
 
 def caught_curve(
-    curves: pd.DataFrame, labels: Mapping[str, str], flags: int, caught: int, width: int = 640
+    curves: pd.DataFrame, labels: Mapping[str, str], flags: int, caught: int
 ) -> alt.LayerChart | alt.FacetChart:
     """Show how many true lapses each rule catches with so many flags, and where the policy stands.
 
@@ -60,12 +60,10 @@ def caught_curve(
     word = point.mark_text(align="right", dx=-8, dy=-10, color=INK, fontSize=12).encode(
         x="flags:Q", y="caught:Q", text="label:N"
     )
-    return alt.layer(lines, dot, word).properties(width=width, height=HEIGHT)
+    return alt.layer(lines, dot, word).properties(width=640, height=HEIGHT)
 
 
-def lead_histogram(
-    lead_days: Mapping[int, int], median: float, width: int = 640
-) -> alt.LayerChart | alt.FacetChart:
+def lead_histogram(lead_days: Mapping[int, int], median: float) -> alt.LayerChart | alt.FacetChart:
     """Show how many days before the limit of the contact's own rhythm the lapses were caught.
 
     Parameters
@@ -98,4 +96,4 @@ def lead_histogram(
     word = mark.mark_text(align="left", dx=6, baseline="top", color=INK, fontSize=12).encode(
         x="at:Q", y=alt.value(2), text="label:N"
     )
-    return alt.layer(bars, line, word).properties(width=width, height=220)
+    return alt.layer(bars, line, word).properties(width=640, height=220)

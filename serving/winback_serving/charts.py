@@ -46,7 +46,7 @@ def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     return result
 
 
-def risk_histogram(bins: pd.DataFrame, threshold: float, width: int = 460) -> alt.TopLevelMixin:
+def risk_histogram(bins: pd.DataFrame, threshold: float) -> alt.TopLevelMixin:
     """Show how many contacts of the active base stand at each level of risk.
 
     Parameters
@@ -80,7 +80,7 @@ def risk_histogram(bins: pd.DataFrame, threshold: float, width: int = 460) -> al
     label = mark.mark_text(align="left", dx=6, baseline="top", color=INK, fontSize=12).encode(
         x="at:Q", y=alt.value(2), text="label:N"
     )
-    return alt.layer(bars, line, label).properties(width=width, height=220)
+    return alt.layer(bars, line, label).properties(width=460, height=220)
 
 
 def contact_story(
@@ -90,7 +90,6 @@ def contact_story(
     as_of: date,
     expected: tuple[date, date] | None = None,
     flagged_at: date | None = None,
-    width: int = 860,
 ) -> alt.TopLevelMixin:
     """Show one contact's chances over time above the days on which it bought.
 
@@ -144,10 +143,10 @@ def contact_story(
     layers.append(_moment("today", as_of, right=True))
     if flagged_at and flagged_at != as_of:
         layers.append(_moment("flagged", flagged_at, right=False))
-    return alt.layer(*layers).properties(width=width, height=HEIGHT)
+    return alt.layer(*layers).properties(width=860, height=HEIGHT)
 
 
-def cohort_grid(cohorts: pd.DataFrame, width: int = 460) -> alt.TopLevelMixin:
+def cohort_grid(cohorts: pd.DataFrame) -> alt.TopLevelMixin:
     """Show which share of each month's newcomers bought again so many months later.
 
     Parameters
@@ -177,11 +176,11 @@ def cohort_grid(cohorts: pd.DataFrame, width: int = 460) -> alt.TopLevelMixin:
     return (
         alt.layer(cells, text)
         .transform_calculate(percent="100 * datum.share")
-        .properties(width=width - 90, height=max(26 * rows, 60))
+        .properties(width=370, height=max(26 * rows, 60))
     )
 
 
-def money_tenths(tenths: pd.DataFrame, currency: str, width: int = 400) -> alt.TopLevelMixin:
+def money_tenths(tenths: pd.DataFrame, currency: str) -> alt.TopLevelMixin:
     """Show what each tenth of the buyers was expected to spend, and spent.
 
     Parameters
@@ -204,7 +203,7 @@ def money_tenths(tenths: pd.DataFrame, currency: str, width: int = 400) -> alt.T
     marks = base.transform_filter("datum.kind === 'expected'").mark_tick(
         thickness=3, opacity=1, width=alt.RelativeBandSize(0.9)
     )
-    return alt.layer(bars, marks).properties(width=width, height=300)
+    return alt.layer(bars, marks).properties(width=400, height=300)
 
 
 def drawn_day(day: date) -> str:

@@ -16,7 +16,7 @@ from winback_serving.charts import CALM, INK, MUTED, QUIET, RISK
 Chart = alt.LayerChart | alt.FacetChart
 
 
-def path_chart(points: Sequence[Point], width: int = 640) -> Chart:
+def path_chart(points: Sequence[Point]) -> Chart:
     """Show the effect of one arm as known on each day, with the bounds for any number of readings.
 
     Parameters
@@ -39,10 +39,10 @@ def path_chart(points: Sequence[Point], width: int = 640) -> Chart:
     line = alt.Chart(data).mark_line(color=CALM, strokeWidth=2.2)
     line = line.encode(x=x, y=alt.Y("value:Q", title="Effect, percentage points").axis(tickCount=5))
     zero = alt.Chart(pd.DataFrame({"at": [0]})).mark_rule(color=INK, strokeDash=[3, 3]).encode(y="at:Q")
-    return alt.layer(band, zero, line).properties(width=width, height=260)
+    return alt.layer(band, zero, line).properties(width=640, height=260)
 
 
-def forest_chart(rows: Sequence[tuple[str, Comparison]], *, running: bool, width: int = 440) -> Chart:
+def forest_chart(rows: Sequence[tuple[str, Comparison]], *, running: bool) -> Chart:
     """Show effects below each other, each with its bounds.
 
     Parameters
@@ -61,7 +61,7 @@ def forest_chart(rows: Sequence[tuple[str, Comparison]], *, running: bool, width
     )
     dot = base.mark_point(filled=True, size=60, opacity=1).encode(y=y, x="value:Q", color=colour)
     zero = alt.Chart(pd.DataFrame({"at": [0]})).mark_rule(color=INK, strokeDash=[3, 3]).encode(x="at:Q")
-    return alt.layer(zero, line, dot).properties(width=width, height=26 * max(len(data), 1) + 10)
+    return alt.layer(zero, line, dot).properties(width=440, height=26 * max(len(data), 1) + 10)
 
 
 def _row(label: str, c: Comparison, *, running: bool) -> dict[str, Any]:
