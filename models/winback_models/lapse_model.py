@@ -24,6 +24,7 @@ from winback_models.btyd import Array
 from winback_models.config import ScoreConfig
 from winback_models.curve import PurchaseCurve, days_to_date
 from winback_models.customer_value import (
+    VALUE_DAYS,
     customer_lifetime_value,
     discounted_days,
     discounted_purchases,
@@ -42,7 +43,6 @@ READABLE = (1, FORMAT)
 QUANTILES = (0.1, 0.5, 0.9)
 """Of the next purchase's day: the ends of the 80 % interval, and its median between them."""
 
-DAYS_PER_YEAR = 365
 _PARTS = ("p_alive", "expected_purchases", "usual_gap", "late_gap", "daily_rate", "year_purchases")
 
 
@@ -268,7 +268,7 @@ class LapseModel:
         p = self.first_purchase.p_within(others, ahead)
         rate = -np.log1p(-np.minimum(p[:, -1], 1.0 - 1e-9)) / score.horizon_days
         unknown = np.full(len(others), np.nan)
-        year = rate * discounted_days(DAYS_PER_YEAR, score.discount_rate)
+        year = rate * discounted_days(VALUE_DAYS, score.discount_rate)
         parts = (unknown, p[:, -1], unknown, unknown, rate, year)
         quantiles = np.column_stack([self.first_purchase.quantile(others, q) for q in QUANTILES])
         return p, quantiles, np.column_stack(parts)
