@@ -22,8 +22,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import platform
 import sys
 import tempfile
 import time
@@ -34,6 +32,7 @@ from typing import Any
 
 import numpy as np
 from hindsight import hindsight_ibs
+from machine import machine
 from tasks import Task, span, tasks_of
 
 from winback_features.config import EngineConfig
@@ -238,10 +237,10 @@ def details(result: Mapping[str, Any]) -> list[str]:
     return [title, "", note, "", *table(["model", "IBS", "Brier", "AUC", "ECE", "bias", "coverage"], rows)]
 
 
-def markdown(results: Sequence[Mapping[str, Any]], machine: str, refused: Sequence[str] = ()) -> str:
+def markdown(results: Sequence[Mapping[str, Any]], ran_on: str, refused: Sequence[str] = ()) -> str:
     """Return the tables of ``benchmarks/README.md``, and what could not be measured."""
     lines = [
-        f"Active base; {machine}. Targets: IBS and Brier at most {MAX_RATIO} times the best baseline's, "
+        f"Active base; {ran_on}. Targets: IBS and Brier at most {MAX_RATIO} times the best baseline's, "
         f"ECE at most {MAX_ECE}, coverage of the 80 % interval {COVERAGE[0]} to {COVERAGE[1]}.",
         "",
         *(f"Not measured: {reason}\n" for reason in refused),
@@ -269,6 +268,14 @@ def without_nan(content: Any) -> Any:
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def show_table(said: str, head: Sequence[str], rows: Sequence[Sequence[str]], file: Path | None) -> None:
+    """Print what a table is of, the machine and the table, and write them where a file is named."""
+    text = "\n".join([f"{said}; {machine()}.", "", *table(head, rows)]).rstrip() + "\n"
+    print(f"\n{text}")
+    if file:
+        write(file, text)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -313,14 +320,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def report(results: Sequence[Mapping[str, Any]], refused: Sequence[str], chosen: argparse.Namespace) -> None:
     """Print the tables, and write what is to be written."""
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    text = markdown(results, machine, refused)
+    text = markdown(results, machine(), refused)
     print(f"\n{text}")
     if chosen.markdown:
         write(chosen.markdown, text)
     if chosen.write:
         content = {
-            "machine": machine,
+            "machine": machine(),
             "geometric_means": {which: geometric_means(results, which) for which in ("newest", "mean")},
             "results": [{**r, "targets": targets(r["newest"])} for r in results],
         }

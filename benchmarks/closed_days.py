@@ -11,15 +11,13 @@ bought then is taken to have bought nothing, not later. Each set is trained and 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import tempfile
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
-from accuracy import best_ibs, run, table, write
+from accuracy import best_ibs, run, show_table
 from tasks import Task, in_folder, packaged
 
 from winback_serving.settings import load_settings
@@ -94,12 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 folder = Path(temporary) / f"{task.name}-{task.horizon_days}"
                 rows.append(row(task, task.horizon_days, folder))
                 print(*rows[-1], flush=True)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    said = f"Active base, orders alone; {machine}."
-    text = "\n".join([said, "", *table(HEAD, rows)]).rstrip() + "\n"
-    print(f"\n{text}")
-    if chosen.markdown:
-        write(chosen.markdown, text)
+    show_table("Active base, orders alone", HEAD, rows, chosen.markdown)
 
 
 if __name__ == "__main__":

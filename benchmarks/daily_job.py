@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,8 @@ import time
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+from machine import machine
 
 from winback_features.engine import open_engine
 from winback_features.ingest import ingest
@@ -111,15 +112,6 @@ def daily_job(config: Path, as_of: date, home: Path) -> tuple[Measured, dict[str
     steps = json.loads((folder / "timings.json").read_text(encoding="utf-8"))
     rows = {name: table["rows_in"] for name, table in said["run"]["inputs"].items()}
     return done, steps, rows
-
-
-def machine() -> str:
-    """Name the processor, the cores and the interpreter: seconds mean nothing without them."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    processor = names[0] if names else platform.processor() or platform.machine()
-    return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def report(contacts: int, days: int, work: Path, home: Path, *, reference: bool) -> list[str]:

@@ -10,7 +10,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 from accuracy import said, table
-from daily_job import Measured, machine
+from daily_job import Measured
+from machine import machine
 from tasks import Task
 
 from winback_models.btyd import Array

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from accuracy import said, table, without_nan, write
+from machine import machine
 from tasks import Task, in_folder, packaged, span
 
 from winback_features.config import BrandConfig, EngineConfig, SourceConfig
@@ -77,7 +76,7 @@ def reached(rule: Mapping[str, Any], aim: float) -> bool:
     return rule["more"] is not None and rule["more"] >= aim
 
 
-def markdown(results: Sequence[Mapping[str, Any]], machine: str) -> str:
+def markdown(results: Sequence[Mapping[str, Any]]) -> str:
     """Return the tables of ``benchmarks/README.md``."""
     head = [
         *("set, horizon", "days", "true lapses", "flags", "caught", "unnecessary", "late", "median lead"),
@@ -97,7 +96,9 @@ def markdown(results: Sequence[Mapping[str, Any]], machine: str) -> str:
         cells.append(f"missed: {', '.join(missed)}" if missed else "met")
         rows.append([*cells, f"{alone:.0f}", f"{r['processor_seconds']:.0f} s"])
     aims = ", ".join(f"{100 * aim:.0f} % more than {n.replace('_', ' ')}" for n, aim in TARGETS.items())
-    return "\n".join([f"Default policy; {machine}. Targets: {aims}.", "", *table(head, rows)]).rstrip() + "\n"
+    return (
+        "\n".join([f"Default policy; {machine()}. Targets: {aims}.", "", *table(head, rows)]).rstrip() + "\n"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -119,13 +120,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for task in tasks.values():
             results.append(run(task, chosen.step))
             print(f"{task.name}: {results[-1]['seconds']} s", flush=True)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    text = markdown(results, machine)
+    text = markdown(results)
     print(f"\n{text}")
     if chosen.markdown:
         write(chosen.markdown, text)
     if chosen.write:
-        content = {"machine": machine, "results": results}
+        content = {"machine": machine(), "results": results}
         write(chosen.write, json.dumps(without_nan(content), indent=2) + "\n")
 
 

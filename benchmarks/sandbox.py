@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import argparse
 import math
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from machine import machine
 
 from winback_policy.rfm import SEGMENTS
 from winback_policy.sandbox import DESCRIBING, Sandbox
@@ -54,9 +53,7 @@ def main() -> None:
     reference, theirs = timed(lambda: with_pandas(frame), max(1, options.repeats // 3))
     compare(view, reference)
 
-    print(
-        f"{platform.machine()}, {processor()}, Python {platform.python_version()}, numpy {np.__version__}\n"
-    )
+    print(f"{machine()}, numpy {np.__version__}\n")
     print("| contacts | segments | prepared once in | an answer | pandas | ratio |")
     print("|---|---|---|---|---|---|")
     print(
@@ -131,14 +128,6 @@ def timed(work: Callable[[], Any], repeats: int) -> tuple[Any, float]:
         result = work()
         seconds.append(time.perf_counter() - start)
     return result, statistics.median(seconds)
-
-
-def processor() -> str:
-    """Return the processor's name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

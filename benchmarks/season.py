@@ -12,15 +12,13 @@ that the windows lie in the rise before December, past the peak, and in the trou
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import tempfile
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from accuracy import best_ibs, run, table, write
+from accuracy import best_ibs, run, show_table
 from tasks import Task
 
 from winback_models.simulate.shop import simulate
@@ -87,12 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 orders = shop(Path(temporary) / f"{swing:g}-{days}", swing, days, chosen.contacts)
                 rows.append(row(orders, swing, days))
                 print(*rows[-1], flush=True)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    said = f"Active base, 60 days ahead, {chosen.contacts:,} contacts; {machine}."
-    text = "\n".join([said, "", *table(HEAD, rows)]).rstrip() + "\n"
-    print(f"\n{text}")
-    if chosen.markdown:
-        write(chosen.markdown, text)
+    said = f"Active base, 60 days ahead, {chosen.contacts:,} contacts"
+    show_table(said, HEAD, rows, chosen.markdown)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import platform
 import random
 import subprocess
 import sys
@@ -29,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from machine import machine
 from serving_run import two_runs
 
 AIMS = {
@@ -323,8 +322,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         finally:
             process.terminate()
             process.wait(timeout=30)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    head = f"{chosen.contacts:,} contacts; {machine}; load and server share the cores."
+    head = f"{chosen.contacts:,} contacts; {machine()}; load and server share the cores."
     text = table(times, peak, (whole, served), head)
     print(text)
     for problem in [failure for t in (*times.values(), whole) for failure in t.failures][:5]:

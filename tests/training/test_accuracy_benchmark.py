@@ -34,7 +34,7 @@ def loaded():
         patch.setitem(sys.modules, "accuracy", accuracy)
         SPEC.loader.exec_module(accuracy)
         yield
-    for name in ("hindsight", "tasks"):
+    for name in ("hindsight", "machine", "tasks"):
         sys.modules.pop(name, None)
 
 

@@ -16,7 +16,7 @@ from winback_training.baselines import equal_steps
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SPEC = importlib.util.spec_from_file_location("peers", FOLDER / "peers.py")
 peers = importlib.util.module_from_spec(SPEC)
-HELPERS = ("accuracy", "hindsight", "daily_job", "peer_tables", "peer_winback", "tasks")
+HELPERS = ("accuracy", "hindsight", "daily_job", "machine", "peer_tables", "peer_winback", "tasks")
 WEEKS = np.array([2.0, 8.0])
 DRAWS = np.array([[0.243, 4.414, 0.793, 2.426], [0.3, 6.0, 0.4, 2.0]])
 HISTORIES = pd.DataFrame({"frequency": [0, 2, 5], "recency": [0.0, 30.43, 38.0], "T": [20.0, 38.86, 39.0]})
