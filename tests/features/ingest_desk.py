@@ -15,6 +15,12 @@ from winback_features.ingest import Tables, ingest
 
 TODAY = date(2024, 6, 30)
 HEADER = "contact_id,order_id,ordered_at,amount"
+CLEAN = {
+    "contact_id": ["a", "b", "a"],
+    "order_id": ["1", "2", "3"],
+    "ordered_at": [date(2024, 1, 5), date(2024, 1, 6), date(2024, 2, 7)],
+    "amount": [1.0, 2.0, 3.0],
+}
 
 
 class Desk:

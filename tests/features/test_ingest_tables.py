@@ -6,16 +6,9 @@ from datetime import date, datetime
 
 import pyarrow as pa
 import pytest
-from ingest_desk import HEADER, good, open_desk, reasons, rows
+from ingest_desk import CLEAN, HEADER, good, open_desk, reasons, rows
 
 from winback_features.config import BrandConfig
-
-CLEAN = {
-    "contact_id": ["a", "b", "a"],
-    "order_id": ["1", "2", "3"],
-    "ordered_at": [date(2024, 1, 5), date(2024, 1, 6), date(2024, 2, 7)],
-    "amount": [1.0, 2.0, 3.0],
-}
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,9 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from ingest_desk import HEADER, good, notices, open_desk, reasons, rows
+from ingest_desk import CLEAN, HEADER, good, notices, open_desk, reasons, rows
 
 from winback_features.answers import name_of
-
-CLEAN = {
-    "contact_id": ["a", "b", "a"],
-    "order_id": ["1", "2", "3"],
-    "ordered_at": [date(2024, 1, 5), date(2024, 1, 6), date(2024, 2, 7)],
-    "amount": [1.0, 2.0, 3.0],
-}
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from winback_features.sent_log import LOGGED
 from winback_models import drivers
 from winback_policy.config import PolicyConfig
 from winback_policy.decide import WINBACK_SCHEMA, Decision, as_is, decide
-from winback_policy.gather import STATE_SCHEMA
+from winback_policy.gather import FEATURE_COLUMNS, STATE_SCHEMA
 
 sys.path.append(str(Path(__file__).parent))  # for the scenarios
 
@@ -45,43 +45,8 @@ SCORES = {
     "base": "string",
 }
 
-CHANNEL_FEATURES = [
-    f"{channel}_{measure}"
-    for channel in ("email", "sms", "push", "direct_mail")
-    for measure in ("ignored_in_a_row", "clicks_90d", "days_since_send", "days_since_click")
-]
-
 FEATURES = dict.fromkeys(
-    (
-        "purchase_days",
-        "purchase_days_90d",
-        "purchase_days_180d",
-        "gap_mean",
-        "gap_max",
-        "gap_trend",
-        "closed_days_in_silence",
-        "orders",
-        "returns",
-        "order_value_mean",
-        "order_value_last",
-        "spend_total",
-        "incentives_180d",
-        "answers_365d",
-        "days_since_incentive",
-        "gift_share",
-        "discount_share",
-        "coupon_share",
-        "email_days_since_open_unreliable",
-        "tenure_days",
-        "days_since_activity",
-        "days_since_loyalty_change",
-        "active_days_90d",
-        "email_sends_90d",
-        "days_since_visit",
-        "days_since_cart",
-        "days_since_service_contact",
-        *CHANNEL_FEATURES,
-    ),
+    (*FEATURE_COLUMNS, "spend_total", "email_sends_90d", "days_since_visit", "days_since_service_contact"),
     "float64",
 ) | {"last_category": "string"}
 
