@@ -55,14 +55,17 @@ QUARANTINE_ORDER = ("table", "row_number", "column", "reason")
 
 
 @dataclass
-class _Clock:
-    """Seconds per step; kept beside the run, not in it, so that a rerun has the same bytes."""
+class _Progress:
+    """Tells what is done, and keeps the seconds of each step: beside the run, not in it, so that a rerun has the same bytes."""
 
+    say: Callable[[str], None]
+    tick: Callable[[int, int], None]
     note: Callable[..., None]
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str, begins: str) -> Iterator[None]:
+        self.say(begins)
         begun = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - begun, 3)
@@ -117,12 +120,11 @@ def score_day(
         When the model looks another number of days ahead than the settings ask.
     """
     score, uplift = _score_config(settings, model), load_uplift(settings.home / UPLIFT_FOLDER)
-    store, clock, hours = RunStore(settings.home), _Clock(note), settings.operations.lock_hours
+    store, work, hours = RunStore(settings.home), _Progress(say, tick, note), settings.operations.lock_hours
     with store.lock("score", say=say, most_hours=hours), store.staging() as folder:
         previous = store.previous_run(as_of)
         with open_engine(settings.engine, store.staging_base()) as backend:
-            say("Reading and checking the inputs")
-            with clock.step("ingest"):
+            with work.step("ingest", "Reading and checking the inputs"):
                 tables = _read(backend, settings, as_of, store.staging_base())
             last = store.current(as_of) or previous
             if last and not accept_smaller:
@@ -149,15 +151,13 @@ def score_day(
             if uplift is not None:
                 record["uplift"] = uplift.digest
             run_id = run_identity({**record, **keys, "inputs": inputs_identity(tables.report)})
-            clock.tell("ingest", sum(table.rows_in for table in tables.report.tables), run_id=run_id)
+            work.tell("ingest", sum(table.rows_in for table in tables.report.tables), run_id=run_id)
             there = store.find(as_of, run_id)
             if there is not None:
                 say(f"Nothing has changed: run {run_id} of {as_of} is published already")
                 store.point_at(as_of, run_id)
                 return there
-            files, cuts = _write_tables(
-                tables, folder, as_of, model, score, uplift, previous, settings, say, tick, clock
-            )
+            files, cuts = _write_tables(tables, folder, as_of, model, score, uplift, previous, settings, work)
         counts = count_run(folder)
         inputs = tables.report.as_dict()
         info = {
@@ -172,7 +172,7 @@ def score_day(
         info["model_status"] = getattr(model, "info", {}).get("status")
         info |= {"notices": notices, "files": {name: file_digest(folder / name) for name in files}}
         _write_json(folder / RUN_FILE, info)
-        _write_json(folder / TIMINGS_FILE, clock.seconds)
+        _write_json(folder / TIMINGS_FILE, work.seconds)
         say("Publishing the run")
         return store.publish(folder, as_of, run_id)
 
@@ -186,9 +186,7 @@ def _write_tables(
     uplift: UpliftBundle | None,
     previous: PublishedRun | None,
     settings: Settings,
-    say: Callable[[str], None],
-    tick: Callable[[int, int], None],
-    clock: _Clock,
+    work: _Progress,
 ) -> tuple[list[str], RfmThresholds | None]:
     """Write every table of the run into its folder; return the file names, and the cuts between the RFM scores."""
     backend, currency = tables.backend, settings.brand.currency
@@ -198,41 +196,36 @@ def _write_tables(
     def path(name: str) -> Path:
         return folder / f"{name}.parquet"
 
-    say("Building features")
-    with clock.step("features"):
+    with work.step("features", "Building features"):
         contacts, status, counts = write_features(tables, as_of, folder, score.horizon_days)
         write_expression(tables.quarantine, QUARANTINE_ORDER, path("quarantine"))
-    clock.tell("features", contacts)
-    say("Counting who comes back")
-    with clock.step("retention"):
+    work.tell("features", contacts)
+    with work.step("retention", "Counting who comes back"):
         write_retention(counts, as_of, score.horizon_days, currency, folder / RETENTION_FILE)
-    clock.tell("retention", contacts)
+    work.tell("retention", contacts)
     tables.release(status)
-    say("Scoring contacts")
-    with clock.step("scores"):
+    with work.step("scores", "Scoring contacts"):
         if on_spark:
             score_on_spark(backend, path("features"), model, as_of, score, currency, path("scores"))
         else:
-            threads = settings.engine.threads
+            threads, tick = settings.engine.threads, work.tick
             score_features(
                 path("features"), model, as_of, score, currency, path("scores"), threads=threads, tick=tick
             )
-    clock.tell("scores", contacts)
+    work.tell("scores", contacts)
     scores, features = (backend.read_parquet(path(name)) for name in ("scores", "features"))
     states = backend.read_parquet(states_before) if states_before else None
     if uplift is not None:
         write_uplift(features, scores, uplift, score.margin_share, path("uplift"))
-    say("Asking what raises their risk")
-    with clock.step("drivers"):
+    with work.step("drivers", "Asking what raises their risk"):
         asked = features.semi_join(worth_explaining(scores, states, settings.policy), "contact_id")
         if on_spark:
             explain_on_spark(backend, asked, model, score.horizon_days, path("drivers"))
         else:
             rows = asked.order_by("contact_id").to_pyarrow_batches(chunk_size=BATCH_ROWS)
             score_drivers(rows, model, score.horizon_days, path("drivers"), threads=settings.engine.threads)
-    clock.tell("drivers", count_rows(path("drivers")))
-    say("Deciding who enters and who leaves")
-    with clock.step("decisions"):
+    work.tell("drivers", count_rows(path("drivers")))
+    with work.step("decisions", "Deciding who enters and who leaves"):
         ranges = WHOLE if on_spark else contact_ranges(status, contacts)
         cuts = settings.policy.rfm or measure_thresholds(backend, folder)
         decision = decide(
@@ -254,7 +247,7 @@ def _write_tables(
             write_expression(getattr(decision, name), ["contact_id"], path(name), ranges=ranges)
         listed = backend.read_parquet(path("winback"))  # to read the list is much less than to make it again
         write_expression(entries_of(listed), ["contact_id"], path("entries"))
-    clock.tell("decisions", contacts)
+    work.tell("decisions", contacts)
     return sorted([*(file.name for file in folder.glob("*.parquet")), RETENTION_FILE]), cuts
 
 
