@@ -57,7 +57,7 @@ def within(days: Any, limit: int) -> Any:
     return (days <= limit).fill_null(False)
 
 
-def at_peace(t: Any, config: PolicyConfig) -> Any:
+def in_another_conversation(t: Any, config: PolicyConfig) -> Any:
     """Say whether another conversation is going on: an open service case, or a cart left open."""
     in_service = within(t.days_since_service_contact, config.service_days)
     return in_service | within(t.cart_open_days, config.cart_days)

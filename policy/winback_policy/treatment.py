@@ -9,7 +9,7 @@ import ibis
 from winback_features.sent_log import LOGGED_INCENTIVES
 from winback_policy.channels import CHANNELS, of_channel, worn_out
 from winback_policy.config import PolicyConfig
-from winback_policy.eligibility import at_peace
+from winback_policy.eligibility import in_another_conversation
 from winback_policy.incentives import INCENTIVE_TIERS
 from winback_policy.segments import cell_action
 from winback_policy.stated import asked_for
@@ -29,7 +29,7 @@ ACTIONS = (
 
 def left_alone(t: Any, config: PolicyConfig) -> Any:
     """Say whether a flagged contact is not written to today: held out, or in another conversation."""
-    return (t.arm == "holdout") | at_peace(t, config)
+    return (t.arm == "holdout") | in_another_conversation(t, config)
 
 
 def another_channel(t: Any) -> Any:

@@ -52,7 +52,7 @@ def causes_told(model, features, scores):
     effects = driver_effects(model, features, HORIZON)
     decision = decide(
         typed(backend, scores, SCORE_COLUMNS),
-        typed(backend, features, FEATURE_COLUMNS),
+        typed(backend, features, (*FEATURE_COLUMNS, "spend_total")),
         typed(backend, status, (*STATUS_COLUMNS, *STATUS_FLAGS)),
         None,
         as_of=DAY,

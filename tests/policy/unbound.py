@@ -29,6 +29,6 @@ def unbound(name: str, columns: tuple[str, ...]) -> Any:
 
 def inputs() -> tuple[Any, Any, Any, Any]:
     """Return scores, features, status and yesterday's states."""
-    features = unbound("features", (*FEATURE_COLUMNS, "email_sends_90d"))
+    features = unbound("features", (*FEATURE_COLUMNS, "spend_total", "email_sends_90d"))
     status = unbound("status", (*STATUS_COLUMNS, *STATUS_FLAGS))
     return unbound("scores", SCORE_COLUMNS), features, status, ibis.table(STATE_SCHEMA, name="states")
