@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,9 @@ class ScoreConfig:
         Share of an order's amount that is margin; 1.0 ranks by revenue.
     discount_rate : float
         Effective annual rate at which later margin counts for less in ``clv_12m``.
+    category_gap_days : mapping
+        Category = usual gap in days of who buys from it, before what the model has learned. Who bought from it last is taken for
+        one of them as far as its own gaps are few; elsewhere the base's usual gap counts.
     """
 
     horizon_days: int = 90
@@ -31,3 +35,4 @@ class ScoreConfig:
     value_horizon_days: int = 365
     margin_share: float = 1.0
     discount_rate: float = 0.10
+    category_gap_days: Mapping[str, float] = field(default_factory=dict)

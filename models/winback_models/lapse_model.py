@@ -7,7 +7,7 @@ numbers, with the digest of the first). The digest is checked before anything is
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version as installed_version
@@ -64,6 +64,9 @@ class LapseModel:
         Of contacts that never bought.
     feature_names : tuple of str
         Columns of ``build_features`` the model reads.
+    category_gap_days : mapping
+        Category = usual gap in days of who buys from it, where that is clearly slower than the base's. What a `ScoreConfig` says
+        comes first.
     version : str
         Name under which it is registered; empty before.
     info : dict
@@ -77,6 +80,7 @@ class LapseModel:
     reactivation: HazardModel | None
     first_purchase: FirstPurchaseModel
     feature_names: tuple[str, ...]
+    category_gap_days: Mapping[str, float] = field(default_factory=dict)
     version: str = ""
     info: dict[str, Any] = field(default_factory=dict)
 
@@ -161,6 +165,22 @@ class LapseModel:
             }
         )
 
+    def needed(self, score: ScoreConfig) -> tuple[str, ...]:
+        """Return the features that the model reads to answer."""
+        by_category = ("last_category",) if self._gap_days(score) else ()
+        return tuple(dict.fromkeys((*self.feature_names, *by_category)))
+
+    def _gap_days(self, score: ScoreConfig) -> dict[str, float]:
+        return {**self.category_gap_days, **score.category_gap_days}
+
+    def _base_log_gap(self, buyers: pd.DataFrame, score: ScoreConfig) -> Array | None:
+        """Return the log of the usual gap after the category bought last, shape (n,), nan where not known; None if none is."""
+        by_category = self._gap_days(score)
+        if not by_category:
+            return None
+        days = buyers["last_category"].map(by_category)
+        return np.log(days.to_numpy(np.float64, na_value=np.nan))
+
     def base(self, features: pd.DataFrame) -> Any:
         """Return which base each contact is on: ``active``, ``one_time``, ``lapsed`` or ``never_bought``."""
         days = features["purchase_days"].to_numpy(np.float64, na_value=0.0)
@@ -184,6 +204,7 @@ class LapseModel:
             "feature_names": list(self.feature_names),
             "btyd": self.models.btyd.as_dict(),
             "rhythm": self.models.rhythm.as_dict(),
+            "category_gap_days": dict(self.category_gap_days),
             "order_value": self.order_value.as_dict(),
             "first_purchase": self.first_purchase.as_dict(),
             "info": self.info,
@@ -247,7 +268,10 @@ class LapseModel:
         expected = btyd.expected_purchases(x, t_x, age, score.horizon_days)
         per_buyer = np.divide(expected, bought, out=np.ones_like(bought), where=bought > 1e-9)
         usual, late = self.models.rhythm.cadence(
-            buyers["frequency"], buyers["gap_log_mean"], buyers["gap_log_sd"]
+            buyers["frequency"],
+            buyers["gap_log_mean"],
+            buyers["gap_log_sd"],
+            base_log_gap=self._base_log_gap(buyers, score),
         )
         parts = (
             btyd.p_alive(x, t_x, age),
@@ -274,7 +298,7 @@ class LapseModel:
         return p, quantiles, np.column_stack(parts)
 
     def _check(self, features: pd.DataFrame, score: ScoreConfig) -> None:
-        missing = [name for name in self.feature_names if name not in features.columns]
+        missing = [name for name in self.needed(score) if name not in features.columns]
         if missing:
             raise InputError(
                 f"The features lack {', '.join(missing)}, which the model was trained on.",

@@ -53,6 +53,7 @@ class RhythmModel:
         gaps: npt.ArrayLike,
         gap_log_mean: npt.ArrayLike,
         gap_log_sd: npt.ArrayLike,
+        base_log_gap: npt.ArrayLike | None = None,
     ) -> tuple[Array, Array]:
         """Return the usual gap, and the gap by which eight of ten such gaps have closed, in days.
 
@@ -62,12 +63,16 @@ class RhythmModel:
             How many gaps the contact has; 0 gives the base's rhythm.
         gap_log_mean, gap_log_sd : array_like, shape (n,)
             Mean and population spread of the contact's log-gaps; nan where it has none.
+        base_log_gap : array_like, shape (n,), optional
+            What stands in the place of ``log_gap`` for each contact; nan where nothing does.
         """
         n = np.nan_to_num(np.asarray(gaps, dtype=np.float64))
         mean = np.nan_to_num(np.asarray(gap_log_mean, dtype=np.float64))
         sd = np.nan_to_num(np.asarray(gap_log_sd, dtype=np.float64))
-        weight = self.prior_gaps + n
-        own = (self.prior_gaps * self.log_gap + n * mean) / weight
+        base = np.full(n.shape, self.log_gap)
+        if base_log_gap is not None:
+            base = np.where(np.isnan(base_log_gap), base, base_log_gap)
+        own = (self.prior_gaps * base + n * mean) / (self.prior_gaps + n)
         spread = np.sqrt(
             (2.0 * self.prior_gaps * self.log_spread**2 + n * sd**2) / (2.0 * self.prior_gaps + n)
         )

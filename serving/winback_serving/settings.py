@@ -45,7 +45,7 @@ SECTIONS = (
     "training",
     "gate",
 )
-SCORE_KEYS = ("curve_days", "max_days", "discount_rate")
+SCORE_KEYS = ("curve_days", "max_days", "discount_rate", "category_gap_days")
 LOG_KEYS = ("campaign_log", "campaign_log_columns")
 """What was sent changes no score; a run is known by the log as it is by its other inputs."""
 VALUE_KEYS = ("value_horizon_days", "margin_share")

@@ -5,6 +5,7 @@ A config dataclass that checks itself is left alone here.
 
 from __future__ import annotations
 
+import math
 import re
 import zoneinfo
 from datetime import date
@@ -124,6 +125,9 @@ def _check_score(settings: Settings, where: str) -> None:
         f"Write a share a year, such as 0.10 for 10 %: from 0 to below {MOST_DISCOUNT:g}.",
         where,
     )
+    for category, gap in settings.score.category_gap_days.items():
+        how = f"{category} needs the days between two purchases: at least 1."
+        _require(1 <= gap < math.inf, settings, "score.category_gap_days", how, where)
 
 
 def _value(settings: Settings, key: str) -> Any:

@@ -46,6 +46,33 @@ def test_probabilities_and_curves(scores):
     assert (scores["expected_purchases"] >= scores["p_purchase"] - 1e-9).all()
 
 
+def test_days_set_for_a_category_count_where_a_contacts_own_gaps_are_few(fitted, label_times, scores):
+    features = label_times[0].features.assign(last_category="bread")
+    features.loc[::2, "last_category"] = "beds"
+    told = replace(SCORE, category_gap_days={"beds": 2900.0, "sofas": 1500.0})
+    slower = fitted.predict(features, DAY, told)
+
+    bed = (features["last_category"] == "beds").to_numpy()
+    pd.testing.assert_frame_equal(slower[~bed], scores[~bed])
+    rhythm = ["usual_gap_days", "days_overdue"]
+    pd.testing.assert_frame_equal(slower.drop(columns=rhythm), scores.drop(columns=rhythm))
+    gaps = features["frequency"].to_numpy()
+    once, often = bed & (gaps == 0), bed & (gaps >= 8)
+    assert once.any()
+    assert often.any()
+    assert np.allclose(slower.loc[once, "usual_gap_days"], 2900.0)
+    assert (slower.loc[once, "days_overdue"] < 0).all()
+    own = np.exp(features.loc[often, "gap_log_mean"])
+    weight = 2.0 / (2.0 + gaps[often])
+    assert np.allclose(slower.loc[often, "usual_gap_days"], own ** (1 - weight) * 2900.0**weight)
+
+
+def test_days_set_for_a_category_need_the_category(fitted, label_times):
+    features = label_times[0].features.drop(columns="last_category", errors="ignore")
+    with pytest.raises(InputError, match="last_category"):
+        fitted.predict(features, DAY, replace(SCORE, category_gap_days={"beds": 2900.0}))
+
+
 def test_dates_are_in_order_and_never_in_the_past(scores):
     known = scores.dropna(subset=["next_purchase_low", "next_purchase_date", "next_purchase_high"])
     assert len(known) > 20

@@ -69,6 +69,8 @@ def test_every_section_reaches_its_dataclass(tmp_path: Path) -> None:
         [score]
         curve_days = [7, 28]
         discount_rate = 0.04
+        [score.category_gap_days]
+        beds = 2900
         [policy]
         capacity = 50
         value_horizon_days = 180
@@ -91,7 +93,7 @@ def test_every_section_reaches_its_dataclass(tmp_path: Path) -> None:
         (date(2021, 1, 1), date(2021, 1, 2)),
     )
     assert settings.brand.rates == {"EUR": 1.1}
-    assert settings.score == ScoreConfig(28, (7, 28), 730, 180, 0.4, 0.04)
+    assert settings.score == ScoreConfig(28, (7, 28), 730, 180, 0.4, 0.04, {"beds": 2900.0})
     assert settings.policy.capacity == 50
     assert settings.engine.threads == 1
     assert (settings.training.origins, settings.training.test_rows) == (2, 9000)
@@ -147,6 +149,14 @@ def test_auto_horizon(tmp_path: Path) -> None:
         (MINIMAL + "[score]\ncurve_days = [30, 7]", ["[score] curve_days is [30, 7]", "rising"]),
         (MINIMAL + "[score]\ncurve_days = 7", ["[score] curve_days is 7", "a list in square brackets"]),
         (MINIMAL + "[score]\nvalue_horizon_days = 7", ["[score] has no setting 'value_horizon_days'"]),
+        (
+            MINIMAL + "[score.category_gap_days]\nbeds = 0",
+            ["[score] category_gap_days", "beds needs the days between two purchases"],
+        ),
+        (
+            MINIMAL + '[score.category_gap_days]\nbeds = "long"',
+            ["[score] category_gap_days.beds is 'long'"],
+        ),
         (MINIMAL + "[score]\ndiscount_rate = 10", ["[score] discount_rate is 10", "0.10 for 10 %"]),
         (MINIMAL + "[score]\ndiscount_rate = -0.1", ["[score] discount_rate is -0.1", "from 0 to below 10"]),
         (MINIMAL + "[training]\ntest_rows = 0", ["[training] test_rows is 0", "at least 1"]),

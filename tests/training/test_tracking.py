@@ -11,7 +11,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -198,8 +198,14 @@ def test_a_changed_bundle_is_not_opened(in_store: str, tmp_path: Path) -> None:
 def test_categories_of_the_dictionary_are_texts() -> None:
     texts = {f.name for f in DICTIONARY if f.dtype == "category"}
     model = small_model(feature_names=tuple(f.name for f in DICTIONARY if f.name != "contact_id"))
-    kinds = input_columns(model)
+    kinds = input_columns(model, default_score(28))
     assert {name for name, kind in kinds.items() if kind == "string"} == texts | {"contact_id"}
+
+
+def test_the_last_category_is_asked_for_where_days_are_set_for_one() -> None:
+    score = replace(default_score(28), category_gap_days={"beds": 2900.0})
+    assert "last_category" not in input_columns(small_model(), default_score(28))
+    assert input_columns(small_model(), score)["last_category"] == "string"
 
 
 def test_a_failure_marks_the_run_and_registers_nothing(

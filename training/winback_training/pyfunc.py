@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from winback_features.dictionary import FEATURES
+from winback_features.dictionary import category_features
 from winback_models.config import ScoreConfig
 from winback_models.lapse_model import LapseModel
 
@@ -52,7 +52,7 @@ class LapsePyfunc:
             When a feature is missing.
         """
         day = date.fromisoformat((params or {}).get("as_of") or self.as_of.isoformat())
-        doubles = [name for name, kind in input_columns(self.model).items() if kind == "double"]
+        doubles = [name for name, kind in input_columns(self.model, self.score).items() if kind == "double"]
         present = {name: "float64" for name in doubles if name in model_input}
         scores = self.model.predict(model_input.astype(present), day, self.score)
         return scores.astype(dict.fromkeys(_DATES, "datetime64[ns]"))
@@ -77,10 +77,11 @@ def default_score(horizon_days: int) -> ScoreConfig:
     return ScoreConfig(horizon_days=horizon_days, curve_days=days)
 
 
-def input_columns(model: LapseModel) -> dict[str, str]:
-    """Return what the model reads, name -> MLflow's name of its type: the contact and its features."""
-    texts = {feature.name for feature in FEATURES if feature.dtype == "category"}
-    return {"contact_id": "string"} | {n: "string" if n in texts else "double" for n in model.feature_names}
+def input_columns(model: LapseModel, score: ScoreConfig) -> dict[str, str]:
+    """Return what the model reads to answer, name -> MLflow's name of its type: the contact and its features."""
+    texts = set(category_features())
+    names = ("contact_id", *model.needed(score))
+    return {n: "string" if n in texts or n == "contact_id" else "double" for n in names}
 
 
 def output_columns(score: ScoreConfig) -> dict[str, str]:

@@ -237,7 +237,7 @@ def log_outcomes(
 
 def _signature(result: TrainingResult, score: ScoreConfig) -> ModelSignature:
     """Return the explicit signature: MLflow's own guess takes probabilities for whole numbers."""
-    inputs, outputs = input_columns(result.model), output_columns(score)
+    inputs, outputs = input_columns(result.model, score), output_columns(score)
     return ModelSignature(
         inputs=Schema([ColSpec(DataType[kind], name) for name, kind in inputs.items()]),
         outputs=Schema([ColSpec(DataType[kind], name) for name, kind in outputs.items()]),

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from winback_features.category_gaps import count_category_gaps, slow_categories
 from winback_features.dictionary import numeric_features
 from winback_features.errors import InputError
 from winback_features.facts import purchase_days
@@ -36,6 +37,9 @@ from winback_training.label_times import (
     origins,
 )
 from winback_training.money import spend_within
+
+SLOW_NAMED = 5
+"""Slow categories named in a notice, the slowest first."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,8 @@ def train(
         checks = run_checks(
             tables, built.at, as_of, known, model, evaluation, models, names, champion, config.seed
         )
-    model = replace(model, info={**model.info, "evaluation": evaluation.summary()})
+    slow = slow_categories(count_category_gaps(tables, as_of))
+    model = replace(model, category_gap_days=slow, info={**model.info, "evaluation": evaluation.summary()})
     fingerprints = {t.name: t.fingerprint for t in tables.report.tables}
     rows = {t.name: t.rows_used for t in tables.report.tables}
     data = {"first_day": first_day.isoformat(), "buyers": buyers, "rows": rows}
@@ -187,6 +192,12 @@ def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
     said = [f"Model: {model.info['status']}."]
     if len(model.models.btyd.path) > 1:
         said.append("BTYD fit: " + "; ".join(model.models.btyd.path) + ".")
+    slow = sorted(model.category_gap_days.items(), key=lambda item: -item[1])[:SLOW_NAMED]
+    if slow:
+        named = ", ".join(f"{name} ({days:g} days)" for name, days in slow)
+        said.append(
+            f"Seldom bought by nature: {named}. Few gaps of one's own do not make anybody late for them."
+        )
     if not evaluation.origins:
         needed = model.horizon_days + 2 * closing_days(model.horizon_days)
         said.append(

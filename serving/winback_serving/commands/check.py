@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from winback_features.category_gaps import count_category_gaps
 from winback_features.engine import open_engine
 from winback_features.reports import IngestReport, TableReport
 from winback_features.tables import Tables
+from winback_serving.category_notices import category_notices, unknown_categories
 from winback_serving.commands.common import config_option, output_options, today
 from winback_serving.commands.inputs import read_inputs
 from winback_serving.horizon import Horizon, base_rhythm, learn_horizon
@@ -42,6 +44,9 @@ def check(settings: Settings, out: Output) -> None:
         horizon = learn_horizon(tables, day) if settings.horizon_auto else None
         told = (horizon.cadence_days, horizon.notices) if horizon else None
         cadence, notices = told or base_rhythm(tables, day, settings.score.horizon_days)
+        by_category = settings.score.category_gap_days
+        unknown = unknown_categories(tables, by_category)
+        notices += category_notices(count_category_gaps(tables, day), by_category, unknown)
     fields: dict[str, Any] = {
         "command": "check",
         "tables": tables.report.as_dict(),
