@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from tracked import small_model
 
+from winback_features.category_gaps import count_category_gaps
 from winback_features.config import EngineConfig
 from winback_features.engine import open_engine
 from winback_features.errors import InputError
@@ -40,6 +41,7 @@ max_bad_share = 0.5
 [source.orders_columns]
 amount = "CAST(sales AS DECIMAL(9, 2)) - 0.5"
 currency = "CASE TRY_CAST(order_id AS BIGINT) % 3 WHEN 0 THEN 'EUR' WHEN 1 THEN 'GBP' ELSE 'USD' END"
+category = "CASE TRY_CAST(order_id AS BIGINT) % 5 WHEN 0 THEN 'bread' WHEN 1 THEN 'milk' WHEN 2 THEN 'Ünit' END"
 [brand]
 timezone = "America/New_York"
 currency = "USD"
@@ -179,12 +181,14 @@ def test_training_sets_and_refusals_are_the_same(shop: Path) -> None:
             with pytest.raises(InputError) as caught:
                 ingest(backend, wrong, settings.brand, today=DAYS[0], base_dir=shop)
             found[engine] += (str(caught.value).split(" (")[0], caught.value.how)
+            found[engine] += (count_category_gaps(tables, DAYS[0]),)
     assert found["duckdb"][0] == found["spark"][0]
     for one, other in zip(found["duckdb"][1], found["spark"][1], strict=True):
         assert one.num_rows > 0
         assert one.equals(other)
     assert found["duckdb"][2].equals(found["spark"][2])
     assert found["duckdb"][3:] == found["spark"][3:]
+    assert set(found["duckdb"][-1]) == {"bread", "milk", "Ünit"}
 
 
 def test_check_and_train_say_the_same(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
