@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+SEND_HOURS = (8, 21)
+"""From the first hour on, and no more from the second."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
@@ -61,6 +64,8 @@ class BrandConfig:
         later it is a return, and the purchase stands.
     closed : sequence of (first day, day after the last)
         Days on which silence is not inactivity.
+    send_hours : (first hour, hour after the last)
+        The hours of a day, by the contact's clock, among which the best hour to write to it is looked for.
     """
 
     name: str = "Demo"
@@ -69,6 +74,7 @@ class BrandConfig:
     rates: Mapping[str, float] = field(default_factory=dict)
     cancellation_days: int = 30
     closed: tuple[tuple[date, date], ...] = ()
+    send_hours: tuple[int, int] = SEND_HOURS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from winback_features.build import known_days, named
 from winback_features.by_contact import compute, together
+from winback_features.config import SEND_HOURS
 from winback_features.contracts import STATED_REASONS
 from winback_features.engagement_features import VISIT_ROLES, loyalty_features, quiet_days
 from winback_features.fact_arrays import BEFORE_TIME, CHANNELS, FAULTS, Events, Facts, Lines, Orders
@@ -65,11 +66,16 @@ MIDNIGHT_SHIFT = 3
 
 def contact_habits(tables: Tables, as_of: date) -> ibis.Table:
     """Build the habits of every contact known before ``as_of``; see `habits_of`. Computed at once, and held by the engine."""
-    work = partial(habits_of, as_of=as_of, closed=tables.closed)
+    work = partial(habits_of, as_of=as_of, closed=tables.closed, send_hours=tables.send_hours)
     return together(compute(tables, as_of, work, SCHEMA))
 
 
-def habits_of(facts: Facts, as_of: date, closed: Sequence[tuple[date, date]] = ()) -> pa.Table:
+def habits_of(
+    facts: Facts,
+    as_of: date,
+    closed: Sequence[tuple[date, date]] = (),
+    send_hours: tuple[int, int] = SEND_HOURS,
+) -> pa.Table:
     """Build the habits of every contact in the facts that is known before their day.
 
     Parameters
@@ -79,6 +85,8 @@ def habits_of(facts: Facts, as_of: date, closed: Sequence[tuple[date, date]] = (
     as_of : date
     closed : sequence of (first day, day after the last)
         Days on which silence is not inactivity; periods that do not overlap.
+    send_hours : (first hour, hour after the last)
+        Of a day, 0 to 24: ``send_hour`` is always one of them.
 
     Returns
     -------
@@ -93,7 +101,7 @@ def habits_of(facts: Facts, as_of: date, closed: Sequence[tuple[date, date]] = (
     found: dict[str, Any] = {
         **_delivery(facts.events),
         **_recent(facts.orders, facts.events),
-        **_send_time(facts, zones),
+        **_send_time(facts, zones, send_hours),
         **_stated(facts.events),
         **_closed(facts, closed, as_of),
     }
@@ -150,12 +158,12 @@ def _recent(orders: Orders, events: Events) -> dict[str, Floats]:
     }
 
 
-def _send_time(facts: Facts, zones: pa.Array) -> dict[str, Any]:
+def _send_time(facts: Facts, zones: pa.Array, send_hours: tuple[int, int]) -> dict[str, Any]:
     """Find the weekday and hour at which a contact is most often there, by the clock of its own zone where that is known.
 
     Its own clicks and visits speak first; who has none is judged by the times of its purchases. Among equally
     frequent values the lowest wins. A time at midnight exactly is a date without a time: it has a weekday
-    and no hour, and is the same day everywhere.
+    and no hour, and is the same day everywhere. Hours outside of ``send_hours`` are nobody's: see `_decent_hour`.
     """
     events, orders = facts.events, facts.orders
     events = events.only(events.personal & events.played("click", *VISIT_ROLES))
@@ -169,7 +177,7 @@ def _send_time(facts: Facts, zones: pa.Array) -> dict[str, Any]:
     hours = _counts(contact[timed], at[timed] // HOUR % 24, n, 24)
     return {
         "send_weekday": _mode(weekdays),
-        "send_hour": _mode(hours),
+        "send_hour": _decent_hour(hours, send_hours),
         "send_time_n": weekdays.sum(axis=1),
     }
 
@@ -201,6 +209,21 @@ def _counts(contact: Ints, value: Ints, n: int, values: int) -> Ints:
 def _mode(counts: Ints) -> Floats:
     """Return the most frequent value, the lowest of equals, NaN where there is none; shape (n,)."""
     return np.where(counts.any(axis=1), counts.argmax(axis=1), np.nan)
+
+
+def _decent_hour(counts: Ints, send_hours: tuple[int, int]) -> Floats:
+    """Return the most frequent hour of those at which one may write; shape (n,), NaN where no time of day is known.
+
+    Who is only there at others gets the permitted hour that is nearest to the most frequent, round midnight too; of two
+    equally near the earlier.
+    """
+    first, after = send_hours
+    permitted = np.arange(first, after)
+    apart = np.abs(np.arange(24)[:, None] - permitted)
+    nearest = permitted[np.minimum(apart, 24 - apart).argmin(axis=1)]
+    inside = counts[:, first:after]
+    chosen = np.where(inside.any(axis=1), first + inside.argmax(axis=1), nearest[counts.argmax(axis=1)])
+    return np.where(counts.any(axis=1), chosen, np.nan)
 
 
 def _most_days(lines: Lines) -> Floats:

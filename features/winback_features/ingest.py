@@ -190,6 +190,7 @@ class _Intake:
             has_events="events" in taken,
             has_contacts="contacts" in taken,
             closed=self.brand.closed,
+            send_hours=self.brand.send_hours,
             timezone=self.brand.timezone,
             campaign_log=None if log is None else self._keep("campaign_log", log, CAMPAIGN_LOG_SCHEMA),
         )

@@ -42,7 +42,8 @@ def features_of_many_days(tables: Tables, days: Sequence[date]) -> Iterator[ibis
 
 def habits_of_many_days(tables: Tables, days: Sequence[date]) -> Iterator[ibis.Table]:
     """Give the habits of all days as `features_of_many_days` gives features: ``label_time`` and the columns of the habits."""
-    yield from _many(tables, days, partial(habits_of, closed=tables.closed), HABITS)
+    on_day = partial(habits_of, closed=tables.closed, send_hours=tables.send_hours)
+    yield from _many(tables, days, on_day, HABITS)
 
 
 def _many(

@@ -10,6 +10,7 @@ from typing import Any
 import ibis
 
 from winback_features.answers import names_beneath
+from winback_features.config import SEND_HOURS
 from winback_features.contracts import CONTACTS
 from winback_features.reports import IngestReport
 
@@ -104,6 +105,8 @@ class Tables:
         Whether the source was configured; the table is there, empty, if not.
     closed : tuple of (first day, day after the last)
         Days on which silence is not inactivity.
+    send_hours : (first hour, hour after the last)
+        The hours of a day at which a contact may be written to.
     timezone : str
         Of the brand: whose clock the times are of.
     campaign_log : ibis.Table or None
@@ -121,6 +124,7 @@ class Tables:
     has_events: bool
     has_contacts: bool
     closed: tuple[tuple[date, date], ...] = ()
+    send_hours: tuple[int, int] = SEND_HOURS
     timezone: str = "UTC"
     campaign_log: ibis.Table | None = None
 

@@ -63,7 +63,9 @@ def write_features(tables: Tables, as_of: date, folder: Path, horizon_days: int)
         status = build_contact_status(tables, as_of)
         return contacts, backend.create_table(gen_name("winback_status"), status, temp=True), counts
     statuses, counted, threads = [], [], threads_of(backend)
-    work = partial(_work, as_of=as_of, closed=tables.closed, horizon_days=horizon_days)
+    work = partial(
+        _work, as_of=as_of, closed=tables.closed, send_hours=tables.send_hours, horizon_days=horizon_days
+    )
     with OrderedFile(paths[0], FEATURES_PER_GROUP) as features, OrderedFile(paths[1]) as ticks:
         for part in parts_of(tables):
             habits, of_part = [], []
@@ -81,8 +83,13 @@ def write_features(tables: Tables, as_of: date, folder: Path, horizon_days: int)
 
 
 def _work(
-    facts: Facts, as_of: date, closed: Sequence[tuple[date, date]], horizon_days: int
+    facts: Facts,
+    as_of: date,
+    closed: Sequence[tuple[date, date]],
+    send_hours: tuple[int, int],
+    horizon_days: int,
 ) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
     """Return the features, the timeline, the habits and the retention counts of some contacts."""
     counts = retention_counts(facts, as_of, horizon_days)
-    return features_of(facts, as_of, closed), timeline(facts, as_of), habits_of(facts, as_of, closed), counts
+    habits = habits_of(facts, as_of, closed, send_hours)
+    return features_of(facts, as_of, closed), timeline(facts, as_of), habits, counts

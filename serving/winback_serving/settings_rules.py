@@ -42,6 +42,7 @@ WRITTEN_ELSEWHERE = {
     "score.value_horizon_days": "[policy] value_horizon_days",
     "score.margin_share": "[policy] margin_share",
 }
+HOURS_OF_A_DAY = 24
 MOST_DISCOUNT = 10.0
 """A rate a year beyond this is a percentage written for a share."""
 
@@ -110,6 +111,14 @@ def _check_brand(settings: Settings, where: str) -> None:
     periods = sorted(brand.closed)
     apart = all(after <= first for (_, after), (first, _) in pairwise(periods))
     _require(apart, settings, "brand.closed", "The periods overlap: join them into one.", where)
+    first_hour, after_hour = brand.send_hours
+    _require(
+        0 <= first_hour < after_hour <= HOURS_OF_A_DAY,
+        settings,
+        "brand.send_hours",
+        "Write the first hour and the hour after the last, such as [8, 21], within one day: 0 to 24.",
+        where,
+    )
 
 
 def _check_score(settings: Settings, where: str) -> None:

@@ -114,8 +114,8 @@ class ShopEngine:
         self.load(shop)
         return self.run(build_labels, as_of, horizon_days)
 
-    def status(self, shop: Shop, as_of: date) -> pa.Table:
-        habits = habits_of(self.facts(shop, as_of), as_of, CLOSED)
+    def status(self, shop: Shop, as_of: date, send_hours: tuple[int, int] = (0, 24)) -> pa.Table:
+        habits = habits_of(self.facts(shop, as_of), as_of, CLOSED, send_hours)
         self.backend.con.execute("DELETE FROM habits")
         self.backend.con.register("rows", habits)
         self.backend.con.execute("INSERT INTO habits FROM rows")

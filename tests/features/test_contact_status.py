@@ -6,7 +6,9 @@ import pytest
 from feature_oracle import oracle_features
 from feature_shop import CLOSED, Shop, event, order, random_shop, rows_of
 
+from winback_features.contact_habits import contact_habits
 from winback_features.contact_status import COLUMNS, CONSENTS, PROFILE, build_contact_status
+from winback_features.many_days import habits_of_many_days
 
 CUT = date(2024, 5, 1)
 
@@ -232,6 +234,59 @@ def test_the_send_time_is_by_the_contacts_own_clock(shop_engine):
         "silent": (None, None, 0, None),
         "erased": (0, 22, 1, None),
     }
+
+
+def test_the_hour_of_a_message_is_a_decent_one_of_the_contacts_own(shop_engine):
+    tuesday = date(2024, 4, 2)
+    hours = {
+        "night and morning": (3, 3, 3, 9, 9, 14),
+        "first": (8,),
+        "last": (20, 21, 21),
+        "late": (21, 23, 23),
+        "early": (3, 7),
+        "half past one": (1,),
+        "as near to both": (2,),
+    }
+    events = [
+        event(name, tuesday, "site_visit", time(hour, n + 1))
+        for name, at in hours.items()
+        for n, hour in enumerate(at)
+    ]
+    contacts = [{"contact_id": "tokyo", "timezone": "Asia/Tokyo"}]
+    events += [event("tokyo", tuesday, "site_visit", time(hour, 30)) for hour in (1, 14, 14)]
+    shop = Shop(events=[*events, event("dated", tuesday, "site_visit", time())], contacts=contacts)
+
+    def found(*send_hours):
+        rows = rows_of(shop_engine.status(shop, CUT, *send_hours))
+        return {name: row["send_hour"] for name, row in rows.items()}
+
+    assert found((8, 21)) == {
+        "night and morning": 9,
+        "first": 8,
+        "last": 20,
+        "late": 20,
+        "early": 8,
+        "half past one": 20,
+        "as near to both": 8,
+        "tokyo": 10,
+        "dated": None,
+    }
+    assert set(found((11, 12)).values()) == {11, None}
+    whole_day = found((0, 24))
+    assert (whole_day["night and morning"], whole_day["late"], whole_day["tokyo"]) == (3, 23, 23)
+
+
+def test_the_shops_hours_reach_the_habits(shop_engine):
+    from dataclasses import replace
+
+    night = event("a", ago(3), "site_visit", time(3, 30))
+    tables = shop_engine.load(Shop(events=[night]))
+    for send_hours, hour in (((8, 21), 8), ((2, 5), 3)):
+        told = replace(tables, send_hours=send_hours)
+        assert contact_habits(told, CUT).send_hour.to_pyarrow().to_pylist() == [hour]
+        (many,) = (t.send_hour.to_pyarrow().to_pylist() for t in habits_of_many_days(told, [CUT]))
+        assert many == [hour]
+    assert contact_habits(tables, CUT).send_hour.to_pyarrow().to_pylist() == [8]
 
 
 def test_without_a_contacts_table_an_address_is_unknown(shop_engine):

@@ -66,6 +66,7 @@ def test_every_section_reaches_its_dataclass(tmp_path: Path) -> None:
         horizon_days = 28
         closed = [["2020-03-15", "2020-06-01"], [2021-01-01, 2021-01-02]]
         rates = {EUR = 1.1}
+        send_hours = [9, 20]
         [score]
         curve_days = [7, 28]
         discount_rate = 0.04
@@ -93,6 +94,7 @@ def test_every_section_reaches_its_dataclass(tmp_path: Path) -> None:
         (date(2021, 1, 1), date(2021, 1, 2)),
     )
     assert settings.brand.rates == {"EUR": 1.1}
+    assert settings.brand.send_hours == (9, 20)
     assert settings.score == ScoreConfig(28, (7, 28), 730, 180, 0.4, 0.04, {"beds": 2900.0})
     assert settings.policy.capacity == 50
     assert settings.engine.threads == 1
@@ -145,6 +147,9 @@ def test_auto_horizon(tmp_path: Path) -> None:
             ["[brand] closed is [['2020-06-01', '2020-03-15']].", "first day"],
         ),
         (MINIMAL + '[brand]\nclosed = [["soon", "later"]]', ["[brand] closed is 'soon'", "2020-03-15"]),
+        (MINIMAL + "[brand]\nsend_hours = [21, 8]", ["[brand] send_hours is [21, 8].", "[8, 21]"]),
+        (MINIMAL + "[brand]\nsend_hours = [8, 25]", ["[brand] send_hours is [8, 25].", "0 to 24"]),
+        (MINIMAL + "[brand]\nsend_hours = [8]", ["[brand] send_hours is [8].", "a list of 2 values"]),
         (MINIMAL + "[brand]\nrates = {dollar = 1.0}", ["dollar needs a code"]),
         (MINIMAL + "[score]\ncurve_days = [30, 7]", ["[score] curve_days is [30, 7]", "rising"]),
         (MINIMAL + "[score]\ncurve_days = 7", ["[score] curve_days is 7", "a list in square brackets"]),
@@ -199,6 +204,7 @@ def test_the_config_hash_sees_what_changes_a_result_and_nothing_else(tmp_path: P
     for change in (
         "[policy]\nlead_days = 4",
         "[brand]\ncancellation_days = 3",
+        "[brand]\nsend_hours = [9, 20]",
         "[score]\nmax_days = 100",
         "[score]\ndiscount_rate = 0.2",
         '[source.orders_columns]\namount = "x"',

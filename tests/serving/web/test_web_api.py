@@ -262,7 +262,7 @@ def test_a_day_alone_stays_that_day_and_a_contact_has_its_own_clock(
     web_settings: Settings, rule_model: Any
 ) -> None:
     """As in the batch: midnight by the clock of the source would be the day before where the brand is."""
-    brand = replace(web_settings.brand, timezone="America/Los_Angeles")
+    brand = replace(web_settings.brand, timezone="America/Los_Angeles", send_hours=(0, 24))
     source = replace(web_settings.source, timezone="UTC")
     settings = replace(web_settings, brand=brand, source=source)
     run: Run = Runs(web_settings.home).current()
@@ -277,6 +277,8 @@ def test_a_day_alone_stays_that_day_and_a_contact_has_its_own_clock(
     assert [row["last_behaviour_on"] for row in found] == [date(1998, 5, day) for day in (20, 19, 20)]
     assert [row["send_hour"] for row in found] == [None, 17, 5]
     assert found[2]["send_timezone"] == "Asia/Tokyo"
+    decent = replace(settings, brand=replace(brand, send_hours=(8, 21)))
+    assert [row["send_hour"] for row in score_histories(decent, run, rule_model(), histories)] == [None, 17, 8]
 
 
 def test_the_documentation_is_complete(client: TestClient) -> None:
