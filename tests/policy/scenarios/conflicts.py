@@ -69,6 +69,13 @@ CONFLICTS: dict[str, Scenario] = {
         "active",
         "consent_expired",
     ),
+    "Sanne": Scenario(
+        "complained of our mail, which takes her consent to it: the complaint is the reason, then and the day after",
+        ("001.9",),
+        {"complained": True, "consent_email": False},
+        "active",
+        "complained",
+    ),
     "Stefan": Scenario(
         "complained of our mail, and asked the service for help",
         ("001.9",),
