@@ -38,6 +38,8 @@ _WITHHELD = (
         "phone",
         "language",
         "country",
+        "send_weekday",
+        "send_hour",
         "send_timezone",
         "reason_1",
         "stated_reason",
@@ -49,6 +51,7 @@ _WITHHELD = (
         "rfm_segment",
         "next_purchase_date",
         "days_until_next_purchase",
+        "days_since_purchase",
         "value_at_risk",
     ),
 )
@@ -106,7 +109,7 @@ def list_rows(t: Any, before: Any | None, name: str, form: ExportFormat) -> Any:
     t : ibis.Table
         Tonight's contacts, with ``listed``.
     before : ibis.Table, optional
-        Those of an earlier run: what an audience was told is what must be taken back from it.
+        Those of an earlier run: what a tool was told is what must be taken back from it (`_told`).
     name : str
     form : ExportFormat
 
@@ -120,12 +123,25 @@ def list_rows(t: Any, before: Any | None, name: str, form: ExportFormat) -> Any:
     if name == "retargeting_add" and form.audience:
         leaving = t.filter(t.left_audience & ~t.held_out & ~t.listed & ~t.nobodys)
         rows = rows.union(leaving.mutate(on_list=ibis.literal(False)))
-    if form.audience and before is not None:
-        told = before.select(told_of="contact_id", **{f"told_{n}": before[n] for n in PROFILE})
+    if form.one_per_email and before is not None:
+        told = before.select(told_of="contact_id", **{f"was_{n}": before[n] for n in PROFILE})
         rows = rows.left_join(told, rows.contact_id == told.told_of)
-        sent = {n: ibis.ifelse(rows.on_list, rows[n], rows[f"told_{n}"].coalesce(rows[n])) for n in PROFILE}
-        rows = rows.mutate(**sent).drop("told_of", *(f"told_{n}" for n in PROFILE))
+        sent = {n: ibis.ifelse(rows.on_list, rows[n], value) for n, value in _told(rows, form).items()}
+        rows = rows.mutate(**sent).drop("told_of", *(f"was_{n}" for n in PROFILE))
     return with_left_out(rows, spec, form)
+
+
+def _told(t: Any, form: ExportFormat) -> dict[str, Any]:
+    """Return by what a tool knows a contact that is to be taken out of it.
+
+    An audience knows the whole profile of the earlier run. A tool that knows contacts by their address is told that of the
+    earlier run where the person was erased since: without it nobody could be taken out.
+    """
+    if form.audience:
+        return {n: t[f"was_{n}"].coalesce(t[n]) for n in PROFILE}
+    if not form.one_per_email:
+        return {}
+    return {"email": ibis.ifelse(t.withdrawn.fill_null(False), t.email.coalesce(t.was_email), t.email)}
 
 
 def changed_rows(t: Any, before: Any, name: str, form: ExportFormat) -> Any:
@@ -158,8 +174,8 @@ def changed_rows(t: Any, before: Any, name: str, form: ExportFormat) -> Any:
     )
     if spec.removes:
         found = both.filter(both.listed & ~both.was_listed)
-        told = {n: found[f"was_{n}"].coalesce(found[n]) for n in PROFILE} if form.audience else {}
-        rows = found.select(**{n: found[n] for n in (*columns, "left_out")} | told, on_list=_FALSE)
+        kept = {n: found[n] for n in (*columns, "left_out")}
+        rows = found.select(**kept | _told(found, form), on_list=_FALSE)
         return _once(rows, form)
     wanted = WINBACK_SCHEMA if form.raw else form.sources
     compared = [n for n in (*wanted, "winback_flag") if n not in DRIFTING]
@@ -233,13 +249,13 @@ def _kept_by_others(rows: Any, t: Any, form: ExportFormat) -> Any:
 def _leaving(found: Any, columns: Sequence[str], form: ExportFormat) -> Any:
     """Give the rows that take contacts out, as they are now; of one that is known no more, what is left to say."""
     refused = (found.left_out == "refused_address").fill_null(False)
-    values = {}
+    values, told = {}, _told(found, form)
     for n in columns:
         old = found[f"was_{n}"]
-        if n == "contact_id" or (n in PROFILE and form.audience):
+        if n == "contact_id":
             values[n] = old.coalesce(found[n])
         elif n in PROFILE:
-            values[n] = ibis.ifelse(found.gone, old, found[n])
+            values[n] = ibis.ifelse(found.gone, old, told.get(n, found[n]))
         elif n in FLAGS:
             barred = refused & ibis.literal(n != "exclude_from_regular")
             values[n] = found[n].fill_null(False) & ~barred

@@ -180,6 +180,78 @@ def test_the_erased_leave_an_audience_also_by_its_changes(
     ]
 
 
+BY_ADDRESS = ("klaviyo", "mailchimp", "hubspot", "mautic", "listmonk")
+
+
+@pytest.fixture
+def erased_since(shop: Any, kinds: Any) -> Any:
+    """Yesterday in a journey, erased today: the list of today has neither name nor address."""
+    treated = kinds["treated"]
+    before = shop.run({"erased": treated, "stays": {**treated, "rank": 2}}, YESTERDAY)
+    gone = {**kinds["erased"], "state": "erased", "exit_reason": "erased", "entered_at": date(2025, 3, 1)}
+    return before, shop.run({"erased": gone, "stays": {**treated, "rank": 2}})
+
+
+@pytest.mark.parametrize(
+    ("name", "delta"),
+    [
+        *((name, True) for name in ("current", "exclude_from_regular", "winback", "retargeting_remove")),
+        *((name, False) for name in ("exits", "retargeting_remove")),
+    ],
+)
+def test_a_tool_is_told_of_the_erased_by_the_address_that_it_holds(
+    name: str, delta: bool, shop: Any, erased_since: Any, read: Any
+) -> None:
+    """The address of the run before, every flag false, and nothing else about the person."""
+    before, run = erased_since
+    exported = shop.export(run, name, "klaviyo", before, delta=delta)
+    assert exported.left_out == {}
+    (row,) = read(exported.files[0].path, "klaviyo")
+    said = {column: value for column, value in row.items() if value not in ("", "false")}
+    assert {n: said.pop(n) for n in ("Email", "contact_id", "winback_state")} == {
+        "Email": "erased@example.com",
+        "contact_id": "erased",
+        "winback_state": "erased",
+    }
+    nothing = {"recommended_action": "none", "incentive_tier": "none", "incentive_kind": "none"}
+    ours = {"entered_at": "2025-03-01", "exit_reason": "erased", "currency": "EUR"}
+    assert said.items() <= (nothing | ours).items()
+
+
+@pytest.mark.parametrize("to", [pytest.param(to, marks=pytest.mark.slow) for to in BY_ADDRESS[1:]])
+def test_every_tool_that_knows_addresses_is_told_of_the_erased(
+    to: str, shop: Any, erased_since: Any, read: Any
+) -> None:
+    before, run = erased_since
+    (row,) = read(shop.export(run, "current", to, before).files[0].path, to)
+    assert "erased@example.com" in row.values()
+    assert not {"Jane", "Doe", "Jane Doe", "+31612345678"} & set(row.values())
+
+
+@pytest.mark.parametrize("to", ["braze", "csv"])
+def test_no_address_of_the_erased_is_told_where_none_is_needed(
+    to: str, shop: Any, erased_since: Any, read: Any
+) -> None:
+    """Braze knows ids; a plain file is the shop's own record, and none of a tool."""
+    before, run = erased_since
+    for name in ("current", "exits", "retargeting_remove"):
+        exported = shop.export(run, name, to, before, delta=name == "current")
+        assert b"erased@example.com" not in exported.files[0].path.read_bytes()
+        (row,) = read(exported.files[0].path, to)
+        assert row["external_id" if to == "braze" else "contact_id"] == "erased"
+
+
+def test_the_address_of_the_erased_that_another_contact_has_is_not_taken_out(
+    shop: Any, kinds: Any, read: Any
+) -> None:
+    shared = {"email": "shared@example.com"}
+    stays = {"stays": {**kinds["treated"], **shared, "rank": 2}}
+    before = shop.run({"erased": {**kinds["treated"], **shared}, **stays}, YESTERDAY)
+    run = shop.run({"erased": {**kinds["erased"], "state": "erased", "email": None}, **stays})
+    rows = read(shop.export(run, "current", "klaviyo", before).files[0].path, "klaviyo")
+    assert [(row["contact_id"], row["winback_flag"]) for row in rows] == [("stays", "true")]
+
+
 def test_removals_are_not_repeated(shop: Any, kinds: Any) -> None:
     over = {**kinds["active"], "exited_at": YESTERDAY}
     before = shop.run({"a": over, "b": kinds["treated"]}, YESTERDAY)

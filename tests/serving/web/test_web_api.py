@@ -278,7 +278,11 @@ def test_a_day_alone_stays_that_day_and_a_contact_has_its_own_clock(
     assert [row["send_hour"] for row in found] == [None, 17, 5]
     assert found[2]["send_timezone"] == "Asia/Tokyo"
     decent = replace(settings, brand=replace(brand, send_hours=(8, 21)))
-    assert [row["send_hour"] for row in score_histories(decent, run, rule_model(), histories)] == [None, 17, 8]
+    assert [row["send_hour"] for row in score_histories(decent, run, rule_model(), histories)] == [
+        None,
+        17,
+        8,
+    ]
 
 
 def test_the_documentation_is_complete(client: TestClient) -> None:
