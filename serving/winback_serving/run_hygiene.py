@@ -12,6 +12,9 @@ from winback_policy.config import PolicyConfig
 from winback_serving.intact import checked_file
 from winback_serving.store import PublishedRun, made_earlier
 
+DUE = ("contact_id", "state", "due", "past_retention")
+"""What is told of a record that is to go; ``due`` is the day."""
+
 
 def run_status(winback: Any) -> Any:
     """Return what a run's list knows of consent: e-mail's own, and whichever channel was chosen by consent.
@@ -50,25 +53,22 @@ def run_records(backend: Any, run: PublishedRun, config: PolicyConfig) -> Any:
     return hygiene.records(winback, features, run_status(winback), run.as_of, config)
 
 
-def due_first(held: Any, most: int) -> list[dict[str, Any]]:
-    """Return the records that are to go first: in farewell, or past their retention.
+def due_records(held: Any) -> Any:
+    """Return the records that are to go: in farewell, or past their retention.
 
     Parameters
     ----------
     held : ibis.Table
         From `run_records`.
-    most : int
 
     Returns
     -------
-    list of dict
-        ``contact_id, state, past_retention, due``, by day.
+    ibis.Table
+        `DUE`, by day.
     """
     going = held.filter(held.past_retention | held.farewell_due.notnull())
-    due = ibis.coalesce(going.farewell_due, going.retention_due)
-    dated = going.select("contact_id", "state", "past_retention", due=due)
-    rows: list[dict[str, Any]] = dated.order_by("due", "contact_id").limit(most).to_pyarrow().to_pylist()
-    return rows
+    dated = going.mutate(due=ibis.coalesce(going.farewell_due, going.retention_due))
+    return dated.select(*DUE).order_by("due", "contact_id")
 
 
 def run_hygiene(backend: Any, run: PublishedRun, config: PolicyConfig, most: int) -> dict[str, Any]:
@@ -93,4 +93,4 @@ def run_hygiene(backend: Any, run: PublishedRun, config: PolicyConfig, most: int
     )
     for counted in (bounced, going):
         found |= counted.to_pyarrow().to_pylist()[0]
-    return {**found, "due_first": due_first(held, most)}
+    return {**found, "due_first": due_records(held).limit(most).to_pyarrow().to_pylist()}

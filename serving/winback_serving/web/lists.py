@@ -204,7 +204,10 @@ def list_page(run: Run, query: StrictListQuery) -> Page:
     rows = run.index.rows([row[ROW] for row in found], COLUMNS)
     following = len(rows) > query.limit
     rows = rows[: query.limit]
-    return Page(rows, total, _cursor(run, query.sort, rows[-1], column) if following else None)
+    if not following:
+        return Page(rows, total, None)
+    last = rows[-1]
+    return Page(rows, total, write_cursor(run, query.sort, last[column], last["contact_id"]))
 
 
 def conditions(query: StrictListQuery) -> tuple[str, list[Any]]:
@@ -263,24 +266,25 @@ def read_cursor(text: str) -> dict[str, Any]:
             "value": found["value"],
         }
     except (ValueError, KeyError, TypeError, binascii.Error, RecursionError):
-        raise _bad_cursor() from None
+        raise bad_cursor() from None
     return good
 
 
-def _bad_cursor() -> WebError:
+def bad_cursor() -> WebError:
+    """Return the refusal of a cursor that is none of ours."""
     return NotFoundError(
         "There is no such cursor.", where="cursor", how="Take next_cursor of the page before as it is."
     )
 
 
-def _cursor(run: Run, sort: str, row: dict[str, Any], column: str) -> str:
-    value = row[column]
+def write_cursor(run: Run, sort: str, value: Any, contact_id: str) -> str:
+    """Return the cursor of a page that ends with a value and a contact, for `read_cursor`."""
     found = {
         "day": run.as_of.isoformat(),
         "run": run.run_id,
         "sort": sort,
         "value": value.isoformat() if isinstance(value, date) else value,
-        "id": row["contact_id"],
+        "id": contact_id,
     }
     return base64.urlsafe_b64encode(json.dumps(found).encode()).decode().rstrip("=")
 
@@ -320,4 +324,4 @@ def _typed(column: str, value: Any) -> Any:
             return max(-(2**31), min(int(value), 2**31 - 1))
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise _bad_cursor() from None
+        raise bad_cursor() from None

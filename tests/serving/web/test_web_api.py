@@ -4,8 +4,9 @@ import csv
 import io
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from winback_features.errors import InputError
+from winback_policy.legal import CHANNEL_NAMES, LegalRule
 from winback_serving.erase import NOBODY, erase
 from winback_serving.settings import Settings
 from winback_serving.store import RunStore
@@ -79,6 +81,57 @@ def test_a_csv_holds_the_whole_list_in_the_order_asked_for(client: TestClient) -
     assert len(rows) == client.get("/api/v1/excluded?limit=1").json()["total"] > 100
     known = [float(row["p_lapse"]) for row in rows if row["p_lapse"]]
     assert known == sorted(known, reverse=True)
+
+
+@pytest.fixture(scope="module")
+def forgetful(web_settings: Settings) -> Iterator[TestClient]:
+    """A server of a shop that may keep nobody for longer than a hundred days of silence."""
+    own = tuple(LegalRule("DE", name, "opt_in", 100) for name in CHANNEL_NAMES)
+    settings = replace(web_settings, policy=replace(web_settings.policy, legal=own))
+    app = create_app(settings.home, WebConfig(), settings)
+    with TestClient(app, base_url="http://localhost") as client:
+        yield client
+
+
+def test_the_records_to_go_are_given_whole_and_page_by_page(
+    forgetful: TestClient, client: TestClient, web_home: Path
+) -> None:
+    """By the features of the run: nobody but who has been silent for more than a hundred days, who longest first."""
+    features = table(web_home, NEWEST, "features")
+    silence = {r["contact_id"]: int(r["days_since_activity"] or r["tenure_days"]) for r in features}
+    gone = {contact: days for contact, days in silence.items() if days > 100}
+    assert 200 < len(gone) < len(silence)
+    answer = forgetful.get("/hygiene.csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert answer.headers["content-disposition"] == f'attachment; filename="winback-due-{NEWEST}.csv"'
+    due = {
+        c: (date.fromisoformat(NEWEST) + timedelta(days=100 - days)).isoformat() for c, days in gone.items()
+    }
+    expected = [(c, due[c], "true") for c in sorted(gone, key=lambda c: (due[c], c))]
+    assert [(row["contact_id"], row["due"], row["past_retention"]) for row in rows] == expected
+    page = forgetful.get("/hygiene.json").json()
+    assert (page["as_of"], len(page["rows"]), page["total"]) == (NEWEST, 50, len(rows))
+    assert [row["contact_id"] for row in page["rows"]] == [row["contact_id"] for row in rows[:50]]
+    told: list[dict[str, Any]] = []
+    cursor, pages = "", 0
+    while cursor is not None:
+        page = forgetful.get("/hygiene.json", params={"limit": 90, "cursor": cursor}).json()
+        told, cursor, pages = told + page["rows"], page["next_cursor"], pages + 1
+    assert [row["contact_id"] for row in told] == [row["contact_id"] for row in rows]
+    assert pages == -(-len(rows) // 90)
+    shown = forgetful.get("/hygiene").text
+    assert "/hygiene.csv" in shown
+    assert f"The first 20 of {len(rows):,} contacts" in shown
+    assert client.get("/hygiene.json").json()["rows"] == []
+    assert client.get("/hygiene.csv").text.strip() == "contact_id,state,due,past_retention"
+    assert forgetful.get("/hygiene.json?as_of=1998-06-01").json()["as_of"] == "1998-06-01"
+
+
+def test_a_cursor_of_a_list_is_none_of_the_records_to_go(forgetful: TestClient) -> None:
+    other = forgetful.get("/list.json?limit=1").json()["next_cursor"]
+    for cursor in (other, "rubbish"):
+        answer = forgetful.get("/hygiene.json", params={"cursor": cursor})
+        assert (answer.status_code, answer.json()["error"]["where"]) == (404, "cursor")
 
 
 def test_segments_add_up_to_the_buyers(client: TestClient, web_home: Path) -> None:

@@ -16,11 +16,11 @@ router = APIRouter(prefix="/api/v1")
 Asked = Annotated[StrictListQuery, Query()]
 
 
-def run_of_page(runs: Runs, query: StrictListQuery, as_of: Any) -> Run:
+def run_of_page(runs: Runs, cursor: str, as_of: Any) -> Run:
     """Return the run that a page of a list is of: the cursor's own, whatever has been published since."""
-    if not query.cursor:
+    if not cursor:
         return run_of(runs, as_of)
-    place = read_cursor(query.cursor)
+    place = read_cursor(cursor)
     found = runs.find(place["day"], place["run"])
     if found is None:
         raise NotFoundError(
@@ -31,7 +31,7 @@ def run_of_page(runs: Runs, query: StrictListQuery, as_of: Any) -> Run:
 
 def answer(runs: Runs, query: StrictListQuery, as_of: Any, kind: Kind) -> ListPage:
     """Return one page of a list with the run it is of."""
-    run = run_of_page(runs, query, as_of)
+    run = run_of_page(runs, query.cursor, as_of)
     page = list_page(run, query.of(kind))
     return ListPage(
         as_of=run.as_of,

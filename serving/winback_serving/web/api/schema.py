@@ -147,6 +147,25 @@ class ListPage(OfRun):
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
 
 
+class DueRecord(BaseModel):
+    """A record whose data are to go."""
+
+    contact_id: str = Field(examples=["2226"])
+    state: str | None = Field(examples=["farewell"])
+    due: date = Field(description="The day by which they are to go.")
+    past_retention: bool = Field(
+        description="Silent for longer than the law of its country lets one keep them."
+    )
+
+
+class DuePage(OfRun):
+    """One page of the records that are to go, the earliest first."""
+
+    rows: list[DueRecord]
+    total: int = Field(description="Records that are to go, all pages together.")
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
+
+
 class Contact(OfRun):
     """One contact in one run, with every column of the run but names and addresses."""
 

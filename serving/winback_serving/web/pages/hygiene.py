@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
@@ -11,7 +12,7 @@ from winback_features.config import EngineConfig
 from winback_features.engine import open_engine
 from winback_policy import hygiene as policy
 from winback_policy.config import PolicyConfig
-from winback_serving.run_hygiene import due_first, run_records
+from winback_serving.run_hygiene import due_records, run_records
 from winback_serving.web.pages.per_run import per_run
 from winback_serving.web.pages.view import CurrentView
 from winback_serving.web.reader import Run
@@ -28,21 +29,22 @@ _BOUNCES_SQL = """
 def show_hygiene(v: CurrentView) -> HTMLResponse:
     """Show what could be cleared away."""
     found, due = measure(v.run, v.policy)
-    return v.page("hygiene", found=found, due=due, bounces=v.run.query(_BOUNCES_SQL)[0])
+    shown = due.slice(0, DUE_SHOWN).to_pylist()
+    return v.page("hygiene", found=found, due=shown, all_due=len(due), bounces=v.run.query(_BOUNCES_SQL)[0])
 
 
 @per_run
-def measure(run: Run, config: PolicyConfig) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def measure(run: Run, config: PolicyConfig) -> tuple[dict[str, Any], pa.Table]:
     """Judge every record of a run.
 
     Returns
     -------
     summary : dict
         See `winback_policy.hygiene.summary`.
-    due : list of dict
-        ``contact_id, state, due, past_retention`` of those whose data are to go first: in farewell, or past their time.
+    due : pyarrow.Table
+        `winback_serving.run_hygiene.DUE` of those whose data are to go, in farewell or past their time; the earliest first.
     """
     with open_engine(EngineConfig()) as backend:
         held = run_records(backend, run.published, config)
         summary: dict[str, Any] = policy.summary(held, config).to_pyarrow().to_pylist()[0]
-        return summary, due_first(held, DUE_SHOWN)
+        return summary, due_records(held).to_pyarrow()
