@@ -24,7 +24,9 @@ from winback_serving.settings import Settings
 from winback_serving.store import RunStore
 from winback_serving.web.app import create_app
 from winback_serving.web.config import WebConfig
+from winback_serving.web.format import Formatter
 from winback_serving.web.pages import rfm
+from winback_serving.web.texts import texts
 
 pytestmark = pytest.mark.slow  # the server over a scored home
 
@@ -278,6 +280,31 @@ def test_the_grid_holds_every_buyer(client: TestClient, web_home: Path) -> None:
     moved = re.findall(r"<dt>(stayed|real move|threshold move|new buyer|gone)</dt><dd>([\d,]+)", page)
     assert len(moved) == 5
     assert sum(int(n.replace(",", "")) for _, n in moved) >= buyers
+
+
+def test_tiers_and_cells_are_counted_with_what_they_ask_for(client: TestClient, web_home: Path) -> None:
+    page = words(get(client, "/rfm"))
+    asked = "SELECT {0}, count(*) FROM winback WHERE {1} IS NOT NULL GROUP BY ALL"
+    tiers = dict(ask(web_home, asked.format("relationship_tier", "relationship_tier")))
+    assert len(tiers) >= 3
+    said, share = texts("en"), Formatter.of("en").percent
+    for name, n in tiers.items():
+        told = f"{said.word('relationship', name)} {n:,} {share(n / sum(tiers.values()))} "
+        assert html.unescape(told + said(f"rfm.tier_{name}")) in page
+    cells = ask(web_home, asked.format("buyer_clicker_cell, cell_action", "cell_action"))
+    assert len(cells) >= 2
+    for cell, action, n in cells:
+        assert f"{said.word('cell', cell)} {n:,} " in page
+        assert f"{said.word('action', action)} {said(f'rfm.asks_{action}')}" in page
+
+
+def test_a_run_without_tiers_and_cells_has_its_grid(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rfm, "described", lambda run: {"tiers": [], "clickers": []})
+    page = words(get(client, "/rfm"))
+    assert "Buyers and clickers" not in page
+    assert "Segments" in page
 
 
 def test_moves_are_a_table_and_their_absence_a_sentence(

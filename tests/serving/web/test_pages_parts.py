@@ -23,6 +23,7 @@ from winback_policy.incentives import INCENTIVE_KINDS, INCENTIVE_TIERS
 from winback_policy.moves import MOVES
 from winback_policy.own_content import HINTS
 from winback_policy.rfm import SEGMENTS
+from winback_policy.segments import CELL_ACTIONS, CELLS, TIERS
 from winback_policy.states import EXIT_REASONS, STATES
 from winback_policy.strategies import STRATEGIES
 from winback_policy.treatment import ACTIONS
@@ -84,6 +85,9 @@ def test_every_code_of_the_policy_has_words(language: str) -> None:
         "tier": INCENTIVE_TIERS,
         "kind": INCENTIVE_KINDS,
         "segment": SEGMENTS,
+        "relationship": TIERS,
+        "cell": CELLS,
+        "rfm": [*(f"tier_{name}" for name in TIERS), *(f"asks_{name}" for name in CELL_ACTIONS)],
         "move": MOVES,
         "hint": HINTS,
         "run_list": [name for name in LISTS if name != "scores"],

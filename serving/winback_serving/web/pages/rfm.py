@@ -1,7 +1,8 @@
-"""The base on a grid of recency and frequency, and who moved on it between two runs."""
+"""The base on a grid of recency and frequency, by relationship, and by buyers and clickers; who moved between two runs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -13,8 +14,9 @@ from winback_features.engine import open_engine
 from winback_features.errors import InputError
 from winback_policy.moves import moves_matrix, totals
 from winback_policy.rfm import SEGMENT_GRID, SEGMENTS
+from winback_policy.segments import CELLS, TIERS
 from winback_policy.strategies import STRATEGIES
-from winback_serving.run_segments import THRESHOLDS_KEY, moves_between
+from winback_serving.run_segments import THRESHOLDS_KEY, described_counts, moves_between
 from winback_serving.web.errors import NotFoundError
 from winback_serving.web.pages.per_run import per_run
 from winback_serving.web.pages.shade import shade
@@ -33,7 +35,7 @@ _GRID_SQL = """
 
 @router.get("/rfm", response_class=HTMLResponse)
 def show_rfm(v: CurrentView, since: Since = None) -> HTMLResponse:
-    """Show the grid, the segments, and the moves since an earlier run.
+    """Show the grid, the segments, tiers and cells, and the moves since an earlier run.
 
     Raises
     ------
@@ -52,6 +54,7 @@ def show_rfm(v: CurrentView, since: Since = None) -> HTMLResponse:
         segments=by_segment(cells),
         names=SEGMENT_GRID,
         strategies=STRATEGIES[v.t.language],
+        **described(v.run),
         before=before,
         earlier_days=[day for day in v.runs.days() if day < v.run.as_of],
         moved=moved,
@@ -76,6 +79,32 @@ def by_segment(cells: dict[tuple[int, int], dict[str, Any]]) -> list[dict[str, A
         for key in ("n", "value", "listed"):
             segment[key] += cell[key]
     return sorted((s for s in found.values() if s["n"]), key=lambda s: (-s["value"], s["name"]))
+
+
+@per_run
+def described(run: Run) -> dict[str, list[dict[str, Any]]]:
+    """Count the base by relationship and by what buyers and clickers ask for.
+
+    Returns
+    -------
+    dict
+        ``tiers``, the strongest first, and ``clickers``, cell by cell: ``name, action, n, share``, a share of all that are
+        counted. Empty where an older run does not hold them.
+    """
+    with open_engine(EngineConfig()) as backend:
+        found = described_counts(backend, run.published)
+    tiers = [(row["relationship_tier"], None, row["contacts"]) for row in found.get("relationship_tier", [])]
+    cells = [
+        (row["buyer_clicker_cell"], row["cell_action"], row["contacts"]) for row in found.get("cells", [])
+    ]
+    tiers.sort(key=lambda row: -TIERS.index(row[0]))
+    cells.sort(key=lambda row: (CELLS.index(row[0]), -row[2]))
+    return {"tiers": _shares(tiers), "clickers": _shares(cells)}
+
+
+def _shares(rows: Sequence[tuple[str, str | None, int]]) -> list[dict[str, Any]]:
+    total = sum(n for _, _, n in rows)
+    return [{"name": name, "action": action, "n": n, "share": n / total} for name, action, n in rows]
 
 
 @per_run
