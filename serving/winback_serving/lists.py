@@ -20,6 +20,7 @@ from winback_policy.gather import STATE_SCHEMA
 from winback_policy.stated import left_for_good
 from winback_policy.states import ASLEEP, IN_JOURNEY
 from winback_policy.steps import STEPS, THIRD_TOUCH, journey_step
+from winback_serving.exports.bounce import doubts
 from winback_serving.intact import checked_file
 from winback_serving.store import PublishedRun
 
@@ -80,6 +81,7 @@ LISTS: dict[str, RunList] = {
     "retargeting_remove": RunList(
         "who is no longer to be shown ads", lambda t: t.left_audience, removes=True
     ),
+    "validate": RunList("whose address is to be validated before it is mailed", lambda t: t.to_validate),
     "scores": RunList("every contact scored", lambda t: ibis.literal(True), file="scores"),
 }
 """List name to its description."""
@@ -125,7 +127,8 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
         ``winback_flag`` (in a journey, and not held out), ``held_out`` (in a journey tonight or up to today),
         ``exclude_from_regular``, ``withdrawn`` (erased or objecting), ``refuses_email``, ``refused_address`` (another
         contact with the same address does), ``email_allowed``, ``preference_form``, ``retargeting``, ``left_audience``
-        (may have been shown ads, and is no longer to be).
+        (may have been shown ads, and is no longer to be), ``to_validate`` (may be e-mailed, and it is in doubt whether the
+        address still takes mail).
     """
     lacking = {n: ibis.null(k) for n, k in WINBACK_SCHEMA.items() if n not in winback.columns}
     lacking |= {n: ibis.null(k) for n, k in STATE_SCHEMA.items() if n not in states.columns}
@@ -175,6 +178,7 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
         preference_form=(asked | sleeper) & ~t.withdrawn,
         retargeting=t.winback_flag & t.opted_in & (third | ignored) & ~t.refused_address,
         left_audience=over | (t.winback_flag & (t.refuses_email | t.refused_address | t.ran_out)),
+        to_validate=t.email_allowed & t.email.notnull() & ibis.or_(*doubts(t, t).values()),
     ).drop(
         *("last_of", "last_arm", "exited_at", "in_journey", "asleep", "was_held_out"),
         *("opted_in", "ran_out", "deliverable"),

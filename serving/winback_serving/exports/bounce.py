@@ -74,10 +74,34 @@ class BounceExposure:
                 f"{self.soft_bounced:,} soft-bounced."
             )
             how = (
-                "Have the addresses validated, send to fewer with --batches and stop when they bounce, "
-                "or take the risk with --force."
+                "Have the addresses validated (--list validate has them), send to fewer with --batches and stop when "
+                "they bounce, or take the risk with --force."
             )
             raise GateRefusal(what, where="bounce exposure", how=how)
+
+
+def doubts(t: Any, everybody: Any) -> dict[str, Any]:
+    """Return why it is not sure that an address still takes mail.
+
+    Parameters
+    ----------
+    t : ibis.Table
+        ``soft_bounces_in_a_row``, ``email_days_since_send``.
+    everybody : ibis.Table
+        All contacts of the run. Where none of them was ever mailed the shop records no sends, and never mailed
+        says nothing.
+
+    Returns
+    -------
+    dict of str to ibis bool column
+        ``long`` unmailed, ``never`` mailed, ``soft``: bounced softly the last time.
+    """
+    sends_known = everybody.email_days_since_send.count().as_scalar() > 0
+    return {
+        "long": (t.email_days_since_send >= LONG_UNMAILED_DAYS).fill_null(False),
+        "never": t.email_days_since_send.isnull() & sends_known,
+        "soft": (t.soft_bounces_in_a_row > 0).fill_null(False),
+    }
 
 
 def project(rows: Any, everybody: Any) -> Any:
@@ -88,21 +112,15 @@ def project(rows: Any, everybody: Any) -> Any:
     rows : ibis.Table
         The list: ``email_allowed``, ``email``, ``soft_bounces_in_a_row``, ``email_days_since_send``.
     everybody : ibis.Table
-        All contacts of the run. Where none of them was ever mailed the shop records no sends, and never mailed
-        says nothing.
+        All contacts of the run (`doubts`).
 
     Returns
     -------
     ibis.Table
         One row with the attributes of `BounceExposure`.
     """
-    sends_known = everybody.email_days_since_send.count().as_scalar() > 0
     t = rows.filter(rows.email_allowed & rows.email.notnull())
-    t = t.select(
-        soft=t.soft_bounces_in_a_row.fill_null(0),
-        never=t.email_days_since_send.isnull() & sends_known,
-        long=(t.email_days_since_send >= LONG_UNMAILED_DAYS).fill_null(False),
-    )
+    t = t.select(in_a_row=t.soft_bounces_in_a_row.fill_null(0), **doubts(t, everybody))
 
     def rate(condition: Any, value: Any) -> Any:
         return ibis.ifelse(condition, value, FRESH).cast("float64")
@@ -110,7 +128,7 @@ def project(rows: Any, everybody: Any) -> Any:
     risk = ibis.greatest(
         rate(t.never, NEVER_MAILED),
         rate(t.long, LONG_UNMAILED),
-        ibis.least(rate(t.soft > 0, t.soft * ibis.literal(SOFT_BOUNCED, "float64")), 1.0),
+        ibis.least(rate(t.soft, t.in_a_row * ibis.literal(SOFT_BOUNCED, "float64")), 1.0),
     )
     t = t.mutate(risk=risk)
     return t.aggregate(
@@ -118,5 +136,5 @@ def project(rows: Any, everybody: Any) -> Any:
         expected=t.risk.sum().fill_null(0.0),
         long_unmailed=t.long.sum().fill_null(0),
         never_mailed=t.never.sum().fill_null(0),
-        soft_bounced=(t.soft > 0).sum().fill_null(0),
+        soft_bounced=t.soft.sum().fill_null(0),
     )

@@ -41,6 +41,38 @@ def test_where_no_send_is_recorded_never_mailed_says_nothing(shop: Any, kinds: A
     assert found.never_mailed == 0
 
 
+@pytest.mark.parametrize("to", ["csv", pytest.param("klaviyo", marks=pytest.mark.slow)])
+def test_the_addresses_that_weigh_are_a_list(to: str, shop: Any, kinds: Any, read: Any) -> None:
+    """Whoever they are of, as long as they may be e-mailed: the held-out look like any other."""
+    facts: dict[str, dict[str, Any]] = {
+        "lately": {"email_days_since_send": 179},
+        "long_ago": {"email_days_since_send": 180},
+        "never": {"email_days_since_send": None},
+        "full": {"soft_bounces_in_a_row": 1},
+        "held_out": {**kinds["held_out"], "email_days_since_send": 400},
+        "active": {**kinds["active"], "email_days_since_send": 400},
+        "refuses": {"email_days_since_send": 400, "consent_email": False},
+        "bounced": {"email_days_since_send": 400, "hard_bounced": True},
+        "no_address": {"email_days_since_send": 400, "email": None},
+        "objected": {**kinds["objected"], "email_days_since_send": 400},
+    }
+    run = shop.run({name: {**kinds["treated"], **row} for name, row in facts.items()})
+    exported = shop.export(run, "validate", to)
+    rows = {row["contact_id"]: row for row in read(exported.files[0].path, to)}
+    assert set(rows) == {"long_ago", "never", "full", "held_out", "active"}
+    assert exported.exposure is None
+    if to == "klaviyo":
+        assert rows["held_out"]["Email"] == "held_out@example.com"
+        assert rows["held_out"]["winback_flag"] == "false"
+
+
+def test_who_was_never_mailed_is_not_validated_where_no_send_is_recorded(
+    shop: Any, kinds: Any, read: Any
+) -> None:
+    run = shop.run({name: {**kinds[name], "email_days_since_send": None} for name in ("treated", "active")})
+    assert read(shop.export(run, "validate", "csv").files[0].path, "csv") == []
+
+
 def test_who_may_not_be_mailed_does_not_count(shop: Any, kinds: Any) -> None:
     contacts = {
         "a": kinds["treated"],

@@ -30,6 +30,7 @@ MEMBERS = {
     "preference_form": {"sunset"},
     "retargeting_add": {"treated"},
     "retargeting_remove": {"bought", "objected", "erased"},
+    "validate": set(),
 }
 TOOLS = [name for name, form in FORMATS.items() if not form.raw]
 PAIRS = list(itertools.product(MEMBERS, FORMATS))
