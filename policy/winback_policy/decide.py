@@ -81,6 +81,7 @@ WINBACK_SCHEMA = {
     "last_category": "string",
     "last_product": "string",
     "top_interest": "string",
+    "acquisition_source": "string",
     "arm": "string",
     "experiment": "string",
     "variant": "string",

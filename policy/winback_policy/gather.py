@@ -97,6 +97,7 @@ FEATURE_COLUMNS = (
     "days_since_loyalty_change",
     "active_days_90d",
     "last_category",
+    "acquisition_source",
     "email_days_since_open_unreliable",
     *(
         f"{channel.prefix}_{measure}"

@@ -225,7 +225,7 @@ def _is_text(kind: Any) -> bool:
 
 PERSONAL = frozenset(
     {"email", "phone", "first_name", "last_name", "language", "country", "timezone", "send_timezone"}
-    | {"last_category", "key", "value", "last_product", "top_interest", "stated_reason"}
+    | {"last_category", "key", "value", "last_product", "top_interest", "stated_reason", "acquisition_source"}
     | {f"reason_{n}" for n in (1, 2, 3)}
 )  # fmt: skip
 """Columns of text that tell of a person; the others hold words of our own, which reports count."""

@@ -48,7 +48,7 @@ SCORES = {
 FEATURES = dict.fromkeys(
     (*FEATURE_COLUMNS, "spend_total", "email_sends_90d", "days_since_visit", "days_since_service_contact"),
     "float64",
-) | {"last_category": "string"}
+) | {"last_category": "string", "acquisition_source": "string"}
 
 DRIVERS = {driver.column: "float64" for driver in drivers.DRIVERS}
 

@@ -28,6 +28,7 @@ KNOWN = {
     "email_clicks_90d": 1.0,
     "last_product": "SKU-7",
     "top_interest": "GARDEN",
+    "acquisition_source": "fair",
 }
 
 
@@ -84,6 +85,10 @@ def test_dates_are_dates_in_the_engine_s_own_tables(world: Any) -> None:
         zip(winback.columns, world.backend.con.sql(world.backend.compile(winback)).types, strict=True)
     )
     assert {str(kinds[n]) for n in ("last_behaviour_on", "farewell_due", "entered_at")} == {"DATE"}
+
+
+def test_where_a_contact_came_from_is_told(listed: Any) -> None:
+    assert listed["known"]["acquisition_source"] == listed["safe"]["acquisition_source"] == "fair"
 
 
 def test_the_tastes_are_told(listed: Any) -> None:

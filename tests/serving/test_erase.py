@@ -30,7 +30,8 @@ def shop_with_addresses(folder: Path, write_shop: WriteShop) -> Settings:
     config = write_shop(folder)
     orders = (folder / "orders.csv").read_text(encoding="utf-8").splitlines()[1:]
     ids = sorted({line.split(",")[0] for line in orders})
-    lines = ["contact_id,email,first_name", *(f"{i},Jane{i}@Example.com,Jane" for i in ids)]
+    lines = ["contact_id,email,first_name,acquisition_source"]
+    lines += [f"{i},Jane{i}@Example.com,Jane,fair" for i in ids]
     (folder / "contacts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     text = config.read_text(encoding="utf-8")
     config.write_text(text.replace("[source]", '[source]\ncontacts = "contacts.csv"', 1), encoding="utf-8")
@@ -84,6 +85,10 @@ def check_that_two_are_erased(shop: Settings, days: list[date]) -> None:
     assert proof.aggregates_untouched
     assert {"features", "scores", "states", "winback"} <= {Path(f.path).stem for f in proof.files}
     assert all(f.before != f.after for f in proof.files)
+    for table in ("winback", "features"):
+        file = RunStore(shop.home).read_run(days[-1]).file(table)
+        words = f"select distinct acquisition_source from '{file}' where starts_with(contact_id, '{NOBODY}')"
+        assert duckdb.sql(words).fetchall() == [(None,)], "a word of the shop's may name a person"
     told = path.read_text(encoding="utf-8")
     assert path.parent.name == FOLDER
     assert json.loads(told)["keys"] == sorted(key_of(t) for i in ids for t in (i, f"jane{i}@example.com"))
@@ -114,7 +119,7 @@ def test_the_erased_do_not_come_back_with_the_next_import(shop: Settings, rule_m
     orders.write_text(again + "\n", encoding="utf-8")
     contacts = shop.base_dir / "contacts.csv"
     contacts.write_text(
-        contacts.read_text(encoding="utf-8") + f"renamed,JANE{ids[0]}@example.com,J\n", encoding="utf-8"
+        contacts.read_text(encoding="utf-8") + f"renamed,JANE{ids[0]}@example.com,J,\n", encoding="utf-8"
     )
     score_day(shop, NEXT, rule_model(), "digest")
     tonight = {i for (i,) in winback(shop, NEXT, "contact_id")}

@@ -21,6 +21,7 @@ WORDS = (
     "consent_basis",
     "language",
     "country",
+    "acquisition_source",
 )
 KEYS = (*NUMBERS, *COUNTS, *DATES, *WORDS)
 """Columns of ``keys``: all that a list can be filtered or sorted by."""
@@ -66,5 +67,6 @@ COLUMNS = (
     "consent_basis",
     "language",
     "country",
+    "acquisition_source",
 )
 """Columns of a row of a list, in order."""

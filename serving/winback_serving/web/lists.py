@@ -43,6 +43,7 @@ EQUAL = {
     "category": "last_category",
     "language": "language",
     "country": "country",
+    "source": "acquisition_source",
 }
 """Filter to the column it compares; given more than once, any of the values will do."""
 
@@ -94,6 +95,7 @@ class StrictListQuery(BaseModel):
     category: tuple[str, ...] = _Words
     language: tuple[str, ...] = _Words
     country: tuple[str, ...] = _Words
+    source: tuple[str, ...] = _Words
     min_p_lapse: float | None = _Share
     max_p_lapse: float | None = _Share
     min_p_purchase: float | None = _Share

@@ -21,6 +21,8 @@ with warnings.catch_warnings():
 DAYS = (date(1998, 6, 1), date(1998, 6, 2))
 PERSONAL = ("secret-mail", "Secretfirst", "Secretlast", "+49555")
 """Words that stand in every contact's address, names and phone number."""
+SOURCES = ("fair", "newsletter", "")
+"""Where contacts came from, by their number; of a third nobody knows."""
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +34,9 @@ def web_settings(
     folder = config.parent
     orders = (folder / "orders.csv").read_text(encoding="utf-8").splitlines()[1:]
     mail, first, last, phone = PERSONAL
-    lines = ["contact_id,email,first_name,last_name,phone,country,language,consent_email"]
+    lines = ["contact_id,email,first_name,last_name,phone,country,language,consent_email,acquisition_source"]
     lines += [
-        f"{c},{mail}{c}@example.com,{first}{c},{last}{c},{phone}{c},DE,de,true"
+        f"{c},{mail}{c}@example.com,{first}{c},{last}{c},{phone}{c},DE,de,true,{SOURCES[int(c) % 3]}"
         for c in sorted({line.split(",")[0] for line in orders})
     ]
     (folder / "contacts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -74,6 +74,24 @@ def test_the_list_is_the_flagged_contacts_by_rank(client: TestClient, web_home: 
     assert client.get("/list.json?limit=1000").json() == answer
 
 
+def test_contacts_are_chosen_by_where_they_came_from(client: TestClient, web_home: Path) -> None:
+    everybody = table(web_home, NEWEST, "winback")
+    fair = {r["contact_id"] for r in everybody if r["acquisition_source"] == "fair"}
+    assert {int(contact) % 3 for contact in fair} == {0}
+    answer = client.get("/api/v1/contacts?source=fair&limit=1000").json()
+    assert {row["contact_id"] for row in answer["rows"]} == fair
+    assert {row["acquisition_source"] for row in answer["rows"]} == {"fair"}
+    both = client.get("/api/v1/contacts?source=fair&source=newsletter&limit=1000").json()["total"]
+    assert len(fair) < both < len(everybody)
+    rows = list(csv.DictReader(io.StringIO(client.get("/excluded.csv?source=newsletter").text)))
+    assert {int(row["contact_id"]) % 3 for row in rows} == {1}
+    for path in ("/list", "/excluded"):
+        page = client.get(f"{path}?source=fair").text
+        assert '<option value="fair" selected>' in page
+        assert '<option value="newsletter">' in page
+        assert "Came from: fair" in page
+
+
 def test_a_csv_holds_the_whole_list_in_the_order_asked_for(client: TestClient) -> None:
     answer = client.get("/excluded.csv?sort=-p_lapse&limit=1")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -262,7 +280,8 @@ def test_a_history_scores_as_in_the_batch(web_settings: Settings, rule_model: An
     some += [row["contact_id"] for row in table(web_settings.home, NEWEST, "winback")][:3]
     chosen = [line for line in lines if line["contact_id"] in some]
     known = {"email": "a@example.com", "country": "DE", "language": "de", "consent_email": True}
-    contacts = [{"contact_id": name, **known} for name in some]
+    sources = {r["contact_id"]: r["acquisition_source"] for r in table(web_settings.home, NEWEST, "winback")}
+    contacts = [{"contact_id": name, "acquisition_source": sources[name], **known} for name in some]
     found = score_histories(web_settings, run, rule_model(), Histories(chosen, contacts=contacts))
     assert {row["contact_id"] for row in found} == {*some}
     for row in found:

@@ -137,6 +137,9 @@ class Row(BaseModel):
     consent_basis: str | None
     language: str | None
     country: str | None
+    acquisition_source: str | None = Field(
+        None, description="Where the contact came from, as the shop names it."
+    )
 
 
 class ListPage(OfRun):

@@ -16,8 +16,8 @@ from winback_serving.web.reader import Run
 
 router = APIRouter(include_in_schema=False)
 CHOICES: dict[Kind, tuple[str, ...]] = {
-    "list": ("segment", "action", "channel", "state", "entry_reason", "arm", "category", "country"),
-    "excluded": ("reason", "segment", "state", "base"),
+    "list": ("segment", "action", "channel", "state", "entry_reason", "arm", "category", "country", "source"),
+    "excluded": ("reason", "segment", "state", "base", "source"),
 }
 """Filters that are chosen from what the run holds."""
 
@@ -64,12 +64,12 @@ EXPORTS = tuple(name for name, spec in LISTS.items() if name != "scores")
 
 @per_run
 def choices(run: Run, kind: Kind) -> dict[str, list[str]]:
-    """Return what can be chosen in each filter: the values that the run's list holds."""
+    """Return what can be chosen in each filter: the values that the run's list holds; nothing where an older run lacks them."""
     found = {}
     for name in CHOICES[kind]:
         column = EQUAL[name]
         rows = run.query(
-            f"SELECT {column} AS value FROM contacts WHERE {KINDS[kind]} AND {column} IS NOT NULL "  # noqa: S608
+            f"SELECT {column} AS value FROM keys WHERE {KINDS[kind]} AND {column} IS NOT NULL "  # noqa: S608
             f"GROUP BY {column} ORDER BY count(*) DESC, {column} LIMIT {MOST_CHOICES}"
         )
         if len(rows) > 1:
