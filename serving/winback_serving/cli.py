@@ -26,7 +26,7 @@ COMMANDS = {
     "init": "Write a commented winback.toml to begin with.",
     "check": "Read the inputs and say what is wrong and how to mend it.",
     "train": "Fit, test forward in time, and register a candidate model.",
-    "models": "List, show, promote or roll back registered models.",
+    "models": "List, show, promote, register or roll back models.",
     "score": "Do the day's work: scores, entries, exits, published as one run.",
     "backtest": "Replay model and policy over past dates, and judge the flags.",
     "serve": "Serve pages and an API over the published runs.",

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from tracked import small_result
 
 from winback_serving import cli
 from winback_serving.commands.train import flat_settings, present_champion
 from winback_serving.settings import load_settings
+from winback_training.pyfunc import default_score
 from winback_training.tracking import log_training
+from winback_training.training_record import write_training
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +44,18 @@ def shown(config: Path, *args: object) -> str:
     return printed.getvalue()
 
 
+def write_orders(folder: Path) -> None:
+    rows = "\n".join(f"c{i % 9},o{i},2024-0{1 + i % 6}-0{1 + i % 9}T10:00:00Z,9.50" for i in range(60))
+    orders = f"contact_id,order_id,ordered_at,amount\n{rows}\n"
+    (folder / "orders.csv").write_text(orders, encoding="utf-8")
+
+
+def train(config: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Train in no time: the fitting itself is not what is looked at here."""
+    monkeypatch.setattr(sys.modules[present_champion.__module__], "fit_and_test", lambda *_: small_result())
+    return cli.run(["train", "-c", str(config), "--as-of", "2024-07-01", "--json"])
+
+
 def test_a_refusal_ends_with_3_and_an_override_is_remembered(config: Path) -> None:
     assert "no better than chance" in str(answer(config, "promote", code=3))
     done = answer(config, "promote", "--override", "A pilot, watched")
@@ -61,17 +77,14 @@ def test_the_card_is_written_as_a_page_or_as_data(config: Path, tmp_path: Path) 
 def test_a_champion_that_cannot_be_read_is_not_called_missing(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = "\n".join(f"c{i % 9},o{i},2024-0{1 + i % 6}-0{1 + i % 9}T10:00:00Z,9.50" for i in range(60))
-    orders = f"contact_id,order_id,ordered_at,amount\n{rows}\n"
-    (config.parent / "orders.csv").write_text(orders, encoding="utf-8")
+    write_orders(config.parent)
     answer(config, "promote", "1", "--force")
     (bundle,) = config.parent.glob("mlartifacts/*/artifacts/bundle/bundle.joblib")
     sound = bundle.read_bytes()
-    monkeypatch.setattr(sys.modules[present_champion.__module__], "fit_and_test", lambda *_: small_result())
     try:
         bundle.write_bytes(sound + b"x")
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            assert cli.run(["train", "-c", str(config), "--as-of", "2024-07-01", "--json"]) == 0
+            assert train(config, monkeypatch) == 0
     finally:
         bundle.write_bytes(sound)
     gate = json.loads(printed.getvalue())["gate"]
@@ -89,3 +102,82 @@ def test_closed_days_are_logged_as_they_are_written(tmp_path: Path) -> None:
     logged = dict(flat_settings(settings, settings.score))
     assert logged["brand.closed"] == (("2024-12-24", "2024-12-27"),)
     assert logged["score.curve_days"] == settings.score.curve_days
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    home = tmp_path / "my shop"
+    home.mkdir()
+    write_orders(home)
+    path = home / "winback.toml"
+    path.write_text('[source]\norders = "orders.csv"\n[home]\npath = "."\n', encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("step", ["create_run", "log_artifacts", "create_model_version"])
+def test_a_training_outlives_a_tracker_that_goes_away(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str
+) -> None:
+    def gone(*_: Any, **__: Any) -> None:
+        raise mlflow.exceptions.MlflowException("the server has gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, step, gone)
+        assert train(shop, monkeypatch) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "the server has gone" in error["message"]
+    *_, folder = shlex.split(error["how"].split("`")[1])
+    assert Path(folder).is_relative_to(shop.parent)
+    assert answer(shop, "list")["models"] == []
+
+    made = answer(shop, "register", folder)["model"]
+    (version,) = answer(shop, "list")["models"]
+    assert (version["version"], version["digest"]) == (made["version"], made["digest"])
+    assert version["aliases"] == ["candidate"]
+    assert version["metrics"]["active.brier"] == pytest.approx(0.19)
+    assert not Path(folder).exists()
+    assert answer(shop, "promote")["champion"] == made["version"]
+
+
+def test_a_training_outlives_an_interruption_and_any_other_failure(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for reason, code in ((KeyboardInterrupt(), 130), (ConnectionResetError(104, "reset"), 2)):
+
+        def gone(*_: Any, reason: BaseException = reason, **__: Any) -> None:
+            raise reason
+
+        with monkeypatch.context() as patch:
+            patch.setattr(mlflow.MlflowClient, "log_artifacts", gone)
+            assert train(shop, monkeypatch) == code
+        said = capsys.readouterr().err
+        *_, folder = shlex.split(said.split("`")[1])
+        assert answer(shop, "register", folder)["ok"]
+
+
+def test_a_training_that_can_be_kept_nowhere_is_said_to_be_lost(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gone(*_: Any, **__: Any) -> None:
+        raise mlflow.exceptions.MlflowException("the server has gone")
+
+    (shop.parent / "unlogged").write_text("")
+    monkeypatch.setattr(mlflow.MlflowClient, "create_run", gone)
+    assert train(shop, monkeypatch) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "the server has gone" in error["message"]
+    assert "could not be kept" in error["how"]
+
+
+def test_only_a_training_that_is_whole_is_registered(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "no training" in answer(shop, "register", tmp_path / "nowhere", code=2)["error"]["message"]
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    write_training(small_result(), folder, {}, default_score(90))
+    bundle = folder / "bundle" / "bundle.joblib"
+    bundle.write_bytes(bundle.read_bytes() + b"x")
+    assert "changed" in answer(shop, "register", folder, code=2)["error"]["message"]
+    assert bundle.exists()
+    assert answer(shop, "list")["models"] == []

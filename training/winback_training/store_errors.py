@@ -53,7 +53,7 @@ def _of_server(said: str) -> tuple[str, str]:
         found = next((reason[1] for pattern in _REASONS if (reason := pattern.search(said))), said)
         return (
             f"The tracking server does not answer as it should: {found}.",
-            "See that it runs and that training.tracking_uri names it, and run the command again.",
+            "See that it runs and that training.tracking_uri names it.",
         )
     how = "See that training.tracking_uri names a tracking server of MLflow, and what its log says."
     return f"The tracking server cannot be used: {said}", how

@@ -21,8 +21,6 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -46,9 +44,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from winback_features.errors import ConfigError
 from winback_models.config import ScoreConfig
 from winback_training.gate import GateConfig
-from winback_training.pyfunc import default_score, input_columns, output_columns
+from winback_training.pyfunc import default_score
 from winback_training.store_errors import broken, shown
-from winback_training.training_record import metrics_of, params_of, tags_of, write_files
+from winback_training.training_record import BUNDLE, FILES, TrainingRecord, read_training, write_training
 from winback_training.versions import (
     CANDIDATE,
     RegisteredVersion,
@@ -58,9 +56,6 @@ if TYPE_CHECKING:
     from winback_training.train import TrainingResult
 
 EXPERIMENT = "winback"
-BUNDLE = "bundle"
-"""Folder of the bundle among the run's artifacts; the pyfunc model holds the same under ``data/bundle``."""
-
 _BATCH = 100
 _NOISY = ("mlflow", "alembic")
 
@@ -102,74 +97,90 @@ def log_training(
     ConfigError
         When the store cannot be reached or was moved. A run that began is marked as failed.
     """
-    score = score or default_score(result.model.horizon_days)
-    with open_store(tracking_uri) as client, tempfile.TemporaryDirectory(prefix="winback-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="winback-") as scratch:
+        folder = Path(scratch)
+        write_training(result, folder, settings, score or default_score(result.model.horizon_days), gate)
+        return log_folder(
+            folder, tracking_uri=tracking_uri, model_name=model_name, artifact_root=artifact_root
+        )
+
+
+def log_folder(
+    folder: Path, *, tracking_uri: str, model_name: str, artifact_root: Path | None = None
+) -> RegisteredVersion:
+    """Log a training from the folder that `write_training` made of it, and make its model the candidate.
+
+    Parameters
+    ----------
+    folder : Path
+    tracking_uri, model_name, artifact_root
+        As for `log_training`.
+
+    Returns
+    -------
+    RegisteredVersion
+
+    Raises
+    ------
+    InputError
+        When the folder holds no training, or its bundle was changed.
+    ConfigError
+        When the store cannot be reached or was moved. A run that began is marked as failed.
+    """
+    record = read_training(folder)
+    with open_store(tracking_uri) as client:
         experiment = _experiment(client, tracking_uri, artifact_root)
         run_id = client.create_run(
             experiment,
-            run_name=f"{model_name} {result.as_of.isoformat()}",
+            run_name=f"{model_name} {record.as_of}",
             tags={"mlflow.source.name": "winback train", "mlflow.source.type": "LOCAL"},
         ).info.run_id
         try:
-            place = Path(scratch)
-            registered = _log(client, experiment, run_id, result, model_name, settings, score, gate, place)
+            number = _log(client, experiment, run_id, folder, record, model_name)
         except BaseException:
             with suppress(MlflowException):  # told is why it broke off, not that this cannot be noted either
                 client.set_terminated(run_id, "FAILED")
             raise
         client.set_terminated(run_id, "FINISHED")
-        return registered
+        return RegisteredVersion(number, run_id, record.tags["digest"])
 
 
 def _log(
-    client: MlflowClient,
-    experiment: str,
-    run_id: str,
-    result: TrainingResult,
-    model_name: str,
-    settings: Mapping[str, Any],
-    score: ScoreConfig,
-    gate: GateConfig | None,
-    scratch: Path,
-) -> RegisteredVersion:
-    files, bundle = scratch / "files", scratch / BUNDLE
-    files.mkdir()
-    digest = result.model.save(bundle)
-    write_files(result, files, settings, gate, digest)
-    tags, params = tags_of(result, digest), params_of(settings, result.model.info)
-    metrics = metrics_of(result.evaluation.metrics)
+    client: MlflowClient, experiment: str, run_id: str, folder: Path, record: TrainingRecord, name: str
+) -> str:
+    """Log everything in the folder, register the model, and return the number of its version."""
     model = client.create_logged_model(
-        experiment, name=model_name, source_run_id=run_id, params=params, tags=tags, model_type="pyfunc"
+        experiment, name, source_run_id=run_id, params=record.params, tags=record.tags, model_type="pyfunc"
     )
     now = time.time_ns() // 1_000_000
     logged = [
-        Metric(name, value, now, 0, model_id=model.model_id, run_id=run_id) for name, value in metrics.items()
+        Metric(key, value, now, 0, model_id=model.model_id, run_id=run_id)
+        for key, value in record.metrics.items()
     ]
-    client.log_batch(run_id, metrics=logged, tags=[RunTag(*pair) for pair in tags.items()])
-    pairs = [Param(*pair) for pair in params.items()]
+    client.log_batch(run_id, metrics=logged, tags=[RunTag(*pair) for pair in record.tags.items()])
+    pairs = [Param(*pair) for pair in record.params.items()]
     for start in range(0, len(pairs), _BATCH):
         client.log_batch(run_id, params=pairs[start : start + _BATCH])
-    client.log_artifacts(run_id, str(files))
-    client.log_artifacts(run_id, str(bundle), BUNDLE)
+    client.log_artifacts(run_id, str(folder / FILES))
+    client.log_artifacts(run_id, str(folder / BUNDLE), BUNDLE)
 
-    folder = scratch / "model"
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory(prefix="winback-") as scratch, warnings.catch_warnings():
         # It asks for an example to guess the signature from; ours is explicit.
         warnings.filterwarnings("ignore", ".*input example was not provided", UserWarning)
+        as_pyfunc = Path(scratch) / "model"
         save_model(
-            folder,
+            as_pyfunc,
             loader_module="winback_training.pyfunc",
-            data_path=str(bundle),
+            data_path=str(folder / BUNDLE),
             mlflow_model=Model(run_id=run_id, model_id=model.model_id, artifact_path=model.artifact_location),
-            signature=_signature(result, score),
-            pip_requirements=[f"winback=={installed_version('winback')}"],
-            model_config={"score": asdict(score), "as_of": result.as_of.isoformat()},
+            signature=_signature(record),
+            pip_requirements=[f"winback=={record.tags['winback_version']}"],
+            model_config={"score": record.score, "as_of": record.as_of},
         )
-    client.log_model_artifacts(model.model_id, str(folder))
+        client.log_model_artifacts(model.model_id, str(as_pyfunc))
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-    number = _register(client, model_name, model, run_id, tags)
-    return RegisteredVersion(number, run_id, digest)
+    return _register(client, name, model, run_id, record.tags)
 
 
 def _register(
@@ -235,13 +246,12 @@ def log_outcomes(
     return run_id
 
 
-def _signature(result: TrainingResult, score: ScoreConfig) -> ModelSignature:
+def _signature(record: TrainingRecord) -> ModelSignature:
     """Return the explicit signature: MLflow's own guess takes probabilities for whole numbers."""
-    inputs, outputs = input_columns(result.model, score), output_columns(score)
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType[kind], name) for name, kind in inputs.items()]),
-        outputs=Schema([ColSpec(DataType[kind], name) for name, kind in outputs.items()]),
-        params=ParamSchema([ParamSpec("as_of", DataType.string, result.as_of.isoformat())]),
+        inputs=Schema([ColSpec(DataType[kind], name) for name, kind in record.inputs.items()]),
+        outputs=Schema([ColSpec(DataType[kind], name) for name, kind in record.outputs.items()]),
+        params=ParamSchema([ParamSpec("as_of", DataType.string, record.as_of)]),
     )
 
 

@@ -1,29 +1,128 @@
-"""What one training leaves in the tracker, prepared without it: parameters, metrics, tags and files."""
+"""What one training leaves in the tracker, prepared without it: parameters, metrics, tags and files.
+
+All of it lies in one folder before the tracker is asked, so a training outlives a tracker that fails.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from winback_features.errors import InputError
+from winback_features.files import file_digest
 from winback_models.charts import calibration_chart, lift_chart, to_svg
+from winback_models.config import ScoreConfig
 from winback_training.card import card_page, model_card
 from winback_training.gate import MODEL, GateConfig, check_gate
+from winback_training.pyfunc import input_columns, output_columns
 
 if TYPE_CHECKING:
     from winback_training.train import TrainingResult
 
+BUNDLE = "bundle"
+"""Folder of the bundle, here and among the run's artifacts; the pyfunc model holds the same under ``data/bundle``."""
+
+FILES, RECORD_FILE = "files", "training.json"
 EVALUATION_FILE = "evaluation.json"
 CARD_FILE, CARD_FACTS = "model_card.html", "model_card.json"
 TABLES = ("metrics", "calibration", "lift", "timing", "differences", "money")
 CHECKED = ("decay", "drift")
 _IN_FILES = ("evaluation", "metrics")
 _NOT_METRICS = ("origin", "population", "model")
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What the tracker is told of a training beside its files.
+
+    Attributes
+    ----------
+    as_of : str
+        An ISO date.
+    tags, params : dict of str to str
+    metrics : dict of str to float
+    score : dict
+        The `ScoreConfig` that the logged model answers by.
+    inputs, outputs : dict of str to str
+        Columns that it reads and gives, with MLflow's name of their type.
+    """
+
+    as_of: str
+    tags: dict[str, str]
+    params: dict[str, str]
+    metrics: dict[str, float]
+    score: dict[str, Any]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+def write_training(
+    result: TrainingResult,
+    folder: Path,
+    settings: Mapping[str, Any],
+    score: ScoreConfig,
+    gate: GateConfig | None = None,
+) -> TrainingRecord:
+    """Write all that the tracker gets of a training: ``training.json``, ``bundle/`` and ``files/``.
+
+    Parameters
+    ----------
+    result : TrainingResult
+    folder : Path
+        Must exist.
+    settings : mapping
+        Flat settings to log as parameters.
+    score : ScoreConfig
+        What the logged model answers.
+    gate : GateConfig, optional
+        The rules by which the model card judges; the default ones when absent.
+
+    Returns
+    -------
+    TrainingRecord
+    """
+    digest = result.model.save(folder / BUNDLE)
+    (folder / FILES).mkdir(exist_ok=True)
+    write_files(result, folder / FILES, settings, gate, digest)
+    record = TrainingRecord(
+        as_of=result.as_of.isoformat(),
+        tags=tags_of(result, digest),
+        params=params_of(settings, result.model.info),
+        metrics=metrics_of(result.evaluation.metrics),
+        score=asdict(score),
+        inputs=input_columns(result.model, score),
+        outputs=output_columns(score),
+    )
+    _write_json(folder / RECORD_FILE, asdict(record))
+    return record
+
+
+def read_training(folder: Path) -> TrainingRecord:
+    """Read ``training.json`` of a folder by `write_training`, after checking that its bundle is the one that was trained.
+
+    Raises
+    ------
+    InputError
+        When it is no such folder, or its bundle was changed.
+    """
+    try:
+        record = TrainingRecord(**json.loads((folder / RECORD_FILE).read_text(encoding="utf-8")))
+        digest = file_digest(folder / BUNDLE / "bundle.joblib")
+    except (OSError, ValueError, TypeError) as error:
+        what = f"It holds no training that can be read ({error})."
+        how = "Name the folder that `winback train` named, or train again."
+        raise InputError(what, where=str(folder), how=how) from error
+    if digest != record.tags["digest"]:
+        what = "Its bundle was changed after the training: the digest differs."
+        raise InputError(what, where=str(folder), how="Train again with `winback train`.")
+    return record
 
 
 def metrics_of(metrics: pd.DataFrame) -> dict[str, float]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from winback_serving.commands.common import config_option, output_options
 from winback_serving.output import Output
 from winback_serving.settings import Settings
 from winback_training import registry
+from winback_training.tracking import log_folder
+from winback_training.training_record import BUNDLE, FILES, RECORD_FILE
 from winback_training.versions import ModelVersion, Promotion
 
 SHOWN = ("active.auc", "active.brier", "active.brier_skill")
@@ -22,7 +27,7 @@ DIGITS = 12
 
 @click.group()
 def models() -> None:
-    """List, show, promote or roll back registered models."""
+    """List, show, promote, register or roll back models."""
 
 
 @models.command("list")
@@ -65,6 +70,26 @@ def promote_model(version: str | None, override: str, force: bool, settings: Set
     for reason in done.reasons:
         out.warn(f"Forced against the gate: {reason}")
     _report(out, "models promote", done)
+
+
+@models.command("register")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@config_option
+@output_options
+def register_model(folder: Path, settings: Settings, out: Output) -> None:
+    """Log and register a training that `winback train` could not log, and clear it from its FOLDER.
+
+    It becomes the candidate, as any newest training does.
+    """
+    made = log_folder(folder, artifact_root=settings.artifact_root, **_place(settings))
+    (folder / RECORD_FILE).unlink()
+    for name in (BUNDLE, FILES):
+        shutil.rmtree(folder / name)
+    with suppress(OSError):  # something else lies in it
+        folder.rmdir()
+    fields = {"command": "models register", "model": {"name": settings.training.model_name, **asdict(made)}}
+    text = f"Registered as version {made.version}, the candidate. Next: winback models promote {made.version}"
+    out.result(fields, lambda console: console.print(text))
 
 
 @models.command("card")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from winback_features.engine import open_engine
-from winback_features.errors import ConfigError, InputError
+from winback_features.errors import ConfigError, InputError, WinbackError
 from winback_features.reports import IngestReport
 from winback_models.charts import MODEL_LABELS
 from winback_models.config import ScoreConfig
@@ -29,10 +33,14 @@ from winback_serving.run_record import STALE_DAYS, default_day, newest_fact
 from winback_serving.settings import Settings
 from winback_serving.suppression import suppressed_keys, without_suppressed
 from winback_training.gate import POPULATIONS, GateVerdict, check_gate
-from winback_training.tracking import check_store, log_training
+from winback_training.tracking import check_store, log_folder
 from winback_training.train import TrainingResult
 from winback_training.train import train as fit_and_test
+from winback_training.training_record import write_training
 from winback_training.versions import RegisteredVersion
+
+UNLOGGED = "unlogged"
+"""Folder in the home folder for trainings that the tracker did not take."""
 
 METRICS = {"auc": "AUC", "brier": "Brier", "brier_skill": "skill", "log_loss": "log-loss", "bias": "bias"}
 
@@ -67,15 +75,7 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
             result = replace(result, checks=result.checks.with_unread_champion())
         result = replace(result, notices=(*notices, *stale(tables.report, day), *unread, *result.notices))
         work.say("Logging and registering the candidate")
-        registered = log_training(
-            result,
-            tracking_uri=settings.tracking_uri,
-            model_name=settings.training.model_name,
-            settings=dict(flat_settings(settings, score)),
-            artifact_root=settings.artifact_root,
-            score=score,
-            gate=settings.gate,
-        )
+        registered = _log(result, settings, score, out)
     summary = result.summary()
     verdict = check_gate(summary, settings.gate)
     for notice in result.notices:
@@ -91,6 +91,36 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
         "notices": result.notices,
     }
     out.result(fields, lambda console: show_training(console, result, registered, verdict))
+
+
+def _log(result: TrainingResult, settings: Settings, score: ScoreConfig, out: Output) -> RegisteredVersion:
+    """Log and register a training; keep it where that fails, for it took minutes."""
+    with tempfile.TemporaryDirectory(prefix="winback-") as scratch:
+        folder = Path(scratch)
+        record = write_training(result, folder, dict(flat_settings(settings, score)), score, settings.gate)
+        try:
+            return log_folder(
+                folder,
+                tracking_uri=settings.tracking_uri,
+                model_name=settings.training.model_name,
+                artifact_root=settings.artifact_root,
+            )
+        except BaseException as error:
+            kept = _keep(folder, settings.home / UNLOGGED / f"{record.as_of}-{record.tags['digest'][:12]}")
+            if isinstance(error, WinbackError):
+                raise type(error)(error.what, where=error.where, how=f"{error.how} {kept}") from error
+            out.warn(kept)
+            raise
+
+
+def _keep(folder: Path, place: Path) -> str:
+    """Copy a training to where it stays, and say where it is and what to do with it."""
+    try:
+        shutil.copytree(folder, place, dirs_exist_ok=True)
+    except OSError as error:
+        return f"The trained model could not be kept in {place} either ({error})."
+    again = f"winback models register {shlex.quote(str(place))}"
+    return f"The trained model is kept, and need not be trained again: `{again}` logs and registers it."
 
 
 def present_champion(settings: Settings) -> tuple[LapseModel | None, tuple[str, ...]]:
