@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,43 +29,61 @@ SERVERS = {
 """Scheme of the address, to the name of the database, its driver's module, and what brings that."""
 
 
-def load_table(backend: Any, location: str, database: str, base_dir: Path) -> tuple[ibis.Table, str]:
-    """Copy one table of a database into the engine, batch by batch.
+Copy = Callable[[str], ibis.Table]
+"""Copies the table of a location into the engine."""
+
+
+def load_tables(
+    backend: Any, locations: Sequence[str], database: str, base_dir: Path
+) -> list[tuple[ibis.Table, str]]:
+    """Copy tables of a database into the engine, batch by batch.
+
+    Those of PostgreSQL are as they were at one moment, and nobody writes to a DuckDB file meanwhile. The other servers are
+    asked for one table after the other.
 
     Parameters
     ----------
     backend : ibis backend
         The engine.
-    location : str
-        ``table`` or ``schema.table``.
+    locations : sequence of str
+        ``table`` or ``schema.table``, each.
     database : str
         ``duckdb:///path`` (relative to ``base_dir``, or absolute with a fourth slash), or an address of one of `SERVERS`.
     base_dir : pathlib.Path
 
     Returns
     -------
-    table : ibis.Table
-        A temporary table of the engine.
-    fingerprint : str
-        SHA-256 over the rows as text, in the order of their content.
+    list of (ibis.Table, str)
+        A temporary table of the engine, and the SHA-256 over its rows as text, in the order of their content.
 
     Raises
     ------
     ConfigError
         If the address is not understood, its driver is not installed, or it cannot be reached.
     InputError
-        If the table is not there.
+        If a table is not there.
     """
+    with _opened(backend, database, base_dir) as copy:
+        tables = [copy(location) for location in locations]
+    return [(table, fingerprint_rows(table)) for table in tables]
+
+
+def _opened(backend: Any, database: str, base_dir: Path) -> AbstractContextManager[Copy]:
     scheme = database.partition("://")[0]
     if scheme == "duckdb":
-        table = _from_duckdb(backend, location, base_dir / database.removeprefix("duckdb:///"))
-    elif scheme in SERVERS:
-        table = _from_server(backend, location, database)
-    else:
+        return _duckdb(backend, base_dir / database.removeprefix("duckdb:///"))
+    if scheme not in SERVERS:
         what = f"The database {scheme}:// is not supported."
         how = "Use duckdb:///file.duckdb, postgresql://…, bigquery://…, snowflake://… or databricks://…."
         raise ConfigError(what, where="source.database", how=how)
-    return table, fingerprint_rows(table)
+    server, driver, package = SERVERS[scheme]
+    if not _installed(driver):
+        raise ConfigError(
+            f"The driver of {server} is not installed.",
+            where="source.database",
+            how=f"Install it with: pip install '{package}'.",
+        )
+    return _postgres(backend, database) if driver == "psycopg" else _by_ibis(backend, server, database)
 
 
 def fingerprint_rows(table: ibis.Table) -> str:
@@ -89,10 +109,11 @@ def _no_table(location: str, names: list[str]) -> WinbackError:
     return InputError("The database has no such table.", where=location, how=how)
 
 
-def _from_duckdb(backend: Any, location: str, path: Path) -> ibis.Table:
+@contextmanager
+def _duckdb(backend: Any, path: Path) -> Iterator[Copy]:
+    """Give what copies out of a file; as long as it is attached, no other program can write to it."""
     if not path.exists():
         raise InputError("There is no such database file.", where=path.name, how="Correct source.database.")
-    schema, name = _split(location)
     catalog = gen_name("winback_source")
     try:
         quoted = str(path).replace("'", "''")  # Ibis writes the path between quotes as it is
@@ -101,66 +122,66 @@ def _from_duckdb(backend: Any, location: str, path: Path) -> ibis.Table:
         what = f"The database file cannot be opened ({str(error).splitlines()[0]})."
         how = "Close the program that writes to it, or correct source.database."
         raise InputError(what, where=path.name, how=how) from error
-    try:
+
+    def copy(location: str) -> ibis.Table:
+        schema, name = _split(location)
         place = (catalog, schema or "main")
         names = backend.list_tables(database=place)
         if name not in names:
             raise _no_table(location, names)
-        copied: ibis.Table = backend.create_table(
-            gen_name("winback_table"), backend.table(name, database=place), temp=True
-        )
-        return copied
+        theirs = backend.table(name, database=place)
+        return backend.create_table(gen_name("winback_table"), theirs, temp=True)
+
+    try:
+        yield copy
     finally:
         backend.detach(catalog)
 
 
-def _from_server(backend: Any, location: str, url: str) -> ibis.Table:
-    server, driver, package = SERVERS[url.partition("://")[0]]
-    if not _installed(driver):
-        raise ConfigError(
-            f"The driver of {server} is not installed.",
-            where="source.database",
-            how=f"Install it with: pip install '{package}'.",
-        )
-    return _from_postgres(backend, location, url) if driver == "psycopg" else _by_ibis(backend, location, url)
+@contextmanager
+def _postgres(backend: Any, url: str) -> Iterator[Copy]:
+    from winback_features.postgres_tables import NoTableError, open_postgres
+
+    with open_postgres(backend, url, BATCH_ROWS) as read:
+
+        def copy(location: str) -> ibis.Table:
+            try:
+                return read(location)
+            except NoTableError as error:
+                (names,) = error.args
+            raise _no_table(location, names)
+
+        yield copy
 
 
-def _from_postgres(backend: Any, location: str, url: str) -> ibis.Table:
-    from winback_features.postgres_tables import NoTableError, read_table
-
-    try:
-        return read_table(backend, location, url, BATCH_ROWS)
-    except NoTableError as error:
-        (names,) = error.args
-    raise _no_table(location, names)
-
-
-def _by_ibis(backend: Any, location: str, url: str) -> ibis.Table:
-    server, _, _ = SERVERS[url.partition("://")[0]]
-    schema, name = _split(location)
+@contextmanager
+def _by_ibis(backend: Any, server: str, url: str) -> Iterator[Copy]:
     try:
         shop = ibis.connect(url)
     except Exception as error:
         host = urlsplit(url).hostname or "the local socket"
         what = f"{server} at {host} does not let us in ({str(error).splitlines()[0]})."
         raise ConfigError(what, where="source.database", how="Check address, user and password.") from error
+
+    def copy(location: str) -> ibis.Table:
+        schema, name = _split(location)
+        try:
+            names = shop.list_tables(database=schema)
+            if name not in names:
+                raise _no_table(location, names)
+            reader = shop.table(name, database=schema).to_pyarrow_batches(chunk_size=BATCH_ROWS)
+            copied = gen_name("winback_table")
+            backend.con.from_arrow(reader).create(copied)
+            return backend.table(copied)
+        except WinbackError:
+            raise
+        except Exception as error:  # of the driver, or of the engine that was reading from it
+            what = f"The connection to {server} was lost on the way ({str(error).splitlines()[0]})."
+            how = "Run it again once the database can be reached."
+            raise InputError(what, where=location, how=how) from error
+
     try:
-        names = shop.list_tables(database=schema)
-        if name not in names:
-            raise _no_table(location, names)
-        theirs = shop.table(name, database=schema)
-        reader = theirs.to_pyarrow_batches(chunk_size=BATCH_ROWS)
-        copy = gen_name("winback_table")
-        backend.con.from_arrow(reader).create(copy)
-        copied: ibis.Table = backend.table(copy)
-        return copied
-    except WinbackError:
-        raise
-    except Exception as error:  # of the driver, or of the engine that was reading from it
-        what = f"The connection to {server} was lost on the way ({str(error).splitlines()[0]})."
-        raise InputError(
-            what, where=location, how="Run it again once the database can be reached."
-        ) from error
+        yield copy
     finally:
         shop.disconnect()
 

@@ -43,7 +43,7 @@ from winback_features.rules import (
     repeated_rows,
     superseded_contacts,
 )
-from winback_features.sources import ROW, open_source
+from winback_features.sources import ROW, RawTable, open_sources
 from winback_features.staging import FAULT, StagedTable, stage, without_digests
 from winback_features.tables import (
     CAMPAIGN_LOG_SCHEMA,
@@ -144,13 +144,12 @@ class _Intake:
     hold: bool
 
     def run(self) -> Tables:
-        taken = {"orders": self._take(ORDERS, self.source.orders_columns)}
-        if self.source.events is not None:
-            taken["events"] = self._take(EVENTS, self.source.events_columns)
-        if self.source.contacts is not None:
-            taken["contacts"] = self._take(CONTACTS, self.source.contacts_columns)
-        if self.with_log and self.source.campaign_log is not None:
-            taken["campaign_log"] = self._take(CAMPAIGN_LOG, self.source.campaign_log_columns)
+        asked = (ORDERS, EVENTS, CONTACTS, *([CAMPAIGN_LOG] if self.with_log else []))
+        specs = [spec for spec in asked if getattr(self.source, spec.name) is not None]
+        names = [spec.name for spec in specs]
+        reader = self.backend.reader if self.backend.name == "pyspark" else self.backend
+        raws = open_sources(reader, names, self.source, self.base_dir, self.work_dir)
+        taken = {spec.name: self._take(raw, spec) for spec, raw in zip(specs, raws, strict=True)}
 
         lines = clean.order_lines(taken["orders"].rows, self.brand)
         summed = self._keep("summed", orders_of(lines))
@@ -200,9 +199,9 @@ class _Intake:
                 self.backend.drop_table(name)
         return tables
 
-    def _take(self, spec: TableSpec, mapping: Mapping[str, str]) -> _Taken:
+    def _take(self, raw: RawTable, spec: TableSpec) -> _Taken:
         """Read one table; refuse it, or part its rows into used and quarantined."""
-        staged = self._stage(spec, mapping)
+        staged = self._stage(raw, spec)
         raw = staged.mapped.raw
         reasons = _broken_rules(staged)
         sound = reasons.pop("")
@@ -235,12 +234,10 @@ class _Intake:
         scratch = (*raw.scratch, *names_beneath(staged.rows), name_of(dropped))
         return _Taken(rows, quarantined(staged, dropped), report, scratch, staged.mapped, found["padded"])
 
-    def _stage(self, spec: TableSpec, mapping: Mapping[str, str]) -> StagedTable:
+    def _stage(self, raw: RawTable, spec: TableSpec) -> StagedTable:
         """Read one table into the engine; where that is Spark, in its tasks."""
-        on_spark = self.backend.name == "pyspark"
-        reader = self.backend.reader if on_spark else self.backend
-        raw = open_source(reader, spec.name, self.source, self.base_dir, self.work_dir)
-        if on_spark:
+        mapping: Mapping[str, str] = getattr(self.source, f"{spec.name}_columns")
+        if self.backend.name == "pyspark":
             from winback_features.spark_staging import stage_in_tasks
 
             return stage_in_tasks(self.backend, raw, spec, mapping, self.clock, self.today)

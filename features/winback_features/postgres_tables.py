@@ -1,9 +1,11 @@
-"""Read a table of PostgreSQL into the engine: every type there is, by one connection, in one transaction."""
+"""Read tables of PostgreSQL into the engine: every type there is, by one connection, as of one moment."""
 
 from __future__ import annotations
 
 import re
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 import ibis
@@ -54,58 +56,92 @@ ENDED = (
 """What a server says when it ends a connection."""
 
 
+Columns = Mapping[str, tuple[pa.DataType, sql.Composable]]
+"""Name of a column, to its type in the engine and what to select for it."""
+
+
+class _NotANumber(Exception):
+    """A column of exact numbers holds ``NaN``; its arguments are the names of all such columns."""
+
+
 class NoTableError(Exception):
     """There is no such table; its argument are the names of those that may be read."""
 
 
-def read_table(backend: Any, location: str, address: str, batch_rows: int) -> ibis.Table:
-    """Copy a table or view into the engine.
+@contextmanager
+def open_postgres(backend: Any, address: str, batch_rows: int) -> Iterator[Callable[[str], ibis.Table]]:
+    """Give what copies a table or view into the engine; all of them as they were when the first was read.
 
     Parameters
     ----------
     backend : ibis backend
         The engine: DuckDB.
-    location : str
-        ``table`` or ``schema.table``, written as the database has it; between double quotes where a name holds a dot.
     address : str
         ``postgresql://…``.
     batch_rows : int
         Rows held in memory at a time.
 
-    Returns
-    -------
-    ibis.Table
-        Exact numbers of up to 38 digits, times, truth values and texts keep their type. Numbers without a stated size become
-        doubles, and whatever else there is (uuid, json, enum, array, …) its text.
+    Yields
+    ------
+    callable
+        `read_table`, of a location.
 
     Raises
     ------
     ConfigError
         If the database cannot be reached.
+    """
+    with closing(_connect(address)) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        yield partial(read_table, backend, connection, batch_rows=batch_rows)
+
+
+def read_table(
+    backend: Any, connection: psycopg.Connection[Any], location: str, batch_rows: int
+) -> ibis.Table:
+    """Copy a table or view into the engine.
+
+    Parameters
+    ----------
+    backend : ibis backend
+    connection : psycopg.Connection
+    location : str
+        ``table`` or ``schema.table``, written as the database has it; between double quotes where a name holds a dot.
+    batch_rows : int
+
+    Returns
+    -------
+    ibis.Table
+        Exact numbers of up to 38 digits, times, truth values and texts keep their type. Numbers without a stated size become
+        doubles, and whatever else there is (uuid, json, enum, array, …) its text; so do exact numbers in a column that
+        holds ``NaN``, which the engine has not among them.
+
+    Raises
+    ------
     InputError
-        If it refuses, or is lost on the way.
+        If the database refuses, or is lost on the way.
     NoTableError
         If it has no such table.
     """
-    with closing(_connect(address)) as connection:
-        try:
-            return _copy(backend, connection, location, batch_rows)
-        except (errors.UndefinedTable, errors.InvalidSchemaName):
-            connection.rollback()
-            raise NoTableError([name for (name,) in connection.execute(_TABLES)]) from None
-        except errors.InsufficientPrivilege as error:
-            what = f"This user may not read it ({first_line(error)})."
-            how = "Grant it SELECT there, and USAGE on the schema; or name a view that it may read."
-        except psycopg.Error as error:
-            what, how = "PostgreSQL stopped the reading", "Mend what it names, and run it again."
-            if connection.broken or error.sqlstate is None or isinstance(error, ENDED):
-                what = "The connection to PostgreSQL was lost on the way"
-                how = "Run it again once the database can be reached."
-            what = f"{what} ({first_line(error)})."
-        except pa.ArrowException as error:
-            what = f"A value in it cannot be read ({first_line(error)})."
-            how = "Leave such rows out, or mend them, in a view."
-        raise InputError(what, where=location, how=how)
+    try:
+        return _copy(backend, connection, location, batch_rows)
+    except (errors.UndefinedTable, errors.InvalidSchemaName):
+        connection.rollback()
+        raise NoTableError([name for (name,) in connection.execute(_TABLES)]) from None
+    except errors.InsufficientPrivilege as error:
+        what = f"This user may not read it ({first_line(error)})."
+        how = "Grant it SELECT there, and USAGE on the schema; or name a view that it may read."
+    except psycopg.Error as error:
+        what, how = "PostgreSQL stopped the reading", "Mend what it names, and run it again."
+        if connection.broken or error.sqlstate is None or isinstance(error, ENDED):
+            what = "The connection to PostgreSQL was lost on the way"
+            how = "Run it again once the database can be reached."
+        what = f"{what} ({first_line(error)})."
+    except pa.ArrowException as error:
+        what = f"A value in it cannot be read ({first_line(error)})."
+        how = "Leave such rows out, or mend them, in a view."
+    raise InputError(what, where=location, how=how)
 
 
 def _connect(address: str) -> psycopg.Connection[Any]:
@@ -140,16 +176,37 @@ def _copy(backend: Any, connection: psycopg.Connection[Any], location: str, rows
     empty = connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(table)).description or []
     if not empty:
         raise InputError("It has no columns.", where=location, how="Name another table.")
-    kinds, expressions = zip(*(_column(connection, column) for column in empty), strict=True)
-    schema = pa.schema([(column.name, kind) for column, kind in zip(empty, kinds, strict=True)])
+    columns = {column.name: _column(connection, column) for column in empty}
+    try:
+        return _fetch(backend, connection, table, rows, columns)
+    except _NotANumber as error:
+        texts = {name: _as_text(sql.Identifier(name)) for name in error.args}
+        return _fetch(backend, connection, table, rows, columns | texts)
+
+
+def _fetch(
+    backend: Any, connection: psycopg.Connection[Any], table: sql.Identifier, rows: int, columns: Columns
+) -> ibis.Table:
+    """Read the columns batch by batch.
+
+    Raises
+    ------
+    _NotANumber
+        Naming the columns of exact numbers, where there is a ``NaN`` in one.
+    """
+    schema = pa.schema([(name, kind) for name, (kind, _) in columns.items()])
+    exact = [field.name for field in schema if pa.types.is_decimal(field.type)]
     copy = gen_name("winback_table")
     backend.con.from_arrow(schema.empty_table()).create(copy)
     with connection.cursor(name=copy) as cursor:
-        cursor.execute(sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(expressions), table))
+        chosen = sql.SQL(", ").join(expression for _, expression in columns.values())
+        cursor.execute(sql.SQL("SELECT {} FROM {}").format(chosen, table))
         while batch := cursor.fetchmany(rows):
-            arrays = [
-                pa.array(column, kind) for column, kind in zip(zip(*batch, strict=True), kinds, strict=True)
-            ]
+            values = dict(zip(schema.names, zip(*batch, strict=True), strict=True))
+            if any(value is not None and value.is_nan() for name in exact for value in values[name]):
+                backend.drop_table(copy)
+                raise _NotANumber(*exact)
+            arrays = [pa.array(values[field.name], field.type) for field in schema]
             backend.con.from_arrow(pa.table(arrays, schema=schema)).insert_into(copy)
     copied: ibis.Table = backend.table(copy)
     return copied
@@ -171,4 +228,8 @@ def _column(
         if 0 <= scale <= digits <= MOST_DIGITS and digits:
             return pa.decimal128(digits, scale), name
         return pa.float64(), sql.SQL("{}::numeric::double precision").format(name)
+    return _as_text(name)
+
+
+def _as_text(name: sql.Identifier) -> tuple[pa.DataType, sql.Composable]:
     return pa.string(), sql.SQL("{}::text").format(name)

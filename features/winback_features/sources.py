@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ibis.util import gen_name
 
 from winback_features.answers import count, name_of
 from winback_features.config import SourceConfig
-from winback_features.databases import load_table
+from winback_features.databases import load_tables
 from winback_features.errors import InputError
 from winback_features.files import as_utf8, csv_header, file_format, find_files, fingerprint_files
 
@@ -58,19 +59,27 @@ class RawTable:
         return tuple(c for c in self.table.columns if c != ROW)
 
 
-def open_source(backend: Any, name: str, source: SourceConfig, base_dir: Path, work_dir: Path) -> RawTable:
-    """Open one input table.
+def open_sources(
+    backend: Any, names: Sequence[str], source: SourceConfig, base_dir: Path, work_dir: Path
+) -> Iterator[RawTable]:
+    """Open input tables: those of a database together, as of one moment; files one after the other, as they are asked for.
 
     Parameters
     ----------
     backend : ibis backend
         The engine.
-    name : {"orders", "events", "contacts", "campaign_log"}
+    names : sequence of {"orders", "events", "contacts", "campaign_log"}
+        Those that ``source`` has.
     source : SourceConfig
     base_dir : pathlib.Path
         Folder to which relative paths are relative.
     work_dir : pathlib.Path
         Folder for a re-encoded copy of a CSV; needed until the table was read.
+
+    Yields
+    ------
+    RawTable
+        In the order of ``names``.
 
     Raises
     ------
@@ -79,18 +88,25 @@ def open_source(backend: Any, name: str, source: SourceConfig, base_dir: Path, w
     ConfigError
         If the database cannot be used.
     """
-    location: str | None = getattr(source, name)
-    if location is None:
-        raise ValueError(name)
+    locations: list[str] = [getattr(source, name) for name in names]
     if source.database:
-        table, fingerprint = load_table(backend, location, source.database, base_dir)
-        return RawTable(name, location, _by_content(table), fingerprint, scratch=(name_of(table),))
+        copies = load_tables(backend, locations, source.database, base_dir)
+        for name, location, (table, fingerprint) in zip(names, locations, copies, strict=True):
+            yield RawTable(name, location, _by_content(table), fingerprint, scratch=(name_of(table),))
+        return
+    for name, location in zip(names, locations, strict=True):
+        yield _open_files(backend, name, location, source.encoding, base_dir, work_dir)
+
+
+def _open_files(
+    backend: Any, name: str, location: str, encoding: str, base_dir: Path, work_dir: Path
+) -> RawTable:
     files = find_files(location, base_dir)
     fingerprint = fingerprint_files(files)
     if file_format(location, files) == "parquet":
         table = _read_parquet(backend, location, files)
         return RawTable(name, location, table, fingerprint, files=files)
-    table, rejected, scratch = _read_csv(backend, location, files, source.encoding, work_dir)
+    table, rejected, scratch = _read_csv(backend, location, files, encoding, work_dir)
     return RawTable(name, location, table, fingerprint, rejected, scratch)
 
 

@@ -14,7 +14,7 @@ from feature_shop import SCHEMAS
 
 from winback_features.contact_habits import SCHEMA as HABITS
 from winback_features.contact_status import build_contact_status
-from winback_features.databases import load_table
+from winback_features.databases import load_tables
 from winback_features.errors import ConfigError
 from winback_features.fact_queries import fact_queries
 from winback_features.labels import build_labels
@@ -62,5 +62,5 @@ def test_it_compiles(dialect: str, what: str, unbound: Tables) -> None:
 @pytest.mark.parametrize("scheme", ["bigquery", "snowflake", "databricks"])
 def test_a_driver_that_is_not_there_is_named(scheme: str, tmp_path: Any) -> None:
     with pytest.raises(ConfigError, match="is not installed") as caught:
-        load_table(None, "orders", f"{scheme}://somewhere/shop", tmp_path)
+        load_tables(None, ["orders"], f"{scheme}://somewhere/shop", tmp_path)
     assert f"ibis-framework[{scheme}]" in caught.value.how

@@ -87,6 +87,7 @@ def test_types_that_the_engine_lacks_are_read_as_their_text(desk, ask, url):
         ("amount::numeric(65, 30)", 0, "25125.0000"),
         ("amount::money", 0, "25125.0000"),
         ("CASE order_id WHEN '4' THEN 'NaN' ELSE amount::numeric END", 1, "25120.0000"),
+        ("(CASE order_id WHEN '4' THEN 'NaN' ELSE amount END)::numeric(12, 2)", 1, "25120.0000"),
         ("CASE order_id WHEN '4' THEN 'Infinity' ELSE amount::numeric END", 1, "25120.0000"),
         ("CASE order_id WHEN '4' THEN 1e35 ELSE amount END", 1, "25120.0000"),
         ("CASE order_id WHEN '4' THEN NULL ELSE amount END", 0, "25120.0000"),
@@ -205,3 +206,46 @@ def test_settings_of_the_server_change_no_time(desk, ask, url):
     mine = url.replace("postgres:@", "german@")
     takes = [desk.take("sales.orders", database=address) for address in (url, mine)]
     assert takes[0].report == takes[1].report
+
+
+def test_where_one_number_is_none_the_others_of_its_table_stay_exact(desk, ask, url):
+    make(
+        ask,
+        "holed",
+        contact_id="(CASE order_id WHEN '4' THEN 'NaN' ELSE order_id END)::numeric(20, 0)",
+        amount="(CASE order_id WHEN '5' THEN 'NaN' ELSE 12345678901234.0625 END)::numeric(18, 4)",
+    )
+    tables = desk.take("holed", database=url, max_bad_share=0.5)
+    assert reasons(tables) == {"missing_contact_id": 1, "unreadable_amount": 1}
+    assert notices(tables, "orders").keys().isdisjoint({"float_ids"})
+    found = rows(tables.orders)
+    assert {row["contact_id"] for row in found} == {str(n) for n in range(1, 201)} - {"4", "5"}
+    assert {row["amount"] for row in found} == {Decimal("12345678901234.0625")}
+
+
+def test_all_tables_are_read_as_of_one_moment(desk, ask, url, monkeypatch):
+    ask("CREATE TABLE people AS SELECT DISTINCT contact_id FROM sales.orders")
+    ask(
+        "CREATE TABLE clicks AS SELECT contact_id, ordered_at AS occurred_at, 'visit' AS kind FROM sales.orders"
+    )
+    copy = postgres_tables._copy
+
+    def meanwhile(*given):
+        copied = copy(*given)
+        ask("INSERT INTO people SELECT 'new' || count(*) FROM people")
+        ask("INSERT INTO clicks SELECT 'new', timestamptz '2024-02-01 10:00+00', 'visit'")
+        return copied
+
+    monkeypatch.setattr(postgres_tables, "_copy", meanwhile)
+    tables = desk.take("sales.orders", events="clicks", contacts="people", database=url)
+    assert (tables.report["events"].rows_in, tables.report["contacts"].rows_in) == (200, 7)
+
+
+def test_nothing_is_written_where_it_reads(desk, ask, url):
+    ask("CREATE TABLE traces (n int)")
+    ask(
+        "CREATE FUNCTION trace() RETURNS text LANGUAGE sql AS 'INSERT INTO traces VALUES (1) RETURNING n::text'"
+    )
+    make(ask, "traced", what="VIEW", trace="trace()")
+    assert "read-only transaction" in desk.refuse("traced", database=url)
+    assert ask("SELECT count(*) FROM traces").fetchone() == (0,)

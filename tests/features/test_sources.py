@@ -124,6 +124,22 @@ def test_a_table_of_a_duckdb_file_is_read_whatever_the_order_of_its_rows(desk):
     assert "not supported" in desk.refuse("orders", database="mysql://shop")
 
 
+def test_nobody_writes_to_a_duckdb_file_between_its_tables(desk, monkeypatch):
+    url = shop_database(desk, "shop.duckdb", "n")
+    with duckdb.connect(str(desk.folder / "shop.duckdb")) as db:
+        db.execute("CREATE TABLE sales.people AS SELECT DISTINCT contact_id FROM sales.orders")
+    detach = desk.backend.detach
+
+    def meanwhile(catalog):
+        detach(catalog)
+        with duckdb.connect(str(desk.folder / "shop.duckdb")) as db:
+            db.execute("INSERT INTO sales.people VALUES ('new')")
+
+    monkeypatch.setattr(desk.backend, "detach", meanwhile)
+    tables = desk.take("sales.orders", contacts="sales.people", database=url)
+    assert tables.report["contacts"].rows_in == 5
+
+
 def test_events_get_their_role_and_channel_and_unknown_kinds_stay_as_other(desk):
     orders = desk.parquet(CLEAN)
     text = "contact_id,occurred_at,kind,channel,value,machine\n" + "\n".join(
