@@ -59,5 +59,6 @@ def test_spark_udf_gives_the_scores_of_the_model(registered: str, spark: Any) ->
     for column in ("p_purchase", "p_lapse", "p_within_30d", "expected_purchases", "value_at_risk", "clv_12m"):
         pd.testing.assert_series_equal(said[column], ours[column], rtol=1e-9, check_dtype=False)
     assert set(said["as_of"]) == {AS_OF.isoformat()}
+    assert set(said["model_version"]) == {""}, "as docs/engines.md says"
     days = pd.to_datetime(ours["next_purchase_date"]).dt.strftime("%Y-%m-%d").fillna("NaT")
     assert said["next_purchase_date"].tolist() == days.tolist()

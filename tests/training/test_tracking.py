@@ -168,6 +168,7 @@ def test_plain_mlflow_loads_and_asks_it(in_store: str) -> None:
     np.testing.assert_array_equal(said["p_purchase"], ours["p_purchase"])
     assert said["contact_id"].tolist() == features["contact_id"].tolist()
     assert (said["as_of"] == pd.Timestamp(AS_OF)).all()
+    assert set(said["model_version"]) == {""}, "as docs/engines.md says"
     later = served.predict(features, params={"as_of": "2024-07-05"})
     assert (later["next_purchase_date"] - said["next_purchase_date"]).dropna().eq(pd.Timedelta(days=5)).all()
     with pytest.raises(mlflow.exceptions.MlflowException, match="missing inputs"):
