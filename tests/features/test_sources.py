@@ -165,6 +165,14 @@ def test_events_get_their_role_and_channel_and_unknown_kinds_stay_as_other(desk)
     ]
 
 
+def test_a_column_that_winback_does_not_know_tells_equal_events_apart(desk):
+    orders, moment = desk.parquet(CLEAN), "a,2024-01-05 10:00:00,email_click"
+    text = f"contact_id,occurred_at,kind,event_id\n{moment},1\n{moment},2\n{moment},2"
+    tables = desk.take(orders, events=desk.csv(text, "events.csv"), max_bad_share=0.5)
+    assert reasons(tables, "events") == {"duplicate_line": 1}
+    assert tables.report["events"].rows_used == 2
+
+
 def test_of_contradicting_contacts_the_last_row_counts(desk):
     orders = desk.parquet(CLEAN)
     text = "contact_id,email,consent_email,email_status,created_at,is_staff\n" + "\n".join(
