@@ -133,6 +133,19 @@ def test_every_state_reason_and_action_is_explained(guide: str) -> None:
         assert [name for name in names if f"`{name}`" not in guide] == []
 
 
+@pytest.mark.parametrize(
+    ("heading", "column"),
+    [("Why someone is not on the list", "reason"), ("The journey", "exit reason"), ("The journey", "state")],
+)
+def test_reasons_and_states_stand_in_the_order_of_the_code(guide: str, heading: str, column: str) -> None:
+    from winback_policy.eligibility import NOT_FLAGGED_REASONS
+    from winback_policy.states import EXIT_REASONS, STATES
+
+    code = {"reason": NOT_FLAGGED_REASONS, "exit reason": EXIT_REASONS, "state": STATES}[column]
+    rows = first_column(chapter(guide, heading), f"| {column} | meaning |")
+    assert [name for row in rows for name in row] == list(code)
+
+
 def test_every_rfm_segment_is_explained(guide: str) -> None:
     from winback_policy import rfm
 
