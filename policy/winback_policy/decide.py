@@ -159,6 +159,7 @@ def decide(
     has_contacts: bool,
     drivers: Any | None = None,
     uplift: Any | None = None,
+    usual_value: float | None = None,
     closed: Sequence[tuple[Any, Any]] = (),
     cache: Cache = as_is,
     ranges: Sequence[Range] = WHOLE,
@@ -189,6 +190,9 @@ def decide(
         claims a cause that the model does not see.
     uplift : ibis.Table, optional
         ``contact_id, incremental_value, leave_asleep`` by an accepted uplift model: it ranks, and leaves sleeping dogs asleep.
+    usual_value : float, optional
+        The base's usual order, where the tables hold a few of its contacts only: the median of ``order_value_mean``. That of
+        ``features`` when absent.
     closed : sequence of (first day, day after the last), optional
         Days on which the shop was or will be closed: a journey, the wait in ``sunset`` and the notice before ``farewell_due``
         stand still on them. Periods that do not overlap, as dates or as date expressions.
@@ -207,7 +211,10 @@ def decide(
     """
     before = previous_or_none(status, previous_states)
     graded = cache(rfm(rfm_values(features, scores), config.rfm).rename(contact_id="rfm_of"))
-    usual = cache(features.aggregate(value=features.order_value_mean.median()))
+    if usual_value is None:
+        usual: Any = cache(features.aggregate(value=features.order_value_mean.median())).value.as_scalar()
+    else:
+        usual = ibis.literal(usual_value)
 
     def facts(some: Callable[[Any], Any]) -> Any:
         t = gather(*(some(t) for t in (scores, features, status, before, graded)))
@@ -220,7 +227,7 @@ def decide(
     ]
     moved = [_moved(part, as_of, config) for part in ranking.admit(parts, config, cache)]
     # Few columns are kept of everybody; what only concerns the contacts in a journey is gathered again for them.
-    night = together([cache(_night(t, usual.value.as_scalar(), as_of, config, currency)) for t in moved])
+    night = together([cache(_night(t, usual, as_of, config, currency)) for t in moved])
     chosen = cache(
         night.filter(night.in_journey).select(
             "contact_id", "channel_number", arm="tonight_arm", offered_tier="tonight_offered_tier"

@@ -1,5 +1,6 @@
 """From published runs to an uplift model and back: simulated entries with a known effect, and a day scored with the model."""
 
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +25,9 @@ from winback_serving.commands.uplift import uplift, uplift_from_runs
 from winback_serving.run_uplift import FROM_SCORES, uplift_entries, uplift_names, with_design
 from winback_serving.settings import Settings, load_settings
 from winback_serving.store import RunStore
+from winback_serving.web.errors import ConflictError
+from winback_serving.web.reader import Runs
+from winback_serving.web.scoring import Histories, score_histories
 
 DAYS = tuple(date(2025, 1, 1) + timedelta(days=7 * k) for k in range(4))
 END = date(2025, 3, 20)
@@ -233,3 +237,11 @@ def test_a_day_is_ranked_by_the_model_that_lies_in_the_home(
         assert said[contact]["uplift"] == pytest.approx(effect)
         expected = effect * seen["expected_order_value"][contact]
         assert said[contact]["incremental_value"] == pytest.approx(expected)
+    web, sleeper = Runs(settings.home).current(), min(asleep)
+    with (settings.path.parent / "orders.csv").open(encoding="utf-8") as file:
+        orders = [line for line in csv.DictReader(file) if line["contact_id"] == sleeper]
+    (again,) = score_histories(settings, web, rule_model(), Histories(orders))
+    assert again["not_flagged_reason"] == "left_asleep"
+    (settings.home / "uplift" / "uplift.json").unlink()
+    with pytest.raises(ConflictError, match="uplift model"):
+        score_histories(settings, web, rule_model(), Histories(orders))

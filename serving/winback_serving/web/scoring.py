@@ -149,6 +149,7 @@ def score_histories(
         asked = features.semi_join(worth_explaining(scores, states, policy), "contact_id")
         rows = asked.order_by("contact_id").to_pyarrow_batches()
         score_drivers(rows, model, score.horizon_days, path("drivers"))
+        moved = _write_uplift(settings.home, run, features, scores, score.margin_share, path("uplift"))
         decision = decide(
             scores,
             features,
@@ -160,6 +161,8 @@ def score_histories(
             has_contacts=tables.has_contacts,
             closed=tables.closed,
             drivers=backend.read_parquet(path("drivers")),
+            uplift=backend.read_parquet(path("uplift")) if moved else None,
+            usual_value=_usual_value(run),
             cache=lambda table: backend.create_table(gen_name("decision"), table, temp=True),
         )
         winback = decision.winback.order_by("contact_id").to_pyarrow().to_pylist()
@@ -179,6 +182,31 @@ def _joined(
         # Only a whole list has ranks.
         found.append(shown | {"rank": None, "drivers": driven.get(contact_id)})
     return found
+
+
+def _write_uplift(home: Path, run: Run, features: Any, scores: Any, margin_share: float, path: Path) -> bool:
+    """Write what the uplift model of the run says of the contacts; say whether it had one."""
+    wanted = run.record.get("uplift")
+    if wanted is None:
+        return False
+    # Like MLflow: what it is made of takes a second to import, and few runs have one.
+    from winback_models.uplift_bundle import load_uplift
+    from winback_serving.run_uplift import FOLDER, write_uplift
+
+    bundle = load_uplift(home / FOLDER)
+    if bundle is None or bundle.digest != wanted:
+        what = f"The uplift model that the run of {run.as_of} was decided with is there no more."
+        raise ConflictError(what, where="uplift", how="Ask for a newer run, or score the day again.")
+    write_uplift(features, scores, bundle, margin_share, path)
+    return True
+
+
+def _usual_value(run: Run) -> float | None:
+    """Return the usual order of the run's base, against which each contact's is measured."""
+    checked_file(run.published, "features")
+    (found,) = run.query("SELECT median(order_value_mean) AS usual FROM features")
+    value: float | None = found["usual"]
+    return value
 
 
 def _states_before(home: Path, run: Run, status: Any, backend: Any) -> Any:

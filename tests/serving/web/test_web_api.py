@@ -295,6 +295,24 @@ def test_a_history_scores_as_in_the_batch(web_settings: Settings, rule_model: An
                 assert row[name] == value, name
 
 
+def test_a_contact_alone_is_measured_against_the_whole_base(web_settings: Settings, rule_model: Any) -> None:
+    """Alone, its own order would be the usual one, and every contact's as large as usual."""
+    run: Run = Runs(web_settings.home).current()
+    small = run.query(
+        "SELECT contact_id FROM features WHERE purchase_days > 3 AND order_value_mean < "
+        "(SELECT median(order_value_mean) FROM features) / 2 ORDER BY contact_id"
+    )
+    text = (web_settings.path.parent / "orders.csv").read_text(encoding="utf-8")
+    lines = list(csv.DictReader(io.StringIO(text)))
+    told = {}
+    for contact in [row["contact_id"] for row in small[:3]]:
+        mine = Histories([line for line in lines if line["contact_id"] == contact])
+        (found,) = score_histories(web_settings, run, rule_model(), mine)
+        told[contact] = found["relationship_tier"]
+    assert told
+    assert told == {contact: run.contact(contact)["relationship_tier"] for contact in told}  # type: ignore[index]
+
+
 def test_todays_order_of_a_brand_ahead_of_utc_is_no_future_one(
     web_settings: Settings, rule_model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
