@@ -2,11 +2,13 @@
 
     python benchmarks/season.py
     python benchmarks/season.py --contacts 4000 --markdown benchmarks/results/season.md
+    python benchmarks/season.py --contacts 3000 --horizon 180 --markdown benchmarks/results/season_long.md
 
 Each shop is trained twice in the same run, with ``training.season`` as it is by default and without, and tested forward as in
 ``accuracy.py``: the newest window that has closed, and the mean of three. The shops end at different times of the year, so
-that the windows lie in the rise before December, past the peak, and in the trough. A swing of .25 is that of
-``winback simulate``: the base buys a quarter faster in mid-December and a quarter slower in mid-June.
+that the windows lie in the rise before December, past the peak, and in the trough (those of 60 days; longer ones begin
+earlier). A swing of .25 is that of ``winback simulate``: the base buys a quarter faster in mid-December and a quarter slower in
+mid-June.
 """
 
 from __future__ import annotations
@@ -50,9 +52,9 @@ def shop(folder: Path, swing: float, days: int, contacts: int) -> Path:
     return path
 
 
-def row(orders: Path, swing: float, days: int) -> list[str]:
+def row(orders: Path, swing: float, days: int, horizon: int) -> list[str]:
     """Train with and without the season; return a row of the table."""
-    task = Task(orders.parent.name, orders, 60)
+    task = Task(orders.parent.name, orders, horizon)
     without, with_it = (run(task, TrainingConfig(season=season)) for season in ("none", "last_year"))
     newest = [found["newest"] for found in (without, with_it)]
     ibs, bias = ([found["models"]["winback"][name] for found in newest] for name in ("ibs", "bias"))
@@ -76,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--contacts", type=int, default=4000, help="contacts of each shop")
+    parser.add_argument("--horizon", type=int, default=60, help="days ahead")
     parser.add_argument("--markdown", type=Path, help="also write the table")
     chosen = parser.parse_args(arguments)
     rows = []
@@ -83,9 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for swing in SWINGS:
             for days in DAYS:
                 orders = shop(Path(temporary) / f"{swing:g}-{days}", swing, days, chosen.contacts)
-                rows.append(row(orders, swing, days))
+                rows.append(row(orders, swing, days, chosen.horizon))
                 print(*rows[-1], flush=True)
-    said = f"Active base, 60 days ahead, {chosen.contacts:,} contacts"
+    said = f"Active base, {chosen.horizon} days ahead, {chosen.contacts:,} contacts"
     show_table(said, HEAD, rows, chosen.markdown)
 
 

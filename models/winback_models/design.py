@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from winback_features.order_features import YEAR_DAYS
+from winback_models.btyd import Array
 from winback_models.history import RhythmModels, cadence_scores, log_silence
 
 Matrix = npt.NDArray[np.float32]
@@ -26,11 +28,15 @@ CLOCKWORK = 0.6
 hazard swings within two steps; in shops, whose spread is .8 to 1.2, it does not."""
 
 CALENDAR = ("season_sin", "season_cos")
-"""Left out unless the training cuts span a year: on less they only name the cut."""
+"""Left out unless a year has been seen, on less they only name the cut; and where the base buys like clockwork: a contact's own
+silence then tells the day better than the calendar does."""
 
 ELSEWHERE = ("T_days", "recency_days", "closed_days_in_silence")
 """Left out always. In a base of one cohort its age names the cut too: it speaks through the BTYD model. Closed days excuse a
 contact from being late; they say nothing of whether it buys."""
+
+YEAR = 365
+"""Days of the calendar that must have been seen before a member is told the day of the year."""
 
 INTERVAL_COLUMNS = ("btyd_log_odds", "btyd_log_odds_horizon", "lateness", "log_silence_at_start", "interval")
 
@@ -47,16 +53,24 @@ class Design:
         Columns that were empty or constant in training.
     edges : tuple of int
         Ends of the intervals in days; the last is the horizon.
+    calendar : bool
+        Whether it is told the day of the year on which each interval has its middle.
     """
 
     columns: tuple[str, ...]
     left_out: tuple[str, ...]
     edges: tuple[int, ...]
+    calendar: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of the matrix's columns in order."""
-        return (*self.columns, *INTERVAL_COLUMNS)
+        return (*self.columns, *INTERVAL_COLUMNS, *self.told)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Return the features that it reads to know the day of the year."""
+        return CALENDAR if self.calendar else ()
 
     def static(self, features: pd.DataFrame) -> Matrix:
         """Return the per-contact part, shape (n, len(columns)); nan where unknown."""
@@ -65,7 +79,7 @@ class Design:
         )
 
     def by_interval(self, features: pd.DataFrame, models: RhythmModels) -> npt.NDArray[np.float32]:
-        """Return the per-interval part, shape (n, intervals, len(INTERVAL_COLUMNS))."""
+        """Return the per-interval part, shape (n, intervals, len(INTERVAL_COLUMNS)), with a calendar 2 more."""
         edges = np.asarray(self.edges, dtype=np.float64)
         starts = np.concatenate([[0.0], edges[:-1]])
         log_s = log_silence(features, models, edges)
@@ -79,6 +93,10 @@ class Design:
             np.log(np.maximum(silence, 0.5)),
             np.broadcast_to(np.arange(len(edges), dtype=np.float64), silence.shape),
         ]
+        if self.calendar:
+            now = features[list(CALENDAR)].to_numpy(np.float64)
+            middles = ((starts + edges) / 2.0)[None, :]
+            parts += turned(now[:, :1], now[:, 1:], middles)
         return np.stack(parts, axis=2).astype(np.float32)
 
 
@@ -117,11 +135,22 @@ def choose_columns(
         values = np.concatenate([f[name].to_numpy(np.float64, na_value=np.nan) for f in frames])
         known = values[np.isfinite(values)]
         tells = len(known) >= 20 and bool(np.ptp(known) > 0)
-        if tells and name not in ELSEWHERE and not (name in CALENDAR and span_days < 365):
+        if tells and name not in ELSEWHERE and not (name in CALENDAR and span_days < YEAR):
             used.append(name)
         else:
             left_out.append(name)
     return tuple(used), tuple(left_out)
+
+
+def turned(sin: npt.ArrayLike, cos: npt.ArrayLike, days: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return sine and cosine of the day of the year so many days later.
+
+    >>> [round(float(x), 3) for x in turned(0.0, 1.0, YEAR_DAYS / 4)]
+    [1.0, 0.0]
+    """
+    s, c = np.asarray(sin, np.float64), np.asarray(cos, np.float64)
+    angle = 2.0 * np.pi * np.asarray(days, np.float64) / YEAR_DAYS
+    return s * np.cos(angle) + c * np.sin(angle), c * np.cos(angle) - s * np.sin(angle)
 
 
 def signed_log(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -142,7 +142,7 @@ class DirectMember:
     @property
     def columns(self) -> tuple[str, ...]:
         """Features it reads beside the purchase history."""
-        return self.design.columns
+        return (*self.design.columns, *self.design.told)
 
     @property
     def reads(self) -> Hashable:

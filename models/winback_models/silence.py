@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from winback_models.btyd import Array
+from winback_models.design import CALENDAR, turned
 
 STAYS = frozenset(
     {
@@ -41,7 +42,7 @@ def movable(name: str) -> bool:
     (True, False, True)
     """
     stays = name in STAYS or name.endswith("_ignored_in_a_row")
-    return stays or _ages(name) or name in SCALES or _FADES.search(name) is not None
+    return stays or _ages(name) or name in (*SCALES, *CALENDAR) or _FADES.search(name) is not None
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,17 @@ class SilentPath:
         """Return the columns `moving` after ``days`` more days of silence, shape (n, len(moving))."""
         if days == 0.0:
             return values[:, self.moving]
-        ages, scales, fading, factors = self._moves
+        ages, scales, calendar, fading, factors = self._moves
         silence = values[:, [self.names.index(SILENCE)]]
         return np.hstack(
             [
                 values[:, ages] + days,
                 values[:, scales] * ((silence + days) / silence),
+                *(
+                    [np.column_stack(turned(values[:, calendar[0]], values[:, calendar[1]], days))]
+                    if calendar
+                    else []
+                ),
                 values[:, fading] * np.exp(-days / factors),
             ]
         )
@@ -85,15 +91,16 @@ class SilentPath:
     @cached_property
     def moving(self) -> list[int]:
         """Places of the features that silence changes."""
-        ages, scales, fading, _ = self._moves
-        return [*ages, *scales, *fading]
+        ages, scales, calendar, fading, _ = self._moves
+        return [*ages, *scales, *calendar, *fading]
 
     @cached_property
-    def _moves(self) -> tuple[list[int], list[int], list[int], Array]:
+    def _moves(self) -> tuple[list[int], list[int], list[int], list[int], Array]:
         fades = {i: float(m.group(1)) for i, n in enumerate(self.names) if (m := _FADES.search(n))}
         return (
             _where(self.names, _ages),
             _where(self.names, lambda n: n in SCALES),
+            [self.names.index(n) for n in CALENDAR if n in self.names],
             list(fades),
             np.array(list(fades.values()), dtype=np.float64),
         )

@@ -1,5 +1,7 @@
 """Members and how they are averaged: steps, intervals, silence, weights, recalibration."""
 
+from datetime import date, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from shop import HORIZON
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from winback_features.dictionary import numeric_features
+from winback_features.order_features import season_of
 from winback_models.combine import (
     calibration_that_holds,
     failing,
@@ -19,7 +22,7 @@ from winback_models.combine import (
     prior_weights,
     slope_that_holds,
 )
-from winback_models.design import interval_edges, step_days
+from winback_models.design import Design, interval_edges, step_days
 from winback_models.hazard import mix
 from winback_models.linear import fit_linear
 from winback_models.member_fits import snapped
@@ -77,6 +80,28 @@ def test_two_silences_are_one_longer_silence(first, second):
     assert path.at(path.at(start, first), second) == pytest.approx(
         path.at(start, first + second), rel=1e-9, nan_ok=True
     )
+
+
+@given(st.integers(0, 364), st.floats(0, 1500))
+def test_the_day_of_the_year_goes_on_along_the_silence(day, ahead):
+    path = SilentPath((SILENCE, "season_cos", "frequency", "season_sin"))
+    sin, cos = season_of(date(2023, 1, 1) + timedelta(days=day))
+    then = path.at(np.array([[12.0, cos, 4.0, sin]]), ahead)[0]
+    turn = 2 * np.pi * (day + ahead) / 365.25
+    assert then == pytest.approx([12.0 + ahead, np.cos(turn), 4.0, np.sin(turn)], abs=1e-6)
+
+
+@pytest.mark.parametrize("calendar", [False, True])
+def test_a_design_with_a_calendar_tells_the_middle_of_each_interval(label_times, calendar):
+    today = label_times[0]
+    sin, cos = season_of(date(2026, 5, 4))
+    features = today.features.assign(season_sin=sin, season_cos=cos)
+    design = Design(("frequency",), (), (10, 30, HORIZON), calendar)
+    told = design.by_interval(features, today.models)
+    assert design.static(features).shape[1] + told.shape[2] == len(design.names)
+    if calendar:
+        days = [season_of(date(2026, 5, 4) + timedelta(days=d)) for d in (5, 20, (30 + HORIZON) // 2)]
+        assert told[3, :, -2:] == pytest.approx(np.array(days), abs=1e-6)
 
 
 def test_the_btyd_member_says_what_the_model_says(label_times):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from winback_features.build import build_features
 from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError
@@ -72,3 +73,41 @@ def test_a_history_without_last_year_makes_the_same_model_with_and_without(tmp_p
 def test_an_unknown_season_is_named():
     with pytest.raises(ConfigError, match=r"training\.season.*last_year, none"):
         TrainingConfig(season="spring")
+
+
+def givers(day: date, seed: int = 3) -> pd.DataFrame:
+    """Contacts that give every year in December, most of them, and some at any time."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i in range(1500):
+        year, any_day = int(rng.integers(2019, 2023)), rng.random() < 0.2
+        while date(year, 1, 1) < day:
+            at = (
+                date(year, 1, 1) + timedelta(days=int(rng.integers(0, 365)))
+                if any_day
+                else date(year, 12, 1) + timedelta(days=int(rng.integers(0, 31)))
+            )
+            if at < day:
+                rows.append((f"c{i}", f"o{len(rows)}", at, 20.0))
+            if rng.random() < 0.25:
+                break
+            year += 1
+    return pd.DataFrame(rows, columns=["contact_id", "order_id", "ordered_at", "amount"])
+
+
+@pytest.mark.slow
+def test_a_long_horizon_knows_the_month_in_which_people_give(tmp_path):
+    """One year ahead, in May: nearly nothing until December, and then nearly everything."""
+    day, score = date(2023, 5, 6), ScoreConfig(horizon_days=365, curve_days=(30, 200, 365))
+    givers(day).to_parquet(tmp_path / "orders.parquet")
+    with open_engine(EngineConfig()) as backend:
+        tables = ingest(
+            backend, SourceConfig(orders="orders.parquet"), BrandConfig(), today=day, base_dir=tmp_path
+        )
+        result = train(tables, day, score, TrainingConfig(origins=1))
+        features = build_features(tables, day).to_pyarrow().to_pandas()
+    recent = features[features["days_since_purchase"].between(120, 160)]
+    said = result.model.predict(recent, day, score)
+    assert len(recent) > 200
+    assert said["p_within_200d"].mean() < 0.25
+    assert 0.6 < said["p_purchase"].mean() < 0.8

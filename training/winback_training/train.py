@@ -17,6 +17,7 @@ from winback_features.errors import InputError
 from winback_features.facts import purchase_days
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
+from winback_models.design import CALENDAR
 from winback_models.label_time import LabelTime
 from winback_models.lapse_fit import fit_lapse_model
 from winback_models.lapse_model import LapseModel
@@ -35,6 +36,7 @@ from winback_training.label_times import (
     label_times,
     last_year_label_times,
     origins,
+    weighing_days,
 )
 from winback_training.money import spend_within
 
@@ -106,10 +108,10 @@ def train(
     """
     horizon = score.horizon_days
     first_day, buyers = _first_day_and_buyers(tables, as_of)
-    names = numeric_features()
+    season = config.season == "last_year"
+    names = tuple(name for name in numeric_features() if season or name not in CALENDAR)
     days = origins(as_of, first_day, horizon, config.origins)
     tests = (as_of, *days)
-    season = config.season == "last_year"
     wanted = all_label_times(tests, first_day, horizon, config.cuts, season=season)
     keep = config.treated == "keep"
     built = LabelTimes(tables, horizon, wanted, tests, config.max_rows, config.test_rows, say, keep)
@@ -127,6 +129,9 @@ def train(
         times = last_year_label_times(day, first_day, horizon) if season else ()
         return [built.seen_on(day, t) for t in times]
 
+    def later(day: date) -> Sequence[LabelTime]:
+        return [built.seen_on(day, t) for t in weighing_days(day, first_day, horizon, config.cuts)]
+
     def fit(today: LabelTime) -> LapseModel:
         say(f"model for {today.as_of}")
         model = fit_lapse_model(
@@ -136,6 +141,7 @@ def train(
             numeric_features=names,
             seed=config.seed,
             last_year=last_year,
+            later=later,
         )
         return models.setdefault(today.as_of, model)
 
