@@ -8,9 +8,10 @@ without the history itself, so they have no place here: their faded sisters have
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,10 @@ class SilentPath:
     """
 
     names: tuple[str, ...]
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Take the names alone out of a bundle: what follows from them may have been kept there by another version."""
+        self.__dict__["names"] = state["names"]
 
     def at(self, values: Array, days: float) -> Array:
         """Return the values after ``days`` more days of silence, shape (n, len(names)) as given."""

@@ -1,5 +1,6 @@
 """Members and how they are averaged: steps, intervals, silence, weights, recalibration."""
 
+import pickle
 from datetime import date, timedelta
 
 import numpy as np
@@ -80,6 +81,14 @@ def test_two_silences_are_one_longer_silence(first, second):
     assert path.at(path.at(start, first), second) == pytest.approx(
         path.at(start, first + second), rel=1e-9, nan_ok=True
     )
+
+
+def test_a_path_of_an_earlier_bundle_finds_its_moves_anew():
+    path = SilentPath((SILENCE, "purchase_days_decayed_30d", "frequency"))
+    path.__dict__["_moves"] = ([0], [], [1], np.array([30.0]))  # as kept before there was a calendar
+    again = pickle.loads(pickle.dumps(path))
+    assert again == path
+    assert again.at(np.array([[12.0, 3.0, 4.0]]), 30.0)[0] == pytest.approx([42.0, 3.0 / np.e, 4.0])
 
 
 @given(st.integers(0, 364), st.floats(0, 1500))
