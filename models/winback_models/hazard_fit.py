@@ -17,7 +17,7 @@ from winback_models.design import CALENDAR, YEAR, Design, choose_columns, interv
 from winback_models.hazard import HazardModel, mix
 from winback_models.label_time import Before, LabelTime
 from winback_models.member_fits import fit_direct, fit_rolled
-from winback_models.members import BtydMember, DirectMember, Member, Slice, ask_all, at_risk
+from winback_models.members import BtydMember, Member, Slice, ask_all, at_risk
 from winback_models.season import Season, Window, trust_in, turn_of
 from winback_models.side_by_side import side_by_side
 from winback_models.silence import SILENCE, SilentPath, movable
@@ -91,11 +91,7 @@ class FittedHazard:
 
 
 def fit_hazards(
-    today: LabelTime,
-    before: Before,
-    plans: Sequence[Plan],
-    last_year: Before = lambda day: (),
-    later: Before | None = None,
+    today: LabelTime, before: Before, plans: Sequence[Plan], last_year: Before = lambda day: ()
 ) -> list[FittedHazard]:
     """Fit the classifiers of several populations for a day from what could be seen on it.
 
@@ -109,17 +105,14 @@ def fit_hazards(
         One for each population, all with the same horizon; the largest first.
     last_year : callable
         Gives the label times around the same day of last year: some horizons before it, on it, and one horizon after.
-    later : callable, optional
-        Gives the label times that members may be weighed on, the best first; the newest closed one unless given.
     """
     times = before(today.as_of)
-    ended = (t for t in times if t.watched >= plans[0].horizon_days)
-    slices = later(today.as_of) if later else [*ended][:1]
-    for time in slices:
-        before(time.as_of)  # made once, before those who ask for them part
+    closed = next((t for t in times if t.watched >= plans[0].horizon_days), None)
+    if closed:
+        before(closed.as_of)  # made once, before those who ask for it part
     learnt: list[Any] = side_by_side(
         *(partial(_members, times, plan) for plan in plans),
-        *(partial(_later_slice, times, before, slices, last_year, plan) for plan in plans),
+        *(partial(_later_slice, times, before, last_year, plan) for plan in plans),
     )
     parts = zip(plans, learnt[: len(plans)], learnt[len(plans) :], strict=True)
     return [_combined(today, times, last_year(today.as_of), *part) for part in parts]
@@ -209,22 +202,21 @@ def _members(label_times: Sequence[LabelTime], plan: Plan) -> Learnt:
 
 
 def _later_slice(
-    label_times: Sequence[LabelTime],
-    before: Before,
-    slices: Sequence[LabelTime],
-    last_year: Before,
-    plan: Plan,
+    label_times: Sequence[LabelTime], before: Before, last_year: Before, plan: Plan
 ) -> Check | None:
-    """Return what members fitted on the day of a later slice said of what followed, and what did.
+    """Return what members fitted on the day of the newest closed label time said of what followed, and what did.
 
     Then come the same for its first half and, from a label time half-way, for its second half; and how much of last year's
-    season came again, 0 where the history does not tell. A slice that is not a whole horizon has neither.
+    season came again, 0 where the history does not tell.
     """
-    closed, members = _weighed_on(slices, before, plan)
-    if closed is None:
+    closed = next((t for t in label_times if t.watched >= plan.horizon_days), None)
+    if closed is None or closed.shut_within(plan.horizon_days):
         return None
-    if closed.watched < plan.horizon_days:
-        return *_outcomes(_ask(members, closed, plan), plan.edges, closed.watched), [], 0.0
+    lean = replace(plan, share=plan.share / 2.0)  # for weights alone, half the rows tell as much
+    members, _, _ = _members(before(closed.as_of), lean)
+    if not members:
+        return None
+    members |= {STEADY: BtydMember(plan.edges)}
     half = max(
         (t for t in label_times if 2 * t.watched <= plan.horizon_days), key=lambda t: t.watched, default=None
     )
@@ -238,27 +230,6 @@ def _later_slice(
     first = _outcomes(asked, plan.edges, plan.horizon_days - half.watched)
     second = _outcomes(_ask(members, half, plan), plan.edges, half.watched)
     return said, y, [first, second], trust
-
-
-def _weighed_on(
-    slices: Sequence[LabelTime], before: Before, plan: Plan
-) -> tuple[LabelTime | None, dict[str, Member]]:
-    """Return the first slice on which direct members can be heard, or else any, and the members fitted on its day."""
-    best: tuple[LabelTime | None, dict[str, Member]] = None, {}
-    for time in slices:
-        if time.shut_within(time.watched):
-            continue
-        members = _lean_members(before(time.as_of), plan)
-        if any(isinstance(member, DirectMember) for member in members.values()):
-            return time, members
-        best = best if best[1] else (time, members)
-    return best if best[1] else (None, {})
-
-
-def _lean_members(times: Sequence[LabelTime], plan: Plan) -> dict[str, Member]:
-    """Return the members that weights are found with: half the rows tell as much. None where none could be learned."""
-    members, _, _ = _members(times, replace(plan, share=plan.share / 2.0))
-    return members | {STEADY: BtydMember(plan.edges)} if members else {}
 
 
 def _turn(

@@ -42,7 +42,6 @@ def fit_lapse_model(
     numeric_features: Sequence[str],
     seed: int = 0,
     last_year: Before = lambda day: (),
-    later: Before | None = None,
 ) -> LapseModel:
     """Fit everything that the scores need.
 
@@ -52,15 +51,13 @@ def fit_lapse_model(
         What is known at training; its waits are not read.
     before : callable
         Gives the label times before a day, newest first, as they could be seen on that day. It is asked for today and,
-        to weigh and recalibrate, for the days of ``later``.
+        to weigh and recalibrate, for the newest label time whose window has closed.
     horizon_days : int
     numeric_features : sequence of str
         Candidate columns of the classifiers.
     seed : int
     last_year : callable
         Gives the label times around the same day of last year, where the history reaches so far. It is asked for the same days.
-    later : callable, optional
-        Gives the label times that members may be weighed on, the best first; the newest closed one unless given.
     """
     names = tuple(numeric_features)
     steps = steps_each(today.models.rhythm.log_spread)
@@ -69,7 +66,7 @@ def fit_lapse_model(
     longer = (float(ACTIVE_HORIZONS * horizon_days), float("inf"))
     lapsed = Plan(horizon_days, told, longer, seed, LAPSED_SHARE, steps)
     closed = [t for t in before(today.as_of) if t.watched >= horizon_days]
-    hazard, reactivation = fit_hazards(today, before, (active, lapsed), last_year, later)
+    hazard, reactivation = fit_hazards(today, before, (active, lapsed), last_year)
     first = fit_first_purchase(closed, horizon_days=horizon_days, numeric_features=names, seed=seed)
     order_value = learn_order_value(today.features)
     info: dict[str, Any] = {

@@ -14,7 +14,6 @@ from winback_training.label_times import (
     label_times,
     last_year_label_times,
     origins,
-    weighing_days,
 )
 
 FIRST = date(2024, 1, 1)
@@ -40,24 +39,6 @@ def test_recent_label_times_lie_on_the_same_grid_with_history_before_them(horizo
         assert (today - t).days % step == 0, "one grid"
         assert (today - t).days >= step, "a step must have passed"
         assert 3 * (t - FIRST).days >= 2 * horizon
-
-
-@given(st.integers(1, 400), st.integers(0, 2000), st.integers(1, 12))
-def test_members_are_weighed_on_a_closed_window_and_on_half_of_one_where_nothing_had_closed_before(
-    horizon, age, cuts
-):
-    today = FIRST + timedelta(days=age)
-    days = weighing_days(today, FIRST, horizon, cuts)
-    closed = closed_label_times(today, FIRST, horizon, 1)
-    assert days[: len(closed)] == closed
-    known = all_label_times([today], FIRST, horizon, cuts)
-    for day in days:
-        assert {day, *label_times(day, FIRST, horizon, cuts)} <= known
-    for day in days[len(closed) :]:
-        assert horizon / 4 <= (today - day).days + 2 * step_days(horizon)
-        assert 2 * (today - day).days <= horizon
-    if closed and closed_label_times(closed[0], FIRST, horizon, cuts):
-        assert days == closed
 
 
 @given(st.integers(1, 200), st.integers(0, 2000))

@@ -12,6 +12,7 @@ from winback_features.engine import open_engine
 from winback_features.errors import ConfigError
 from winback_features.ingest import ingest
 from winback_models.config import ScoreConfig
+from winback_models.design import CALENDAR
 from winback_training.config import TrainingConfig
 from winback_training.train import train
 
@@ -111,3 +112,25 @@ def test_a_long_horizon_knows_the_month_in_which_people_give(tmp_path):
     assert len(recent) > 200
     assert said["p_within_200d"].mean() < 0.25
     assert 0.6 < said["p_purchase"].mean() < 0.8
+
+
+@pytest.mark.slow
+def test_members_of_a_long_horizon_are_told_the_day_of_the_year_unless_asked_not_to(tmp_path):
+    shop(n=900, days=1000).to_parquet(tmp_path / "orders.parquet")
+    day = FIRST + timedelta(days=1000)
+    told = {}
+    with open_engine(EngineConfig()) as backend:
+        tables = ingest(
+            backend, SourceConfig(orders="orders.parquet"), BrandConfig(), today=day, base_dir=tmp_path
+        )
+        for season, horizon in (("last_year", 180), ("none", 180), ("last_year", 90)):
+            score = ScoreConfig(horizon_days=horizon, curve_days=(30,))
+            model = train(tables, day, score, TrainingConfig(origins=0, season=season)).model
+            told[season, horizon] = {
+                name: set(CALENDAR) <= set(member.columns) for name, member in model.hazard.members.items()
+            }
+    assert any(name.startswith("direct") for name in told["last_year", 180])
+    for name, calendar in told["last_year", 180].items():
+        assert calendar == (name != "btyd"), name
+    assert not any(told["none", 180].values())
+    assert not any(told["last_year", 90].values())

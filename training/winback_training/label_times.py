@@ -64,26 +64,6 @@ def label_times(trained_at: date, first_day: date, horizon_days: int, cuts: int)
     return tuple(sorted(enough | set(closed), reverse=True))
 
 
-def weighing_days(trained_at: date, first_day: date, horizon_days: int, cuts: int) -> tuple[date, ...]:
-    """Return the days on which members are fitted anew, to be weighed on what followed.
-
-    The newest closed label time; and where no window had closed by that day, the recent one about half a horizon ago, too.
-
-    Examples
-    --------
-    >>> [str(d) for d in weighing_days(date(2026, 7, 1), date(2026, 1, 1), 30, 3)]
-    ['2026-06-01']
-    >>> [str(d) for d in weighing_days(date(2026, 7, 1), date(2026, 4, 15), 30, 3)]
-    ['2026-06-01', '2026-06-19']
-    """
-    days = closed_label_times(trained_at, first_day, horizon_days, 1)
-    if any(closed_label_times(day, first_day, horizon_days, cuts) for day in days):
-        return days
-    recent = label_times(trained_at, first_day, horizon_days, cuts)
-    half = [t for t in recent if 2 * (trained_at - t).days <= horizon_days]
-    return (*days, *half[-1:])
-
-
 def last_year_label_times(trained_at: date, first_day: date, horizon_days: int) -> tuple[date, ...]:
     """Return the same day of last year, the day one horizon later, and up to three days as far apart before it, newest first.
 
@@ -106,7 +86,8 @@ def all_label_times(
     """Return every label time that models trained on these days ask for: to learn from, to weigh members on, for the season."""
     days = set(trained_at)
     for today in trained_at:
-        for day in (today, *weighing_days(today, first_day, horizon_days, cuts)):
+        newest_closed = closed_label_times(today, first_day, horizon_days, 1)
+        for day in (today, *newest_closed):
             days |= {*label_times(day, first_day, horizon_days, cuts)}
             if season:
                 days |= {*last_year_label_times(day, first_day, horizon_days)}

@@ -36,7 +36,6 @@ from winback_training.label_times import (
     label_times,
     last_year_label_times,
     origins,
-    weighing_days,
 )
 from winback_training.money import spend_within
 
@@ -129,9 +128,6 @@ def train(
         times = last_year_label_times(day, first_day, horizon) if season else ()
         return [built.seen_on(day, t) for t in times]
 
-    def later(day: date) -> Sequence[LabelTime]:
-        return [built.seen_on(day, t) for t in weighing_days(day, first_day, horizon, config.cuts)]
-
     def fit(today: LabelTime) -> LapseModel:
         say(f"model for {today.as_of}")
         model = fit_lapse_model(
@@ -141,7 +137,6 @@ def train(
             numeric_features=names,
             seed=config.seed,
             last_year=last_year,
-            later=later,
         )
         return models.setdefault(today.as_of, model)
 
