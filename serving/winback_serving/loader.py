@@ -37,6 +37,10 @@ _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _PROMOTE = "Train one with `winback train`, then make it champion with `winback models promote`."
 
 
+class NoChampionError(ConfigError):
+    """The registry can be read, and names no champion."""
+
+
 @dataclass(frozen=True, slots=True)
 class Champion:
     """The model that scores, and what the registry calls it.
@@ -72,15 +76,17 @@ def load_champion(tracking_uri: str, model_name: str) -> Champion:
 
     Raises
     ------
+    NoChampionError
+        When there is no champion.
     ConfigError
-        When there is no champion, or the registry cannot be read.
+        When the registry cannot be read, or the files cannot be copied here.
     InputError
         When the bundle was changed, or was written by a version that this one cannot read.
     """
     where = f"model {model_name}"
     database = tracking_uri.removeprefix("sqlite:///")
     if database != tracking_uri and not Path(database).exists():
-        raise ConfigError("No model has been trained yet.", where=where, how=_PROMOTE)
+        raise NoChampionError("No model has been trained yet.", where=where, how=_PROMOTE)
     with _quietly(), tempfile.TemporaryDirectory(prefix="winback-") as scratch:
         found = None
         try:
@@ -103,7 +109,7 @@ def load_champion(tracking_uri: str, model_name: str) -> Champion:
             if isinstance(error, OSError):
                 raise
             if error.error_code in _NOT_THERE:
-                raise ConfigError("There is no champion yet.", where=where, how=_PROMOTE) from error
+                raise NoChampionError("There is no champion yet.", where=where, how=_PROMOTE) from error
             what = f"The model registry cannot be read: {error.message}"
             how = "Check training.tracking_uri in winback.toml."
             raise ConfigError(what, where=where, how=how) from error

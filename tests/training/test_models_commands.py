@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,49 @@ def test_a_training_outlives_an_interruption_and_any_other_failure(
         said = capsys.readouterr().err
         *_, folder = shlex.split(said.split("`")[1])
         assert answer(shop, "register", folder)["ok"]
+
+
+def test_a_training_lies_in_the_home_folder_while_it_is_logged(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who kills it then, even with a signal that nothing catches, finds it there."""
+    as_killed = tmp_path / "as killed"
+    log_artifacts = mlflow.MlflowClient.log_artifacts
+
+    def looked_at(*args: Any, **how: Any) -> Any:
+        shutil.copytree(shop.parent / "unlogged", as_killed / "unlogged", dirs_exist_ok=True)
+        return log_artifacts(*args, **how)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_artifacts", looked_at)
+    assert train(shop, monkeypatch) == 0
+    assert not (shop.parent / "unlogged").exists()
+
+    shutil.copytree(as_killed, shop.parent, dirs_exist_ok=True)
+    listed = answer(shop, "list")
+    (folder,) = listed["unlogged"]
+    assert answer(shop, "register", folder)["model"]["digest"] == listed["models"][0]["digest"]
+    assert answer(shop, "list")["unlogged"] == []
+
+
+def test_a_half_kept_training_is_no_training(shop: Path) -> None:
+    half = shop.parent / "unlogged" / ".2024-07-01-abc"
+    half.mkdir(parents=True)
+    (half / "training.json").write_text("{}", encoding="utf-8")
+    assert answer(shop, "list")["unlogged"] == []
+
+
+def test_a_registry_that_goes_away_is_not_taken_for_one_without_a_champion(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(shop, monkeypatch) == 0
+    capsys.readouterr()
+
+    def gone(*_: Any, **__: Any) -> None:
+        raise mlflow.exceptions.MlflowException("the server has gone")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "get_model_version_by_alias", gone)
+    assert train(shop, monkeypatch) == 2
+    assert "the server has gone" in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
 def test_a_training_that_can_be_kept_nowhere_is_said_to_be_lost(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from winback_serving import unlogged
 from winback_serving.commands.common import config_option, output_options
 from winback_serving.output import Output
 from winback_serving.settings import Settings
 from winback_training import registry
 from winback_training.tracking import log_folder
-from winback_training.training_record import BUNDLE, FILES, RECORD_FILE
 from winback_training.versions import ModelVersion, Promotion
 
 SHOWN = ("active.auc", "active.brier", "active.brier_skill")
@@ -36,7 +34,14 @@ def models() -> None:
 def list_models(settings: Settings, out: Output) -> None:
     """List the registered versions, newest first."""
     found = registry.list_versions(**_place(settings))
-    fields = {"command": "models list", "models": [version.as_dict() for version in found]}
+    kept = unlogged.waiting(settings.home)
+    for place in kept:
+        out.warn(f"A training was not logged to its end. Log and register it: {unlogged.register(place)}")
+    fields = {
+        "command": "models list",
+        "models": [version.as_dict() for version in found],
+        "unlogged": list(kept),
+    }
     out.result(fields, lambda console: _show_list(console, found))
 
 
@@ -82,11 +87,7 @@ def register_model(folder: Path, settings: Settings, out: Output) -> None:
     It becomes the candidate, as any newest training does.
     """
     made = log_folder(folder, artifact_root=settings.artifact_root, **_place(settings))
-    (folder / RECORD_FILE).unlink()
-    for name in (BUNDLE, FILES):
-        shutil.rmtree(folder / name)
-    with suppress(OSError):  # something else lies in it
-        folder.rmdir()
+    unlogged.clear(folder)
     fields = {"command": "models register", "model": {"name": settings.training.model_name, **asdict(made)}}
     text = f"Registered as version {made.version}, the candidate. Next: winback models promote {made.version}"
     out.result(fields, lambda console: console.print(text))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
@@ -18,16 +16,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from winback_features.engine import open_engine
-from winback_features.errors import ConfigError, InputError, WinbackError
+from winback_features.errors import InputError, WinbackError
 from winback_features.reports import IngestReport
 from winback_models.charts import MODEL_LABELS
 from winback_models.config import ScoreConfig
 from winback_models.lapse_model import LapseModel
+from winback_serving import unlogged
 from winback_serving.clock import refuse_future
 from winback_serving.commands.common import as_of_option, config_option, output_options, today
 from winback_serving.commands.inputs import read_inputs
 from winback_serving.horizon import base_rhythm, learn_horizon
-from winback_serving.loader import load_champion
+from winback_serving.loader import NoChampionError, load_champion
 from winback_serving.output import Output
 from winback_serving.run_record import STALE_DAYS, default_day, newest_fact
 from winback_serving.settings import Settings
@@ -38,9 +37,6 @@ from winback_training.train import TrainingResult
 from winback_training.train import train as fit_and_test
 from winback_training.training_record import write_training
 from winback_training.versions import RegisteredVersion
-
-UNLOGGED = "unlogged"
-"""Folder in the home folder for trainings that the tracker did not take."""
 
 METRICS = {"auc": "AUC", "brier": "Brier", "brier_skill": "skill", "log_loss": "log-loss", "bias": "bias"}
 
@@ -94,40 +90,32 @@ def train(settings: Settings, as_of: date | None, out: Output) -> None:
 
 
 def _log(result: TrainingResult, settings: Settings, score: ScoreConfig, out: Output) -> RegisteredVersion:
-    """Log and register a training; keep it where that fails, for it took minutes."""
+    """Log and register a training; keep it until that is done, for it took minutes."""
     with tempfile.TemporaryDirectory(prefix="winback-") as scratch:
         folder = Path(scratch)
         record = write_training(result, folder, dict(flat_settings(settings, score)), score, settings.gate)
+        place, kept = unlogged.keep(folder, record, settings.home)
         try:
-            return log_folder(
+            registered = log_folder(
                 folder,
                 tracking_uri=settings.tracking_uri,
                 model_name=settings.training.model_name,
                 artifact_root=settings.artifact_root,
             )
-        except BaseException as error:
-            kept = _keep(folder, settings.home / UNLOGGED / f"{record.as_of}-{record.tags['digest'][:12]}")
-            if isinstance(error, WinbackError):
-                raise type(error)(error.what, where=error.where, how=f"{error.how} {kept}") from error
+        except WinbackError as error:
+            raise type(error)(error.what, where=error.where, how=f"{error.how} {kept}") from error
+        except BaseException:
             out.warn(kept)
             raise
-
-
-def _keep(folder: Path, place: Path) -> str:
-    """Copy a training to where it stays, and say where it is and what to do with it."""
-    try:
-        shutil.copytree(folder, place, dirs_exist_ok=True)
-    except OSError as error:
-        return f"The trained model could not be kept in {place} either ({error})."
-    again = f"winback models register {shlex.quote(str(place))}"
-    return f"The trained model is kept, and need not be trained again: `{again}` logs and registers it."
+    unlogged.clear(place)
+    return registered
 
 
 def present_champion(settings: Settings) -> tuple[LapseModel | None, tuple[str, ...]]:
-    """Return the model that scores now, None where there is none, and a notice where it cannot be read."""
+    """Return the model that scores now, None where there is none, and a notice where its files cannot be read."""
     try:
         return load_champion(settings.tracking_uri, settings.training.model_name).model, ()
-    except ConfigError:
+    except NoChampionError:
         return None, ()
     except InputError as error:
         return None, (f"The champion was not compared: {error}",)
