@@ -104,6 +104,12 @@ WINBACK_SCHEMA = {
 ONLY_IN_JOURNEY = ("rank", "reason_1", "reason_2", "reason_3", "incentive_kind")
 """What the list says only of contacts in a journey."""
 
+HABITS = (
+    *("send_weekday", "send_hour", "send_timezone", "send_time_n"),
+    *("last_category", "last_product", "top_interest", "acquisition_source", "stated_reason"),
+)
+"""What the list has from a contact's past, but not of who is erased or objects to profiling."""
+
 PROFILE = ("email", "first_name", "last_name", "phone", "language", "country")
 """What is left out of the list once a contact is erased."""
 
@@ -117,6 +123,31 @@ EXITS_SCHEMA = {
 }
 
 Cache = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionDay:
+    """What a decision holds for, beside its tables: the day, the shop and its rules.
+
+    Attributes
+    ----------
+    as_of : date
+        The day decided for.
+    config : PolicyConfig
+    currency : str
+        Of ``value_at_risk``.
+    has_contacts : bool
+        Whether the shop gave a contacts table; without one a missing e-mail address says nothing.
+    closed : sequence of (first day, day after the last), optional
+        Days on which the shop was or will be closed: a journey, the wait in ``sunset`` and the notice before ``farewell_due``
+        stand still on them. Periods that do not overlap, as dates or as date expressions.
+    """
+
+    as_of: date
+    config: PolicyConfig
+    currency: str
+    has_contacts: bool
+    closed: Sequence[tuple[Any, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +183,11 @@ def decide(
     features: Any,
     status: Any,
     previous_states: Any | None,
+    day: DecisionDay,
     *,
-    as_of: date,
-    config: PolicyConfig,
-    currency: str,
-    has_contacts: bool,
     drivers: Any | None = None,
     uplift: Any | None = None,
     usual_value: float | None = None,
-    closed: Sequence[tuple[Any, Any]] = (),
     cache: Cache = as_is,
     ranges: Sequence[Range] = WHOLE,
 ) -> Decision:
@@ -177,14 +204,8 @@ def decide(
     status : ibis.Table
         From ``winback_features.build_contact_status``: who is known, and may be written to.
     previous_states : ibis.Table, optional
-        ``Decision.states`` of the last published run strictly before ``as_of``; None on the first day.
-    as_of : date
-        The day decided for.
-    config : PolicyConfig
-    currency : str
-        Of ``value_at_risk``.
-    has_contacts : bool
-        Whether the shop gave a contacts table; without one a missing e-mail address says nothing.
+        ``Decision.states`` of the last published run strictly before ``day.as_of``; None on the first day.
+    day : DecisionDay
     drivers : ibis.Table, optional
         ``contact_id`` and ``risk_from_<driver>``, for at least the contacts of ``drivers.worth_explaining``: then no reason
         claims a cause that the model does not see.
@@ -193,9 +214,6 @@ def decide(
     usual_value : float, optional
         The base's usual order, where the tables hold a few of its contacts only: the median of ``order_value_mean``. That of
         ``features`` when absent.
-    closed : sequence of (first day, day after the last), optional
-        Days on which the shop was or will be closed: a journey, the wait in ``sunset`` and the notice before ``farewell_due``
-        stand still on them. Periods that do not overlap, as dates or as date expressions.
     cache : callable, optional
         Materialises an intermediate table, such as
         ``lambda t: backend.create_table(gen_name("policy"), t, temp=True)``; called for a handful of tables, and more where there
@@ -210,7 +228,7 @@ def decide(
     Decision
     """
     before = previous_or_none(status, previous_states)
-    graded = cache(rfm(rfm_values(features, scores), config.rfm).rename(contact_id="rfm_of"))
+    graded = cache(rfm(rfm_values(features, scores), day.config.rfm).rename(contact_id="rfm_of"))
     if usual_value is None:
         usual: Any = cache(features.aggregate(value=features.order_value_mean.median())).value.as_scalar()
     else:
@@ -219,15 +237,12 @@ def decide(
     def facts(some: Callable[[Any], Any]) -> Any:
         t = gather(*(some(t) for t in (scores, features, status, before, graded)))
         t = ranking.with_uplift(t, None if uplift is None else some(uplift))
-        return t.mutate(**stated.standing(t, config))
+        return t.mutate(**stated.standing(t, day.config))
 
-    parts = [
-        _weighed(facts(partial(between, ids=ids)), as_of, config, closed, has_contacts=has_contacts)
-        for ids in ranges
-    ]
-    moved = [_moved(part, as_of, config) for part in ranking.admit(parts, config, cache)]
+    parts = [_weighed(facts(partial(between, ids=ids)), day) for ids in ranges]
+    moved = [_moved(part, day) for part in ranking.admit(parts, day.config, cache)]
     # Few columns are kept of everybody; what only concerns the contacts in a journey is gathered again for them.
-    night = together([cache(_night(t, usual, as_of, config, currency)) for t in moved])
+    night = together([cache(_night(t, usual, day)) for t in moved])
     chosen = cache(
         night.filter(night.in_journey).select(
             "contact_id", "channel_number", arm="tonight_arm", offered_tier="tonight_offered_tier"
@@ -236,12 +251,12 @@ def decide(
     journeys = facts(lambda t: t.filter(t.contact_id.isin(chosen.contact_id))).inner_join(
         chosen, "contact_id"
     )
-    flagged = cache(_flagged(with_drivers(journeys, drivers), as_of, config, currency, closed))
+    flagged = cache(_flagged(with_drivers(journeys, drivers), day))
     winback = _winback(night, flagged)
 
     tonight = _states(night)
     left = _states(night.filter(night.exit_reason.notnull()))
-    exits = left.mutate(days_in_journey=days_since(as_of, left.entered_at)).select(*EXITS_SCHEMA)
+    exits = left.mutate(days_in_journey=days_since(day.as_of, left.entered_at)).select(*EXITS_SCHEMA)
     if previous_states is not None:
         tonight = tonight.union(before.anti_join(status, "contact_id"), distinct=False)
     return Decision(
@@ -257,17 +272,16 @@ def entries_of(winback: ibis.Table) -> ibis.Table:
     return winback.filter(winback.state == "flagged")
 
 
-def _weighed(
-    facts: Any, as_of: date, config: PolicyConfig, closed: Sequence[tuple[Any, Any]], *, has_contacts: bool
-) -> Any:
+def _weighed(facts: Any, day: DecisionDay) -> Any:
     """Say of every contact whether it leaves, and whether it may enter."""
+    as_of, config, has_contacts = day.as_of, day.config, day.has_contacts
     t = facts.mutate(
         channel_number=channels.choose_channel(facts, config, has_contacts=has_contacts),
         closed_by=channels.closed_by(facts, config, has_contacts=has_contacts),
         inactive=definitions.inactive(facts, config),
         purchase_inactive=definitions.purchase_inactive(facts, config),
         engagement_inactive=definitions.engagement_inactive(facts, config),
-        journey_day=states.journey_day(facts, as_of, closed),
+        journey_day=states.journey_day(facts, as_of, day.closed),
     )
     t = t.mutate(
         leaving=states.leaving_reason(t, as_of, config),
@@ -275,39 +289,41 @@ def _weighed(
         email_basis=channels.email_basis(t, config, has_contacts=has_contacts),
     )
     t = t.mutate(asleep_since=states.asleep_since(t, as_of, config))
-    t = t.mutate(asleep_days=states.asleep_days(t, as_of, config, closed))
+    t = t.mutate(asleep_days=states.asleep_days(t, as_of, config, day.closed))
     blocked = eligibility.blocking_reason(t, as_of, config)
     stays = states.stays(t)
     return t.mutate(not_flagged_reason=ibis.ifelse(stays, None, blocked), candidate=blocked.isnull() & ~stays)
 
 
-def _moved(t: Any, as_of: date, config: PolicyConfig) -> Any:
+def _moved(t: Any, day: DecisionDay) -> Any:
     """Move every contact one day on: exits, then entries, then tonight's state."""
     over = t.candidate & ~t.entered
     t = t.mutate(
-        **states.transition(t, as_of, config),
+        **states.transition(t, day.as_of, day.config),
         in_journey=t.entered | (~t.candidate & t.not_flagged_reason.isnull()),
         not_flagged_reason=ibis.ifelse(over, "over_capacity", t.not_flagged_reason),
     )
     return t.mutate(offered_tier=treatment.offered_tier(t))
 
 
-def _night(t: Any, usual_value: Any, as_of: date, config: PolicyConfig, currency: str) -> Any:
+def _night(t: Any, usual_value: Any, day: DecisionDay) -> Any:
     """Keep what the four tables need of everybody: most of the list, and the states as ``tonight_<name>``."""
+    as_of, config = day.as_of, day.config
     onboard = t.not_flagged_reason.isin(eligibility.WEAK_RELATIONSHIP).fill_null(False)
     in_or_out = t.in_journey | t.leaving.notnull()
     opposed = t.erased | t.objected_profiling
     described = segments.described(t, as_of, usual_value, treatment.another_channel(t))
+    described["stated_on"] = days_from(as_of, -t.stated_days)
     written_to = t.in_journey & (t.arm == "treatment")
-    day = ibis.ifelse(written_to, ibis.ifelse(t.entered, 0, t.journey_day), None)
-    step = steps.journey_step(day, config.steps)
+    journey_day = ibis.ifelse(written_to, ibis.ifelse(t.entered, 0, t.journey_day), None)
+    step = steps.journey_step(journey_day, config.steps)
     reaction = reactions.last_reaction(t, ibis.ifelse(written_to, days_since(as_of, t.entered_at), None))
     columns = {
         "entered_at": ibis.ifelse(in_or_out, t.entered_at, None),
         "entry_reason": ibis.ifelse(in_or_out, t.entry_reason, None),
         "exit_reason": t.leaving,
         **{n: ibis.ifelse(in_or_out, t[n], None) for n in ("arm", "experiment", "variant")},
-        "currency": ibis.literal(currency),
+        "currency": ibis.literal(day.currency),
         "recommended_action": ibis.cases(
             (onboard, "onboard_second_purchase"),
             (t.state.isin(states.ASLEEP), t.state),
@@ -317,11 +333,11 @@ def _night(t: Any, usual_value: Any, as_of: date, config: PolicyConfig, currency
         "tone": steps.tone(step, reaction, config.steps),
         "last_reaction": reaction,
         "incentive_tier": ibis.ifelse(t.in_journey, t.offered_tier, "none"),
-        "stated_on": days_from(as_of, -t.stated_days),
         "channel": ibis.ifelse(t.in_journey | onboard, channels.channel_name(t.channel_number), None),
         **{name: ibis.ifelse(opposed, "none", t[name]) for name in ("consent_basis", "email_basis")},
     }
-    columns |= {name: ibis.ifelse(opposed, None, value) for name, value in described.items()}
+    habits = {name: t[name] for name in HABITS}
+    columns |= {name: ibis.ifelse(opposed, None, value) for name, value in (described | habits).items()}
     columns |= {name: ibis.ifelse(t.erased, None, t[name]) for name in PROFILE}
     columns |= {name: t[name].round() for name in ("days_since_purchase", "days_overdue")}
     listed = {n: kind for n, kind in WINBACK_SCHEMA.items() if n not in ONLY_IN_JOURNEY}
@@ -334,18 +350,16 @@ def _states(night: Any) -> Any:
     return night.select(**{name: night[f"tonight_{name}"] for name in STATE_SCHEMA})
 
 
-def _flagged(
-    t: Any, as_of: date, config: PolicyConfig, currency: str, closed: Sequence[tuple[Any, Any]]
-) -> Any:
+def _flagged(t: Any, day: DecisionDay) -> Any:
     """Say what concerns only the contacts in a journey: rank, reasons, treatment."""
     # Days that are columns come from a replay, which reads no reasons.
-    known = [period for period in closed if isinstance(period[0], date)]
-    said = reasons.strongest(t, as_of, currency, config.language, known)
+    known = [period for period in day.closed if isinstance(period[0], date)]
+    said = reasons.strongest(t, day.as_of, day.currency, day.config.language, known)
     return said.select(
         "said",
         rank=ranking.position(said),
-        action=treatment.action(said, config),
-        kind=incentives.incentive_kind(said, said.offered_tier, config.incentives),
+        action=treatment.action(said, day.config),
+        kind=incentives.incentive_kind(said, said.offered_tier, day.config.incentives),
         flagged_id=said.contact_id,
     )
 

@@ -26,7 +26,7 @@ from winback_features.parts import WHOLE, contact_ranges
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
 from winback_models.uplift_bundle import UpliftBundle, load_uplift
-from winback_policy.decide import decide, entries_of
+from winback_policy.decide import DecisionDay, decide, entries_of
 from winback_policy.drivers import worth_explaining
 from winback_policy.rfm import RfmThresholds
 from winback_serving.clock import today_in
@@ -233,11 +233,15 @@ def _write_tables(
             features,
             status,
             states,
-            as_of=as_of,
-            config=replace(settings.policy, rfm=cuts),  # they score as the quintiles do, without ranking anew
-            currency=currency,
-            has_contacts=tables.has_contacts,
-            closed=tables.closed,
+            DecisionDay(
+                as_of=as_of,
+                config=replace(
+                    settings.policy, rfm=cuts
+                ),  # they score as the quintiles do, without ranking anew
+                currency=currency,
+                has_contacts=tables.has_contacts,
+                closed=tables.closed,
+            ),
             drivers=backend.read_parquet(path("drivers")),
             uplift=backend.read_parquet(path("uplift")) if uplift else None,
             cache=lambda table: backend.create_table(gen_name("decision"), table, temp=True),

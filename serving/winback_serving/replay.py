@@ -27,7 +27,7 @@ from winback_features.many_days import (
 from winback_features.tables import Tables
 from winback_models.config import ScoreConfig
 from winback_policy.config import PolicyConfig
-from winback_policy.decide import decide
+from winback_policy.decide import DecisionDay, decide
 from winback_policy.gather import STATE_SCHEMA
 from winback_policy.judge import PANEL_SCHEMA
 from winback_serving.parquet import write_expression
@@ -189,11 +189,13 @@ class _Desk:
             features,
             self.table("status"),
             self.table("states"),
-            as_of=self.anchor,
-            config=self.policy,
-            currency=self.currency,
-            has_contacts=self.tables.has_contacts,
-            closed=tuple(zip(edges[::2], edges[1::2], strict=True)),
+            DecisionDay(
+                as_of=self.anchor,
+                config=self.policy,
+                currency=self.currency,
+                has_contacts=self.tables.has_contacts,
+                closed=tuple(zip(edges[::2], edges[1::2], strict=True)),
+            ),
             cache=step,
         )
         left = decision.exits.cross_join(clock)

@@ -15,7 +15,7 @@ from winback_features.contact_status import CONSENTS
 from winback_models.config import ScoreConfig
 from winback_models.drivers import DRIVERS, driver_effects
 from winback_policy.config import PolicyConfig
-from winback_policy.decide import decide
+from winback_policy.decide import DecisionDay, decide
 from winback_policy.gather import FEATURE_COLUMNS, SCORE_COLUMNS, STATUS_COLUMNS, STATUS_FLAGS
 from winback_policy.reasons import CANDIDATES, FLOOR, Context
 from winback_policy.texts import ENGLISH, pieces
@@ -55,10 +55,12 @@ def causes_told(model, features, scores):
         typed(backend, features, (*FEATURE_COLUMNS, "spend_total")),
         typed(backend, status, (*STATUS_COLUMNS, *STATUS_FLAGS)),
         None,
-        as_of=DAY,
-        config=PolicyConfig(quiet_days=0, service_days=0, holdout_share=0.0),
-        currency="EUR",
-        has_contacts=True,
+        DecisionDay(
+            as_of=DAY,
+            config=PolicyConfig(quiet_days=0, service_days=0, holdout_share=0.0),
+            currency="EUR",
+            has_contacts=True,
+        ),
         drivers=typed(backend, effects, [driver.column for driver in DRIVERS]),
         cache=lambda t: backend.create_table(ibis.util.gen_name("kept"), t, temp=True),
     )

@@ -17,7 +17,7 @@ from winback_features.parts import WHOLE, Range
 from winback_features.sent_log import LOGGED
 from winback_models import drivers
 from winback_policy.config import PolicyConfig
-from winback_policy.decide import WINBACK_SCHEMA, Decision, as_is, decide
+from winback_policy.decide import WINBACK_SCHEMA, Decision, DecisionDay, as_is, decide
 from winback_policy.gather import FEATURE_COLUMNS, STATE_SCHEMA
 
 sys.path.append(str(Path(__file__).parent))  # for the scenarios
@@ -227,10 +227,12 @@ class World:
             features,
             status,
             before,
-            as_of=as_of,
-            config=config or PolicyConfig(**settings),
-            currency="EUR",
-            has_contacts=has_contacts,
+            DecisionDay(
+                as_of=as_of,
+                config=config or PolicyConfig(**settings),
+                currency="EUR",
+                has_contacts=has_contacts,
+            ),
             drivers=self.drivers(rows) if with_drivers else None,
             cache=as_is if lazy else self.materialise,
             ranges=ranges,
@@ -254,7 +256,7 @@ class World:
         """Fetch a table by contact, checking that it is ordered by contact and has no contact twice."""
         return by_contact(self.backend.to_pyarrow(table))
 
-    def script(self, given: tuple[Any, ...], drivers: Any, **how: Any) -> Script:
+    def script(self, given: tuple[Any, ...], day: DecisionDay, drivers: Any, uplift: Any) -> Script:
         """Write down the SQL of a decision over tables whose rows may change; the slow part of deciding."""
         kept: dict[str, str] = {}
 
@@ -263,7 +265,7 @@ class World:
             kept[name] = str(ibis.to_sql(table, dialect="duckdb"))
             return self.backend.create_table(name, schema=table.schema(), temp=True)
 
-        decision = decide(*given, currency="EUR", drivers=drivers, cache=keep, **how)
+        decision = decide(*given, day, drivers=drivers, uplift=uplift, cache=keep)
         assert list(decision.winback.columns) == list(WINBACK_SCHEMA)
         return Script(decision, kept, {})
 
@@ -286,8 +288,10 @@ class World:
         config = PolicyConfig(**{"holdout_share": 0.0, **settings})
         key = (as_of, config, has_contacts, with_drivers, uplift is None, previous is None, closed)
         if key not in self.scripts:
-            how = {"as_of": as_of, "config": config, "has_contacts": has_contacts, "uplift": uplift}
-            self.scripts[key] = self.script(given, drivers, closed=closed, **how)
+            day = DecisionDay(
+                as_of=as_of, config=config, currency="EUR", has_contacts=has_contacts, closed=closed
+            )
+            self.scripts[key] = self.script(given, day, drivers, uplift)
         script = self.scripts[key]
         for name, filled in script.kept.items():
             self.backend.con.execute(f"DELETE FROM {name}; INSERT INTO {name} {filled}")

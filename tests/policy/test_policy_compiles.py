@@ -12,7 +12,7 @@ from ibis.common.exceptions import OperationNotDefinedError
 from unbound import inputs
 
 from winback_policy.config import PolicyConfig
-from winback_policy.decide import decide
+from winback_policy.decide import DecisionDay, decide
 from winback_policy.legal import LegalRule
 
 
@@ -27,12 +27,14 @@ def steps() -> list[Any]:
 
     decision = decide(
         *inputs(),
-        as_of=date(2025, 3, 10),
-        config=PolicyConfig(
-            capacity=9, legal=(LegalRule("GB", "email", "soft_opt_in_buyers", 1095, 540, 730),)
+        DecisionDay(
+            as_of=date(2025, 3, 10),
+            config=PolicyConfig(
+                capacity=9, legal=(LegalRule("GB", "email", "soft_opt_in_buyers", 1095, 540, 730),)
+            ),
+            currency="EUR",
+            has_contacts=True,
         ),
-        currency="EUR",
-        has_contacts=True,
         cache=keep,
     )
     return [*kept, decision.states, decision.exits, decision.winback]

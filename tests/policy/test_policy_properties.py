@@ -18,7 +18,7 @@ from unbound import inputs
 from winback_features.contracts import STATED_REASONS
 from winback_features.parts import WHOLE, between
 from winback_policy.config import PolicyConfig
-from winback_policy.decide import decide
+from winback_policy.decide import DecisionDay, decide
 from winback_policy.eligibility import NOT_FLAGGED_REASONS
 from winback_policy.holdout import draw_arm
 from winback_policy.ranking import admit
@@ -117,8 +117,9 @@ def holds_for_what_is_sent(row: dict[str, Any], facts: dict[str, Any], as_of: da
     """Check what the contact said, how it took the last message, and what it is sent."""
     written_to = row["state"] in IN_JOURNEY and row["arm"] == "treatment"
     told = stands(facts)
-    assert row["stated_reason"] == told
-    assert (row["stated_on"] is None) == (told is None)
+    opposed = facts["erased"] or facts["objected_profiling"]
+    assert row["stated_reason"] == (None if opposed else told)
+    assert (row["stated_on"] is None) == (row["stated_reason"] is None)
     if told in GONE:
         assert row["state"] not in IN_JOURNEY
         assert row["exit_reason"] in (None, *EXIT_REASONS[: EXIT_REASONS.index("left_for_good") + 1])
@@ -404,10 +405,12 @@ def test_the_policy_needs_no_backend_to_be_written_down() -> None:
         features,
         status,
         None,
-        as_of=AS_OF,
-        config=PolicyConfig(capacity=10),
-        currency="EUR",
-        has_contacts=True,
+        DecisionDay(
+            as_of=AS_OF,
+            config=PolicyConfig(capacity=10),
+            currency="EUR",
+            has_contacts=True,
+        ),
     )
     for table in (decision.winback, decision.states, decision.entries, decision.exits):
         assert ibis.to_sql(table, dialect="duckdb").startswith(("WITH", "SELECT"))

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from winback_policy.config import PolicyConfig
-from winback_policy.decide import decide
+from winback_policy.decide import DecisionDay, decide
 from winback_policy.gather import STATE_SCHEMA
 from winback_policy.incentives import INCENTIVE_TIERS
 from winback_policy.states import IN_JOURNEY, STATES
@@ -91,11 +91,13 @@ class Replay:
         self.names = [table.get_name() for table in given]
         decision = decide(
             *given,
-            as_of=STAND_IN,
-            config=PolicyConfig(holdout_share=0.3, **SHORT),
-            currency="EUR",
-            has_contacts=True,
-            closed=self.closed(world),
+            DecisionDay(
+                as_of=STAND_IN,
+                config=PolicyConfig(holdout_share=0.3, **SHORT),
+                currency="EUR",
+                has_contacts=True,
+                closed=self.closed(world),
+            ),
         )
         self.sql = str(ibis.to_sql(decision.states, dialect="duckdb"))
 

@@ -12,7 +12,7 @@ from unbound import inputs
 
 from winback_policy import hygiene
 from winback_policy.config import PolicyConfig
-from winback_policy.decide import decide
+from winback_policy.decide import DecisionDay, decide
 from winback_policy.definitions import ENGAGEMENT_INACTIVE, Definition
 from winback_policy.legal import LegalRule
 
@@ -40,10 +40,7 @@ def test_it_compiles_for_spark(name: str, monkeypatch: pytest.MonkeyPatch) -> No
         features,
         status,
         states,
-        as_of=day,
-        config=config,
-        currency="EUR",
-        has_contacts=True,
+        DecisionDay(as_of=day, config=config, currency="EUR", has_contacts=True),
     )
     listed = ibis.table(decision.winback.schema(), name="winback")
     held = hygiene.summary(hygiene.records(listed, features, status, day, config), config)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from winback_policy.config import PolicyConfig
-from winback_policy.decide import decide
+from winback_policy.decide import DecisionDay, decide
 from winback_policy.legal import LegalRule
 from winback_policy.states import EXIT_REASONS
 
@@ -250,9 +250,9 @@ def test_states_of_an_older_version_lack_columns(world: Any) -> None:
             "asleep": before("sunset", 190, 100, "journey_ended"),
         },
     )
-    settings = {"config": PolicyConfig(), "currency": "EUR", "has_contacts": True}
+    day = DecisionDay(as_of=AS_OF, config=PolicyConfig(), currency="EUR", has_contacts=True)
     older = states.drop("offered_tier", "asleep_since", "experiment", "variant")
-    first = world.rows(decide(scores, features, status, older, as_of=AS_OF, **settings).states)
+    first = world.rows(decide(scores, features, status, older, day).states)
     assert (first["c"]["offered_tier"], first["asleep"]["offered_tier"]) == ("low", None)
     assert first["asleep"]["asleep_since"] == AS_OF - timedelta(days=100)
     two = world.day(1, {"c": {**sent, "incentives_180d": 2.0}, "asleep": SILENT}, first)

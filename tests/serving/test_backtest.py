@@ -23,7 +23,7 @@ from winback_features.errors import InputError
 from winback_features.ingest import ingest
 from winback_features.labels import build_labels
 from winback_features.tables import Tables
-from winback_policy.decide import decide
+from winback_policy.decide import DecisionDay, decide
 from winback_serving import cli
 from winback_serving.backtest import Backtest, judge_replay
 from winback_serving.backtest_report import figures, render_backtest, sentences
@@ -91,11 +91,13 @@ def test_the_replay_decides_what_the_daily_job_would_have_decided(past: Past, ru
             backend.read_parquet(files[0]),
             build_contact_status(past.tables, day),
             states,
-            as_of=day,
-            config=past.settings.policy,
-            currency="USD",
-            has_contacts=False,
-            closed=past.settings.brand.closed,
+            DecisionDay(
+                as_of=day,
+                config=past.settings.policy,
+                currency="USD",
+                has_contacts=False,
+                closed=past.settings.brand.closed,
+            ),
             cache=lambda t: backend.create_table(gen_name("daily"), t, temp=True),
         )
         write_expression(decision.states, ["contact_id"], files[2])

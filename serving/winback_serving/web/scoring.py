@@ -19,7 +19,7 @@ from winback_features.contracts import CONTACTS, EVENTS, ORDERS, TableSpec
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError, InputError
 from winback_features.ingest import ingest
-from winback_policy.decide import decide
+from winback_policy.decide import DecisionDay, decide
 from winback_policy.drivers import worth_explaining
 from winback_policy.rfm import RfmThresholds
 from winback_serving.clock import today_in
@@ -155,11 +155,13 @@ def score_histories(
             features,
             status,
             states,
-            as_of=as_of,
-            config=policy,
-            currency=currency,
-            has_contacts=tables.has_contacts,
-            closed=tables.closed,
+            DecisionDay(
+                as_of=as_of,
+                config=policy,
+                currency=currency,
+                has_contacts=tables.has_contacts,
+                closed=tables.closed,
+            ),
             drivers=backend.read_parquet(path("drivers")),
             uplift=backend.read_parquet(path("uplift")) if moved else None,
             usual_value=_usual_value(run),
