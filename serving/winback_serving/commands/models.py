@@ -11,11 +11,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from winback_serving import unlogged
 from winback_serving.commands.common import config_option, output_options
 from winback_serving.output import Output
 from winback_serving.settings import Settings
-from winback_training import registry
+from winback_training import registry, unlogged
 from winback_training.tracking import log_folder
 from winback_training.versions import ModelVersion, Promotion
 

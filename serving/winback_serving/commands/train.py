@@ -21,7 +21,6 @@ from winback_features.reports import IngestReport
 from winback_models.charts import MODEL_LABELS
 from winback_models.config import ScoreConfig
 from winback_models.lapse_model import LapseModel
-from winback_serving import unlogged
 from winback_serving.clock import refuse_future
 from winback_serving.commands.common import as_of_option, config_option, output_options, today
 from winback_serving.commands.inputs import read_inputs
@@ -31,6 +30,7 @@ from winback_serving.output import Output
 from winback_serving.run_record import STALE_DAYS, default_day, newest_fact
 from winback_serving.settings import Settings
 from winback_serving.suppression import suppressed_keys, without_suppressed
+from winback_training import unlogged
 from winback_training.gate import POPULATIONS, GateVerdict, check_gate
 from winback_training.tracking import check_store, log_folder
 from winback_training.train import TrainingResult
