@@ -99,7 +99,7 @@ def habits_of(
     last_lines = lines.only(lines.newest)
     zones = known_zones(facts.zone)
     found: dict[str, Any] = {
-        **_delivery(facts.events),
+        **_delivery(facts, as_of),
         **_recent(facts.orders, facts.events),
         **_send_time(facts, zones, send_hours),
         **_stated(facts.events),
@@ -124,19 +124,23 @@ def _column(values: Any, kind: pa.DataType) -> pa.Array:
     return pa.array(values, from_pandas=True).cast(kind)
 
 
-def _delivery(events: Events) -> dict[str, Any]:
+def _delivery(facts: Facts, as_of: date) -> dict[str, Any]:
     """Find bounces, complaints and channels a contact has left.
 
     A soft bounce is one of a row until an e-mail is opened or clicked after it; an opening machine proves
-    delivery as well as a person.
+    delivery as well as a person. Bounces of before the contact got its address are those of another.
     """
+    events = facts.events
     delivered = events.last_at(events.on("email") & events.played("open", "click"))
+    cut = np.datetime64(as_of, "us").astype(np.int64)
+    address_at = np.where(facts.address_at < cut, facts.address_at, BEFORE_TIME)
     events = events.only(events.played("bounce", "optout"))
     hard, soft, complaint = (events.fault == place for place in range(len(FAULTS)))
-    in_a_row = soft & (events.at > delivered[events.rows.contact])
+    of_address = events.at >= address_at[events.rows.contact]
+    in_a_row = soft & of_address & (events.at > delivered[events.rows.contact])
     left = {f"left_{c}": events.last_at(events.played("optout") & events.on(c)) for c in CHANNELS}
     return left | {
-        "bounced": events.rows.count(hard) > 0,
+        "bounced": events.rows.count(hard & of_address) > 0,
         "complained": events.rows.count(complaint) > 0,
         "soft_bounces_in_a_row": events.rows.count(in_a_row),
     }

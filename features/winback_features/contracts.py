@@ -105,6 +105,7 @@ CONTACTS = TableSpec(
         Column("consent_phone_at", "timestamp"),
         Column("consent_post_at", "timestamp"),
         Column("email_status", "string"),
+        Column("email_changed_at", "timestamp"),
         Column("objected_profiling_at", "timestamp"),
         Column("erased_at", "timestamp"),
         Column("is_staff", "bool"),

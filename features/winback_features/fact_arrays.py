@@ -190,7 +190,7 @@ class Events(Rows):
         return last
 
 
-BY_CONTACT = ("ids", "listed", "created_age", "source", "withdrawn_age", "zone")
+BY_CONTACT = ("ids", "listed", "created_age", "source", "address_at", "withdrawn_age", "zone")
 """What the facts hold one of for each contact."""
 
 
@@ -212,6 +212,8 @@ class Facts:
         Days from when that row was made to the day; NaN where unknown.
     source : pyarrow.Array, shape (contacts,)
         Acquisition source.
+    address_at : ndarray of int64, shape (contacts,)
+        When it got its e-mail address, in microseconds of the brand's clock; `BEFORE_TIME` where unknown.
     withdrawn_age : ndarray of float64, shape (contacts,)
         Days from when it was erased or objected to profiling, the earlier, to the day; NaN where neither.
     zone : pyarrow.Array, shape (contacts,)
@@ -229,6 +231,7 @@ class Facts:
     listed: Bools
     created_age: Floats
     source: pa.Array
+    address_at: Ints
     withdrawn_age: Floats
     zone: pa.Array
     home: str

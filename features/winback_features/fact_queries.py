@@ -14,7 +14,18 @@ import pyarrow.compute as pc
 
 from winback_features.contracts import OTHER_KIND, STATED_REASONS
 from winback_features.expressions import cut, facts_before
-from winback_features.fact_arrays import CHANNELS, FAULTS, NEVER, ROLES, Events, Facts, Lines, Orders, Rows
+from winback_features.fact_arrays import (
+    BEFORE_TIME,
+    CHANNELS,
+    FAULTS,
+    NEVER,
+    ROLES,
+    Events,
+    Facts,
+    Lines,
+    Orders,
+    Rows,
+)
 from winback_features.in_order import in_order
 from winback_features.segments import Bools, Floats, Ints, Segments, pairs
 
@@ -105,6 +116,7 @@ def _contacts(tables: Tables, as_of: date) -> ibis.Table:
         "acquisition_source",
         "timezone",
         home=ibis.literal(tables.timezone),
+        address_at=contacts.email_changed_at,
         created_age=_age(contacts.created_at.date(), as_of),
         erased_age=_age(contacts.erased_at.date(), as_of),
         objected_age=_age(contacts.objected_profiling_at.date(), as_of),
@@ -161,6 +173,7 @@ def facts_of(found: dict[str, pa.Table], threads: int = 1) -> Facts:
         listed=listed,
         created_age=age("created_age"),
         source=_whole(contacts["acquisition_source"]).take(pa.array(place, mask=~listed)),
+        address_at=np.append(_microseconds(contacts["address_at"]), BEFORE_TIME)[place],
         withdrawn_age=np.fmax(age("erased_age"), age("objected_age")),
         zone=_whole(contacts["timezone"]).take(pa.array(place, mask=~listed)),
         home=contacts["home"][0].as_py() if contacts.num_rows else "UTC",
@@ -233,7 +246,7 @@ def _whole(column: pa.ChunkedArray) -> Any:
 
 
 def _microseconds(column: pa.ChunkedArray) -> Ints:
-    return np.asarray(column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy())
+    return np.asarray(column.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(BEFORE_TIME).to_numpy())
 
 
 def _yes(column: pa.ChunkedArray) -> Bools:

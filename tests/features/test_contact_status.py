@@ -146,6 +146,30 @@ def test_bounces(shop_engine):
     }
 
 
+def test_bounces_of_another_address_do_not_count(shop_engine):
+    """Hard at nine 9 days ago, soft 8 and 2 days ago; what differs is when the present address came."""
+    came = {
+        "unknown": None,
+        "before both": datetime.combine(ago(9), time(8)),
+        "between": datetime.combine(ago(9), time(10)),
+        "since": datetime.combine(ago(1), time(9)),
+        "later": datetime.combine(CUT, time()),
+    }
+    kinds = ((9, "email_bounce_hard"), (8, "email_bounce_soft"), (2, "email_bounce_soft"))
+    rows = status(
+        shop_engine,
+        events=[event(contact, ago(days), kind) for contact in came for days, kind in kinds],
+        contacts=[{"contact_id": contact, "email_changed_at": at} for contact, at in came.items()],
+    )
+    assert {c: (row["hard_bounced"], row["soft_bounces_in_a_row"]) for c, row in rows.items()} == {
+        "unknown": (True, 2),
+        "before both": (True, 2),
+        "between": (False, 2),
+        "since": (False, 0),
+        "later": (True, 2),
+    }
+
+
 def test_withdrawals_count_before_the_cut_only(shop_engine):
     past, cut = datetime.combine(ago(1), time(23)), datetime.combine(CUT, time())
     profile = {"email": "a@example.org", "first_name": "Ada", "is_staff": True}

@@ -102,6 +102,7 @@ class ContactIn(_Strict):
     email: Word | None = None
     phone: Word | None = None
     email_status: Word | None = None
+    email_changed_at: Instant | None = None
     country: Word | None = None
     language: Word | None = None
     timezone: Word | None = None
