@@ -8,6 +8,8 @@ import json
 import shlex
 import shutil
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +213,19 @@ def test_a_training_that_can_be_kept_nowhere_is_said_to_be_lost(
     error = json.loads(capsys.readouterr().out)["error"]
     assert "the server has gone" in error["message"]
     assert "could not be kept" in error["how"]
+
+
+def test_a_training_of_an_earlier_day_is_told_so(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day = small_result().as_of
+    for number, as_of in (("1", day), ("2", day - timedelta(days=30))):
+        folder = tmp_path / number
+        folder.mkdir()
+        write_training(replace(small_result(), as_of=as_of), folder, {}, default_score(90))
+        assert answer(shop, "register", folder)["model"]["version"] == number
+        said = capsys.readouterr().err
+        assert (f"Version 1 was trained for {day}, this one for {as_of}." in said) == (number == "2")
 
 
 def test_only_a_training_that_is_whole_is_registered(

@@ -87,6 +87,11 @@ def register_model(folder: Path, settings: Settings, out: Output) -> None:
     """
     made = log_folder(folder, artifact_root=settings.artifact_root, **_place(settings))
     unlogged.clear(folder)
+    found = registry.list_versions(**_place(settings))
+    days = {version.version: version.as_of for version in found if version.as_of}
+    newest = max(days, key=lambda version: days[version])
+    if days[newest] > days[made.version]:
+        out.warn(f"Version {newest} was trained for {days[newest]}, this one for {days[made.version]}.")
     fields = {"command": "models register", "model": {"name": settings.training.model_name, **asdict(made)}}
     text = f"Registered as version {made.version}, the candidate. Next: winback models promote {made.version}"
     out.result(fields, lambda console: console.print(text))
