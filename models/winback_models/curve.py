@@ -40,8 +40,10 @@ class PurchaseCurve:
         """Return P(at least one purchase within the next ``days``), shape (n,); non-decreasing in ``days``."""
         if days <= self.edges[-1]:
             return np.asarray(-np.expm1(self._log_survival_at(days)))
-        ratio = self._btyd_survival(days) / self._btyd_survival(float(self.edges[-1]))
-        return np.asarray(1.0 - np.exp(self.log_survival[:, -1]) * ratio)
+        until, further = self._btyd_survival(float(self.edges[-1])), self._btyd_survival(days)
+        ratio = np.divide(further, until, out=np.ones_like(until), where=until > 0.0)  # 0: sure to have bought
+        with np.errstate(divide="ignore"):
+            return np.asarray(-np.expm1(self.log_survival[:, -1] + np.log(ratio)))
 
     def quantile(self, q: float) -> Array:
         """Return the days by which the next purchase has come with probability ``q``, shape (n,); inf where never."""
