@@ -209,7 +209,7 @@ _EXCLUDED_SQL = """
     GROUP BY not_flagged_reason ORDER BY n DESC, not_flagged_reason
 """
 _EXITS_SQL = "SELECT exit_reason, count(*) AS n FROM exits GROUP BY exit_reason ORDER BY n DESC, exit_reason"
-_LISTED_SQL = "SELECT count(*), coalesce(sum(CAST(value_at_risk AS DECIMAL(18, 4))), 0) FROM listed"
+_LISTED_SQL = "SELECT count(*), coalesce(sum(CAST(value_at_risk AS DECIMAL(28, 4))), 0) FROM listed"
 _RISK_SQL = """
     SELECT least(CAST(floor(p_lapse * ? + 1e-9) AS INTEGER), ?) AS bin, count(*) AS n
     FROM scores WHERE base = 'active' GROUP BY bin

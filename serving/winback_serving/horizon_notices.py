@@ -44,6 +44,9 @@ YEARLY_SHARE, YEARLY_RISE = 0.10, 2.0
 
 Z95 = 1.96
 
+NONE_SEEN = 3.0
+"""Of what was not seen once there are at most so many to expect (95 %): the rule of three (Hanley & Lippman-Hand 1983)."""
+
 
 @dataclass(frozen=True, slots=True)
 class GapCounts:
@@ -172,21 +175,43 @@ def _few_gaps(counts: GapCounts) -> str | None:
     total = sum(counts.closed.values())
     if total >= MIN_GAPS:
         return None
-    return f"Only {total:,} gaps between purchases were seen: the usual gap is little more than a guess."
+    gaps, were = ("gap", "was") if total == 1 else ("gaps", "were")
+    return f"Only {total:,} {gaps} between purchases {were} seen: the usual gap is little more than a guess."
 
 
 def _rarely_again(counts: GapCounts) -> str | None:
-    """Too few buy a second time, and not by chance: the whole 95 % interval lies below the threshold."""
+    """Too few buy a second time, and not by chance: the whole 95 % interval of a year lies below the threshold.
+
+    A base that has been watched for less than a year is taken to go on as it began: second orders mostly come sooner than that.
+    """
     buyers = sum(counts.closed_first.values()) + sum(counts.silent_once.values())
-    if not buyers:
+    watched = min(_watched(counts), YEAR)
+    if not watched:
         return None
-    share, error = closing(counts.closed_first, counts.silent_once, YEAR)
-    if share + Z95 * error >= LOW_REPEAT:
+    share, error = closing(counts.closed_first, counts.silent_once, watched)
+    most = share + Z95 * error if share > 0.0 else NONE_SEEN * watched / _waited(counts)
+    if 1.0 - (1.0 - min(most, 1.0)) ** (YEAR / watched) >= LOW_REPEAT:
         return None
+    within = "a year" if watched == YEAR else f"{watched} days"
     return (
-        f"Of {buyers:,} buyers {share:.1%} buy a second time within a year: most never had a rhythm to lapse from, and "
+        f"Of {buyers:,} buyers {share:.1%} buy a second time within {within}: most never had a rhythm to lapse from, and "
         "winning back makes little sense. A welcome after the first order reaches more of them."
     )
+
+
+def _watched(counts: GapCounts) -> int:
+    """Return for how many days enough buyers were waited for; 0 where there are too few."""
+    seen = 0
+    for days in sorted({*counts.closed_first, *counts.silent_once}, reverse=True):
+        seen += counts.closed_first.get(days, 0) + counts.silent_once.get(days, 0)
+        if seen >= MIN_GAPS:
+            return days
+    return 0
+
+
+def _waited(counts: GapCounts) -> int:
+    """Return the days that all who bought once were waited for, a year of each at most."""
+    return sum(n * min(days, YEAR) for days, n in counts.silent_once.items())
 
 
 def _not_yet_seen(counts: GapCounts) -> str | None:

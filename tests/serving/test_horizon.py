@@ -110,10 +110,36 @@ def test_chance_is_rarely_taken_for_a_rhythm():
 
 def test_few_one_time_buyers_are_no_proof():
     """One of twenty came back: as likely as not a tenth would."""
-    counts = GapCounts({30: 1}, {30: 1}, {200: 20}, {200: 19})
+    counts = GapCounts({30: 1}, {30: 1}, {400: 20}, {400: 19})
     assert "second time" not in " ".join(rhythm_notices(counts))
-    many = GapCounts({30: 100}, {30: 100}, {200: 2000}, {200: 1900})
-    assert "Of 2,000 buyers 5.0% buy a second time" in " ".join(rhythm_notices(many))
+    many = GapCounts({30: 100}, {30: 100}, {400: 2000}, {400: 1900})
+    assert "Of 2,000 buyers 5.0% buy a second time within a year" in " ".join(rhythm_notices(many))
+
+
+@pytest.mark.parametrize(("buyers", "days"), [(300, 1), (5, 400), (60, 30)])
+def test_nobody_twice_is_no_proof_where_few_were_watched_for_long(buyers, days):
+    """A shop that opened yesterday has no second orders, and five buyers without one are no rule."""
+    counts = GapCounts({}, {}, {days: buyers}, {days: buyers})
+    assert "second time" not in " ".join(rhythm_notices(counts))
+
+
+def test_one_old_customer_is_no_year():
+    """A shop of twenty days with one buyer of its pilot."""
+    counts = GapCounts({5: 10}, {5: 10}, {20: 1000, 400: 1}, {20: 990, 400: 1})
+    assert "second time" not in " ".join(rhythm_notices(counts))
+
+
+def test_what_was_watched_for_less_than_a_year_is_said_of_those_days():
+    nobody = GapCounts({}, {}, {165: 300}, {165: 300})
+    assert "Of 300 buyers 0.0% buy a second time within 165 days" in " ".join(rhythm_notices(nobody))
+    few = GapCounts({30: 20}, {30: 20}, {200: 2000}, {200: 1980})
+    assert "Of 2,000 buyers 1.0% buy a second time within 200 days" in " ".join(rhythm_notices(few))
+    soon = GapCounts({30: 100}, {30: 100}, {200: 2000}, {200: 1900})
+    assert "second time" not in " ".join(rhythm_notices(soon))
+
+
+def test_one_gap_is_one():
+    assert rhythm_notices(GapCounts({30: 1}))[0].startswith("Only 1 gap between purchases was seen")
 
 
 def test_kaplan_and_meier_agree():

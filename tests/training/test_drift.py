@@ -99,8 +99,16 @@ def test_what_has_drifted_is_said_in_sentences() -> None:
         "The score has drifted: mean 40.0% at the newest label time, 50.0% today.",
         "Calibration has drifted: in the newest window that has closed 31.0% were expected to buy, 26.0% did.",
     )
+    (one,) = drift_notices(table.assign(drifted=[True, *[False] * 6]))
+    assert one.startswith("1 of 5 features has drifted")
     assert drift_notices(table.assign(drifted=False)) == ()
     assert drift_notices(table.iloc[:0]) == ()
+
+
+def test_a_score_that_is_sure_to_ever_more_digits_has_not_drifted() -> None:
+    """Daily buyers: one day more, and the chance is one digit nearer to 1."""
+    (row,) = score_drift(np.full(500, 1.0 - 1e-9), np.full(500, 1.0 - 1e-10)).itertuples(index=False)
+    assert not row.drifted
 
 
 def test_the_score_is_one_row() -> None:

@@ -33,6 +33,17 @@ def test_a_good_model_passes_without_reasons() -> None:
     assert check_gate(summary(), GateConfig()) == GateVerdict(True, ())
 
 
+def test_where_nobody_errs_nobody_is_better() -> None:
+    """Daily buyers: one says 1 and the other all but 1; no ratio to nothing refuses that."""
+    models = {"winback": GOOD | {"brier": 1e-12}, "own_gap": {"brier": 0.0}}
+    told = {"populations": {"active": models}, "differences": [difference(1e-13, "own_gap")]}
+    assert check_gate(told, GateConfig()).passed
+    champion = {"ours": 1e-12, "champion": 0.0, "version": "3", "low": 1e-13, "high": 1e-11}
+    assert check_gate(summary() | {"champion": champion}, GateConfig()).passed
+    off = {"populations": {"active": models | {"winback": GOOD | {"brier": 0.01}}}}
+    assert not check_gate(off, GateConfig()).passed
+
+
 def test_a_ranking_on_too_few_is_not_called_chance() -> None:
     """An AUC of 0.81 is no coin; on 60 contacts of whom two stayed away it only proves nothing."""
     verdict = check_gate(summary(auc=0.811, n=60, prevalence=58 / 60), GateConfig())

@@ -22,6 +22,9 @@ BINS = 10
 PSI_LIMIT = 0.25
 """The usual rule: above this the population has shifted."""
 
+SCORE_DIGITS = 6
+"""Of a probability: where everybody buys daily, the distance from 1 shrinks with each day, and nothing has drifted."""
+
 BIAS_LIMIT = 0.03
 LEVEL = 0.001
 """Chance that noise alone is called drift, per row."""
@@ -113,8 +116,9 @@ def drift_table(before: pd.DataFrame, now: pd.DataFrame, names: Sequence[str]) -
 
 
 def score_drift(before: Array, now: Array) -> pd.DataFrame:
-    """Return the same for the score itself: one row of kind "score"."""
-    return pd.DataFrame([_row("p_purchase", "score", before, now)], columns=list(COLUMNS))
+    """Return the same for the score itself, to the digits that matter: one row of kind "score"."""
+    row = _row("p_purchase", "score", *(np.round(p, SCORE_DIGITS) for p in (before, now)))
+    return pd.DataFrame([row], columns=list(COLUMNS))
 
 
 def calibration_drift(y: Array, p: Array) -> pd.DataFrame:
@@ -148,7 +152,8 @@ def drift_notices(table: pd.DataFrame) -> tuple[str, ...]:
         )
         of = int((table["kind"] == "feature").sum())
         said.append(
-            f"{len(features)} of {of} features have drifted since the newest label time (PSI above {PSI_LIMIT}): {shown}"
+            f"{len(features)} of {of} features {'has' if len(features) == 1 else 'have'} drifted since the newest label time "
+            f"(PSI above {PSI_LIMIT}): {shown}"
             f"{' and others' if len(features) > NAMED else ''}."
         )
     words = {

@@ -40,6 +40,9 @@ BINS = 10
 USEFUL_AUC = 0.6
 """Where luck alone may give more than this, a test holds too few contacts to tell a useful ranking from chance."""
 
+NO_LOSS = 1e-6
+"""A Brier score below it is no error at all: each probability is right to a thousandth."""
+
 ONE_SIDED = 1.645
 """Standard errors above chance that an AUC needs: a coin stays below them in 95 of 100 trials."""
 
@@ -225,11 +228,16 @@ def _baselines(models: Mapping[str, Any], differences: Any, config: GateConfig) 
         surely = {d["baseline"]: d for d in differences if _over_all_tests(d, config.population)}
         for name, brier in theirs.items():
             noise = surely.get(name, {})
-            if ours > config.max_brier_ratio * brier and _beyond_noise(noise):
+            if _worse(ours, brier, config.max_brier_ratio) and _beyond_noise(noise):
                 yield (
                     f"{_capital(BASELINES[name])} is better: Brier {brier:.4f} {who}, "
                     f"ours {ours:.4f}{_interval(noise)}."
                 )
+
+
+def _worse(ours: float, theirs: float, ratio: float) -> bool:
+    """Say whether a loss is the larger one; where both are as good as none, neither is."""
+    return ours > ratio * theirs and ours > NO_LOSS
 
 
 def _over_all_tests(difference: Mapping[str, Any], population: str) -> bool:
@@ -250,7 +258,7 @@ def _interval(difference: Mapping[str, Any]) -> str:
 
 def _champion(found: Mapping[str, Any], ratio: float) -> str:
     ours, theirs = number(found, "ours"), number(found, "champion")
-    if not (ours > ratio * theirs and _beyond_noise(found)):
+    if not (_worse(ours, theirs, ratio) and _beyond_noise(found)):
         return ""
     return (
         f"The champion is better: version {found.get('version')} has a Brier score of {theirs:.4f} in the same forward "

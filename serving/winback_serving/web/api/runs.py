@@ -77,7 +77,7 @@ def list_segments(run: CurrentRun, who: Viewer) -> Segments:
     rows = run.query(
         "SELECT rfm_segment, count(*) AS contacts, count(rank) AS flagged, "
         "avg(p_lapse::DECIMAL(18, 9))::DOUBLE AS mean_p_lapse, "
-        "coalesce(sum(value_at_risk::DECIMAL(18, 4)), 0)::DOUBLE AS value_at_risk "
+        "coalesce(sum(value_at_risk::DECIMAL(28, 4)), 0)::DOUBLE AS value_at_risk "
         "FROM keys WHERE rfm_segment IS NOT NULL GROUP BY rfm_segment ORDER BY value_at_risk DESC, rfm_segment"
     )
     return Segments(as_of=run.as_of, run_id=run.run_id, segments=[Segment(**row) for row in rows])

@@ -27,7 +27,7 @@ router = APIRouter(include_in_schema=False)
 Since = Annotated[date | None, Query(description="The earlier day; the run before when absent.")]
 _GRID_SQL = """
     SELECT CAST(rfm_code[1] AS INTEGER) AS r, CAST(rfm_code[2] AS INTEGER) AS f, count(*) AS n,
-           coalesce(sum(CAST(value_at_risk AS DECIMAL(18, 4))), 0)::DOUBLE AS value,
+           coalesce(sum(CAST(value_at_risk AS DECIMAL(28, 4))), 0)::DOUBLE AS value,
            avg(CAST(rfm_code[3] AS INTEGER)) AS mean_m, count(*) FILTER (rank IS NOT NULL) AS listed
     FROM winback WHERE rfm_code IS NOT NULL GROUP BY r, f
 """

@@ -26,7 +26,7 @@ NAMED_DAYS = 6
 NEW_SHOWN = 6
 
 _LISTED_SQL = """
-    SELECT count(*) AS n, coalesce(sum(CAST(value_at_risk AS DECIMAL(18, 4))), 0)::DOUBLE AS value,
+    SELECT count(*) AS n, coalesce(sum(CAST(value_at_risk AS DECIMAL(28, 4))), 0)::DOUBLE AS value,
            count(*) FILTER (arm = 'holdout') AS held_out
     FROM winback WHERE rank IS NOT NULL
 """
