@@ -124,6 +124,15 @@ def test_nobody_was_due_on_a_closed_day(runs: list[PublishedRun], brief: Brief) 
     assert any((row.days_overdue or 0) > 0 for row in told.top)
 
 
+def test_money_of_sixteen_digits_is_summed(tmp_path: Path) -> None:
+    """An order may be of ten to the fourteenth; a year of them is more than that."""
+    run = publish(tmp_path, FIRST, "rials", 4, [])
+    rows = pd.read_parquet(run.file("winback"))
+    rows.assign(value_at_risk=rows["value_at_risk"] * 1e13).to_parquet(run.file("winback"))
+    told = read_brief([run], brand="b", currency="IRR", horizon_days=28, top=3)
+    assert told.days[-1].value_at_risk == pytest.approx(100.1e13 * (10 + 9 + 8 + 7))
+
+
 @pytest.fixture(scope="module")
 def figures(brief: Brief, runs: list[PublishedRun]) -> dict[str, Figure]:
     curve = pd.DataFrame({"day": [FIRST, SECOND], "p_purchase": [0.5, 0.2], "p_alive": [0.9, 0.8]})
