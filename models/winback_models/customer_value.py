@@ -9,6 +9,9 @@ within the horizon:
   tests of four data sets the root erred less than the whole ratio and than none: part of what the classifier knows better lasts,
   part is the season.
 
+A contact that never bought has its first purchase with the probability that its hazards give; from then on it is a newcomer to
+the BTYD model, and buys as newcomers do.
+
 Discounting is continuous in time at an effective annual rate.
 
 References
@@ -35,29 +38,6 @@ MOST_CARRIED = 4.0
 """Purchases beyond the horizon are changed at most by this factor, up or down."""
 
 TINY = 1e-300
-
-
-def discounted_days(days: npt.ArrayLike, annual_rate: float = DISCOUNT_RATE) -> Array:
-    """Return what ``days`` of one unit a day are worth today, in days.
-
-    Parameters
-    ----------
-    days : array_like
-    annual_rate : float
-        Effective, at least 0.
-
-    Raises
-    ------
-    ValueError
-        When the rate is negative.
-
-    Examples
-    --------
-    >>> [round(float(discounted_days(365, rate)), 1) for rate in (0.0, 0.1)]
-    [365.0, 348.1]
-    """
-    force, days = _force(annual_rate), np.asarray(days, dtype=np.float64)
-    return np.asarray(-np.expm1(-force * days) / force if force > 0 else days)
 
 
 def discounted_purchases(
@@ -120,7 +100,41 @@ def discounted_purchases(
     return np.asarray(within + carried * np.maximum(beyond, 0.0))
 
 
-def _discounted(halfway: Array, whole: Array, start: float, end: float, force: float) -> Array:
+def newcomers_purchases(
+    btyd: BtydModel, p_first: npt.ArrayLike, days: npt.ArrayLike, *, annual_rate: float = 0.0
+) -> Array:
+    """Return the discounted expected number of purchases, the first included, of contacts that never bought; shape (n,).
+
+    Parameters
+    ----------
+    btyd : BtydModel
+        What a newcomer buys after its first purchase.
+    p_first : array_like, shape (n, m)
+        P(first purchase within each of ``days``), non-decreasing. A first purchase counts as if it came in the middle between two.
+    days : array_like, shape (m,)
+        Positive and rising; purchases up to the last of them are counted.
+    annual_rate : float
+        Effective, at least 0.
+
+    Examples
+    --------
+    Half of such contacts buy within two months, and then every 30 days or so.
+
+    >>> model = BtydModel("base_rate", r=100.0, alpha=3000.0)
+    >>> newcomers_purchases(model, [[0.3, 0.5]], [30, 60]).round(2)
+    array([1.05])
+    """
+    force, ends = _force(annual_rate), np.asarray(days, dtype=np.float64)
+    middle = (ends + np.append(0.0, ends[:-1])) / 2.0
+    left, none = ends[-1] - middle, np.zeros_like(ends)
+    halfway, whole = (btyd.expected_purchases(none, none, none, left * part) for part in (0.5, 1.0))
+    worth = np.exp(-force * middle) * (1.0 + _discounted(halfway, whole, 0.0, left, force))
+    steps = np.diff(np.asarray(p_first, dtype=np.float64), axis=1, prepend=0.0)
+    # column by column: each row by itself, to the last bit
+    return np.asarray(sum(step * each for step, each in zip(steps.T, worth, strict=True)))
+
+
+def _discounted(halfway: Array, whole: Array, start: float, end: float | Array, force: float) -> Array:
     """Return the discounted purchases of [start, end), given how many have come halfway and by its end.
 
     By parts: the count discounted at the end, and the interest on what came before, by Simpson's rule.
@@ -138,8 +152,7 @@ def customer_lifetime_value(
     Parameters
     ----------
     purchases : array_like
-        From `discounted_purchases`; for contacts that never bought, their daily rate of first purchases times
-        `discounted_days`.
+        From `discounted_purchases`, or `newcomers_purchases` for contacts that never bought.
     order_value : array_like
         Expected value of an order.
     margin_share : float

@@ -26,8 +26,8 @@ from winback_models.curve import PurchaseCurve, days_to_date
 from winback_models.customer_value import (
     VALUE_DAYS,
     customer_lifetime_value,
-    discounted_days,
     discounted_purchases,
+    newcomers_purchases,
     value_at_risk,
 )
 from winback_models.design import interval_edges
@@ -42,6 +42,9 @@ LIBRARIES = ("scikit-learn", "numpy", "pandas", "joblib")
 READABLE = (1, FORMAT)
 QUANTILES = (0.1, 0.5, 0.9)
 """Of the next purchase's day: the ends of the 80 % interval, and its median between them."""
+
+NEWCOMER_STEPS = 24
+"""Into so many steps the days ahead are cut in which a contact that never bought may begin."""
 
 _PARTS = ("p_alive", "expected_purchases", "usual_gap", "late_gap", "daily_rate", "year_purchases")
 
@@ -289,11 +292,18 @@ class LapseModel:
         self, others: pd.DataFrame, ahead: Sequence[float], score: ScoreConfig
     ) -> tuple[Array, Array, Array]:
         """Return the same of contacts that never bought; they have no rhythm yet."""
-        p = self.first_purchase.p_within(others, ahead)
+        steps = np.arange(1, NEWCOMER_STEPS + 1) / NEWCOMER_STEPS
+        horizon, year = score.horizon_days * steps, VALUE_DAYS * steps
+        p, soon, later = np.split(
+            self.first_purchase.p_within(others, [*ahead, *horizon, *year]),
+            [len(ahead), len(ahead) + NEWCOMER_STEPS],
+            axis=1,
+        )
         rate = -np.log1p(-np.minimum(p[:, -1], 1.0 - 1e-9)) / score.horizon_days
-        unknown = np.full(len(others), np.nan)
-        year = rate * discounted_days(VALUE_DAYS, score.discount_rate)
-        parts = (unknown, p[:, -1], unknown, unknown, rate, year)
+        unknown, btyd = np.full(len(others), np.nan), self.models.btyd
+        expected = np.maximum(newcomers_purchases(btyd, soon, horizon), p[:, -1])
+        worth = newcomers_purchases(btyd, later, year, annual_rate=score.discount_rate)
+        parts = (unknown, expected, unknown, unknown, rate, worth)
         quantiles = np.column_stack([self.first_purchase.quantile(others, q) for q in QUANTILES])
         return p, quantiles, np.column_stack(parts)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from winback_models.btyd import BtydModel
 from winback_models.customer_value import (
     customer_lifetime_value,
-    discounted_days,
     discounted_purchases,
+    newcomers_purchases,
     value_at_risk,
 )
 
@@ -113,9 +113,22 @@ def test_beyond_the_horizon_the_root_of_the_ratio_is_carried_within_bounds():
     assert 0.48 < float(as_good_as[0]) < 3.0
 
 
+@pytest.mark.parametrize("annual_rate", [0.0, 0.5])
+def test_newcomers_begin_at_their_rate_and_go_on_as_buyers(annual_rate):
+    """Begin at rate m, and then buy at the rate l for ever: both integrals are known."""
+    m, rate, days = 0.003, 0.02, 365.0
+    force = np.log1p(annual_rate) / 365.0
+    sure = BtydModel("base_rate", r=1e7, alpha=1e7 / rate)
+    ends = days * np.arange(1, 25) / 24
+    t = (np.arange(200_000) + 0.5) * days / 200_000
+    after = (np.exp(-force * t) - np.exp(-force * days)) / force if force else days - t
+    exact = (m * np.exp(-m * t) * (np.exp(-force * t) + rate * after)).mean() * days
+    said = newcomers_purchases(sure, -np.expm1(-m * ends)[None, :], ends, annual_rate=annual_rate)
+    assert float(said[0]) == pytest.approx(exact, rel=2e-3)
+
+
 def test_money_of_a_year_by_hand():
     assert float(customer_lifetime_value(2.0, 40.0, 0.3)) == 24.0
-    assert float(discounted_days(365, 0.1)) == pytest.approx(365 * (1 - 1 / 1.1) / np.log(1.1))
     assert value_at_risk([1.0, 0.0], 0.1, 10.0, value_horizon_days=100, margin_share=1.0) == pytest.approx(
         [100, 0]
     )
@@ -123,7 +136,7 @@ def test_money_of_a_year_by_hand():
 
 def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match=r"at least 0, not -0\.1"):
-        discounted_days(365, -0.1)
+        newcomers_purchases(DAILY, [[0.5]], [365], annual_rate=-0.1)
     with pytest.raises(ValueError, match="must be positive, not 0 and 365"):
         discounted_purchases(DAILY, 1.0, 5.0, 9.0, 0.5, horizon_days=0)
 

@@ -114,6 +114,22 @@ def test_a_contact_that_never_bought_gets_the_bases_rate(fitted, label_times):
     assert pd.isna(said["usual_gap_days"])
 
 
+def test_what_follows_a_first_purchase_counts_for_who_never_bought(fitted, label_times):
+    """Three of fifty begin; what they then buy is worth as much as what any newcomer buys."""
+    rows = label_times[0].features.head(3).copy()
+    rows[[c for c in rows.columns if c != "contact_id"]] = np.nan
+    rows["purchase_days"] = 0.0
+    said = fitted.predict(rows, DAY, replace(SCORE, discount_rate=0.0))
+    assert (said["expected_purchases"] > said["p_purchase"]).all()
+    a_year = fitted.models.btyd.expected_purchases(0.0, 0.0, 0.0, 365.0)
+    begin = fitted.curve(rows, [182.0, 365.0])
+    bought = said["clv_12m"] / said["expected_order_value"]
+    assert (bought > begin[:, 1] + 0.3 * a_year * begin[:, 0]).all()
+    assert (bought < begin[:, 1] * (1.0 + a_year)).all()
+    alone = pd.concat([fitted.predict(rows.iloc[[i]], DAY, SCORE) for i in range(3)], ignore_index=True)
+    assert alone.equals(fitted.predict(rows, DAY, SCORE))
+
+
 def test_a_repeat_buyer_whose_amounts_are_unknown_is_worth_what_the_base_is(fitted, label_times):
     rows = (
         label_times[0]
