@@ -41,7 +41,8 @@ class PurchaseCurve:
         if days <= self.edges[-1]:
             return np.asarray(-np.expm1(self._log_survival_at(days)))
         until, further = self._btyd_survival(float(self.edges[-1])), self._btyd_survival(days)
-        ratio = np.divide(further, until, out=np.ones_like(until), where=until > 0.0)  # 0: sure to have bought
+        # Too small for a number where a purchase by then is sure: there is nothing left to fall.
+        ratio = np.divide(further, until, out=np.ones_like(until), where=until > 0.0)
         with np.errstate(divide="ignore"):
             return np.asarray(-np.expm1(self.log_survival[:, -1] + np.log(ratio)))
 

@@ -110,7 +110,7 @@ def newcomers_purchases(
     btyd : BtydModel
         What a newcomer buys after its first purchase.
     p_first : array_like, shape (n, m)
-        P(first purchase within each of ``days``), non-decreasing. A first purchase counts as if it came in the middle between two.
+        P(first purchase within each of ``days``), non-decreasing. One between two of them counts as if it came halfway.
     days : array_like, shape (m,)
         Positive and rising; purchases up to the last of them are counted.
     annual_rate : float

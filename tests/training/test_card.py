@@ -184,6 +184,7 @@ def test_a_sound_model_has_no_limitations() -> None:
             {"auc": 0.54},
             "Among active contacts that bought more than once it ranks hardly better than chance",
         ),
+        ("never_bought", {"auc": 0.448}, "ranks no better than chance: AUC 0.448"),
         ("lapsed", {"brier_skill": 0.0}, "For lapsed contacts it says no more than their base rate does"),
         (
             "active",

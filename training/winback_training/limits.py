@@ -93,7 +93,7 @@ def _population(name: str, models: Mapping[str, Mapping[str, float]]) -> Iterato
         yield f"How good it is for {who} cannot be said: {n:.0f} of them per forward test."
         return
     if (auc := number(ours, "auc")) < WEAK_AUC:
-        yield f"Among {who} it ranks hardly better than chance: AUC {auc:.3f}."
+        yield f"Among {who} it ranks {'no' if auc <= 0.5 else 'hardly'} better than chance: AUC {auc:.3f}."
     if (skill := number(ours, "brier_skill")) <= 0.0:
         yield f"For {who} it says no more than their base rate does: Brier skill {skill:.3f}."
     if (ece := number(ours, "ece")) > max(DOUBTFUL_ECE, chance_ece(n, number(ours, "prevalence"))):

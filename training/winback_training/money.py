@@ -1,7 +1,7 @@
 """Is the money right? Expected revenue within the horizon against what was spent, in total, by tenth and in order.
 
 Throughout ``expected`` is each contact's expected purchases times its expected order value, ``actual`` what it spent in
-[as_of, as_of + H), returns taken off; both of shape (n,), in the brand's currency.
+[as_of, as_of + H), without cancelled orders; returns stay in, here as there. Both of shape (n,), in the brand's currency.
 """
 
 from __future__ import annotations
