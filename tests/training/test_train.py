@@ -14,7 +14,8 @@ from winback_models.config import ScoreConfig
 from winback_models.design import step_days
 from winback_policy.config import PolicyConfig
 from winback_training.config import TrainingConfig
-from winback_training.train import train
+from winback_training.evaluate import Evaluation
+from winback_training.train import ranking_notice, train
 
 SCORE = ScoreConfig(horizon_days=60, curve_days=(7, 30, 60))
 FAST = TrainingConfig(cuts=2, origins=1)
@@ -160,3 +161,24 @@ def test_poor_data_degrade_in_the_open(tmp_path, frame):
 def test_a_day_before_the_first_order_is_refused_in_words(tmp_path):
     with pytest.raises(InputError, match="Nobody bought anything before 2020-01-01"):
         trained(tmp_path, orders(n=20), day=date(2020, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("ours", "recency", "words"),
+    [
+        (0.70, 0.72, ""),
+        (0.51, 0.51, "these purchases look memoryless"),
+        (0.51, None, "these purchases look memoryless"),
+        (0.51, 0.72, "something simpler ranks it with an AUC of 0.720"),
+    ],
+)
+def test_what_something_simpler_ranks_is_not_called_memoryless(ours, recency, words):
+    """Yearly gifts: the silence alone tells who is due, and a model that misses it is no proof of chance."""
+    rows = [("winback", ours), ("recency", recency)]
+    metrics = pd.DataFrame(
+        [(DAY, "active", name, 900.0, 0.4, auc) for name, auc in rows],
+        columns=["origin", "population", "model", "n", "prevalence", "auc"],
+    ).astype({"auc": "float64"})
+    said = ranking_notice(Evaluation((DAY,), 60, metrics, pd.DataFrame(), pd.DataFrame()))
+    assert words in said
+    assert bool(said) == bool(words)

@@ -27,7 +27,7 @@ from winback_training.config import TrainingConfig
 from winback_training.dataset import LabelTimes
 from winback_training.drift import drift_notices
 from winback_training.evaluate import OURS, Evaluation, evaluate
-from winback_training.gate import GateConfig, auc_needed, too_few_to_tell
+from winback_training.gate import USEFUL_AUC, GateConfig, auc_needed, too_few_to_tell
 from winback_training.held_out import HeldOut
 from winback_training.label_times import (
     all_label_times,
@@ -205,12 +205,20 @@ def _notices(model: LapseModel, evaluation: Evaluation) -> list[str]:
             f"No forward test: to look {model.horizon_days} days ahead one takes a history of {needed} days. Treat the scores "
             "as provisional."
         )
-    elif _too_few(evaluation):
-        said.append(
-            "The active base is too small to tell whether the score ranks it better than chance would."
-        )
-    elif _by_chance(evaluation):
-        said.append(
-            "On the active base the score ranks no better than chance: these purchases look memoryless."
-        )
+    elif notice := ranking_notice(evaluation):
+        said.append(notice)
     return said
+
+
+def ranking_notice(evaluation: Evaluation) -> str:
+    """Say where the score ranks the active base no better than chance; and memoryless, where nothing else ranks it either."""
+    if _too_few(evaluation):
+        return "The active base is too small to tell whether the score ranks it better than chance would."
+    if not _by_chance(evaluation):
+        return ""
+    said = "On the active base the score ranks no better than chance"
+    active = evaluation.metrics[evaluation.metrics["population"] == "active"]
+    best = float(active.groupby("model")["auc"].mean().max())
+    if best >= max(_needed(evaluation), USEFUL_AUC):
+        return f"{said}, and something simpler ranks it with an AUC of {best:.3f}: the model misses what these purchases follow."
+    return f"{said}: these purchases look memoryless."
