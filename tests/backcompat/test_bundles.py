@@ -57,10 +57,14 @@ def test_an_old_bundle_loads_and_agrees(folder):
     expected, said = scores(folder)
     assert {"p_purchase", "next_purchase_date", "value_at_risk", "base"} <= set(expected)
     assert set(expected["base"]) == {"active", "one_time", "lapsed", "never_bought"}
-    if described(folder)["format"] == 1:  # which gave no date to those who never bought
-        dated = expected["base"] != "never_bought"
-        assert expected.loc[~dated, DATES].isna().all(axis=None)
-        said.loc[~dated, DATES] = pd.NaT
+    if described(folder)["format"] == 1:  # which gave no date to those who never bought, and one purchase
+        never = expected["base"] == "never_bought"
+        assert expected.loc[never, DATES].isna().all(axis=None)
+        said.loc[never, DATES] = pd.NaT
+        once = expected.loc[never, "p_purchase"]
+        assert expected.loc[never, "expected_purchases"].equals(once.rename("expected_purchases"))
+        assert (said.loc[never, "expected_purchases"] > once).all()
+        said.loc[never, "expected_purchases"] = once
     pd.testing.assert_frame_equal(said, expected, rtol=0, atol=1e-9)
 
 
