@@ -41,10 +41,10 @@ def table_notices(
     """
     found = [*_float_ids(staged), *_mixed_zones(staged, used)]
     if duplicates_kept:
-        message = (
-            f"{duplicates_kept} lines repeat an earlier line of the same day word for word. "
-            "Without a time of day they may be real repeats, so they were kept."
-        )
+        lines, they = f"{duplicates_kept} lines repeat", "they may be real repeats, so they were kept"
+        if duplicates_kept == 1:
+            lines, they = "1 line repeats", "it may be a real repeat, so it was kept"
+        message = f"{lines} an earlier line of the same day word for word. Without a time of day {they}."
         found.append(Notice("duplicates_kept", message, duplicates_kept))
     if staged.spec.name == "orders":
         found += _currency_assumed(staged, used, brand)
@@ -81,10 +81,16 @@ def order_notices(orders: ibis.Table) -> list[Notice]:
         "zero_orders": count(orders.filter(orders.amount == 0)),
     }
     messages = {
-        "returns_only": "{n} contacts have negative orders only: they are known, but never bought.",
-        "zero_orders": "{n} orders come to zero: they are kept and counted, and are no purchase.",
+        "returns_only": (
+            "1 contact has negative orders only: it is known, but never bought.",
+            "{n} contacts have negative orders only: they are known, but never bought.",
+        ),
+        "zero_orders": (
+            "1 order comes to zero: it is kept and counted, and is no purchase.",
+            "{n} orders come to zero: they are kept and counted, and are no purchase.",
+        ),
     }
-    return [Notice(code, messages[code].format(n=n), n) for code, n in counts.items() if n]
+    return [Notice(code, messages[code][n > 1].format(n=n), n) for code, n in counts.items() if n]
 
 
 def matching_notices(orders: ibis.Table, others: ibis.Table, name: str) -> list[Notice]:
@@ -178,7 +184,12 @@ def _currency_assumed(staged: StagedTable, rows: ibis.Table, brand: BrandConfig)
     n = count(rows.filter(rows.currency.isnull()))
     if not n:
         return []
-    message = f"{n} rows name no currency; their amounts were taken to be in {brand.currency}."
+    rows_of = (
+        "1 row names no currency; its amount was"
+        if n == 1
+        else f"{n} rows name no currency; their amounts were"
+    )
+    message = f"{rows_of} taken to be in {brand.currency}."
     return [Notice("one_currency_assumed", message, n)]
 
 

@@ -241,8 +241,11 @@ def _once_a_year(counts: GapCounts) -> str | None:
 
 
 def _memoryless(counts: GapCounts) -> str | None:
-    """Contacts buy at one rate and at no pace: the number of purchases and the silence say nothing."""
-    if sum(counts.closed.values()) < MIN_GAPS or not counts.pairs:
+    """Contacts buy at one rate and at no pace: the number of purchases and the silence say nothing.
+
+    Where everybody buys every day there is no chance to tell the gaps from.
+    """
+    if sum(counts.closed.values()) < MIN_GAPS or counts.uneven_by_chance <= 0.0:
         return None
     variation, error = rate_variation(counts)
     uneven, uneven_error = unevenness(counts)

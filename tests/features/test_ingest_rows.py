@@ -292,6 +292,23 @@ def test_contacts_with_returns_only_and_orders_of_zero_are_kept_and_said(desk):
     assert [r["contact_id"] for r in rows(purchase_days(tables, cut))] == ["b"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("a,1,2024-01-05,-5", "1 contact has negative orders only: it is known, but never bought."),
+        ("b,2,2024-01-05,0", "1 order comes to zero: it is kept and counted, and is no purchase."),
+        (
+            "c,o,2024-01-05,1\nc,o,2024-01-05,1",
+            "1 line repeats an earlier line of the same day word for word.",
+        ),
+        ("b,2,2024-01-05,0\nb,3,2024-01-05,0", "2 orders come to zero: they are kept and counted"),
+    ],
+)
+def test_one_is_told_as_one(desk, lines, said):
+    tables = desk.take(desk.csv(f"{HEADER}\n{lines}"))
+    assert any(notice.message.startswith(said) for notice in tables.report["orders"].warnings)
+
+
 def test_purchase_days_count_days_and_know_only_what_was_known(desk):
     lines = "\n".join(
         [

@@ -138,6 +138,10 @@ def test_what_was_watched_for_less_than_a_year_is_said_of_those_days():
     assert "second time" not in " ".join(rhythm_notices(soon))
 
 
+def test_who_buys_every_day_does_not_buy_by_chance():
+    assert rhythm_notices(counted([list(range(60))] * 20, 60)) == ()
+
+
 def test_one_gap_is_one():
     assert rhythm_notices(GapCounts({30: 1}))[0].startswith("Only 1 gap between purchases was seen")
 
