@@ -80,17 +80,15 @@ def order_notices(orders: ibis.Table) -> list[Notice]:
         "returns_only": count(returned) - count(buyers),
         "zero_orders": count(orders.filter(orders.amount == 0)),
     }
-    messages = {
-        "returns_only": (
-            "1 contact has negative orders only: it is known, but never bought.",
-            "{n} contacts have negative orders only: they are known, but never bought.",
-        ),
-        "zero_orders": (
-            "1 order comes to zero: it is kept and counted, and is no purchase.",
-            "{n} orders come to zero: they are kept and counted, and are no purchase.",
-        ),
+    several = {
+        "returns_only": "{n} contacts have negative orders only: they are known, but never bought.",
+        "zero_orders": "{n} orders come to zero: they are kept and counted, and are no purchase.",
     }
-    return [Notice(code, messages[code][n > 1].format(n=n), n) for code, n in counts.items() if n]
+    one = {
+        "returns_only": "1 contact has negative orders only: it is known, but never bought.",
+        "zero_orders": "1 order comes to zero: it is kept and counted, and is no purchase.",
+    }
+    return [Notice(code, (several if n > 1 else one)[code].format(n=n), n) for code, n in counts.items() if n]
 
 
 def matching_notices(orders: ibis.Table, others: ibis.Table, name: str) -> list[Notice]:

@@ -107,6 +107,21 @@ def test_closed_days_are_logged_as_they_are_written(tmp_path: Path) -> None:
     assert logged["score.curve_days"] == settings.score.curve_days
 
 
+def test_how_the_source_is_read_is_logged_and_not_where_it_lies(tmp_path: Path) -> None:
+    """The fingerprint is that of the file: read by another mapping it makes another model."""
+    path = tmp_path / "winback.toml"
+    path.write_text(
+        '[source]\ndatabase = "postgresql://me:secret@db/shop"\norders = "sales"\ntimezone = "UTC"\n'
+        '[source.orders_columns]\namount = "quantity * price"\n',
+        encoding="utf-8",
+    )
+    settings = load_settings(path)
+    logged = {k: v for k, v in flat_settings(settings, settings.score) if k.startswith("source.")}
+    assert logged["source.orders_columns"] == {"amount": "quantity * price"}
+    assert logged["source.timezone"] == "UTC"
+    assert not any(word in str(logged) for word in ("secret", "sales"))
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     home = tmp_path / "my shop"

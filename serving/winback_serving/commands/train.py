@@ -38,6 +38,13 @@ from winback_training.train import train as fit_and_test
 from winback_training.training_record import write_training
 from winback_training.versions import RegisteredVersion
 
+READ_BY = (
+    "timezone",
+    "encoding",
+    *(f"{table}_columns" for table in ("orders", "events", "contacts", "campaign_log")),
+)
+"""Of the source's settings those that say how its tables are read: from the same files another mapping makes another model."""
+
 METRICS = {"auc": "AUC", "brier": "Brier", "brier_skill": "skill", "log_loss": "log-loss", "bias": "bias"}
 
 
@@ -133,8 +140,9 @@ def stale(report: IngestReport, day: date) -> tuple[str, ...]:
 
 
 def flat_settings(settings: Settings, score: ScoreConfig) -> Iterator[tuple[str, Any]]:
-    """Yield ``section.key`` and value of what a training depends on."""
+    """Yield ``section.key`` and value of what a training depends on; of the source only how it is read, not where it lies."""
     parts: dict[str, Any] = {
+        "source": settings.source,
         "brand": settings.brand,
         "score": score,
         "training": settings.training,
@@ -142,7 +150,7 @@ def flat_settings(settings: Settings, score: ScoreConfig) -> Iterator[tuple[str,
     }
     for section, config in parts.items():
         for key, value in asdict(config).items():
-            if key != "tracking_uri":
+            if key != "tracking_uri" and (section != "source" or key in READ_BY):
                 yield f"{section}.{key}", _days_as_text(value)
 
 
