@@ -243,9 +243,10 @@ def _once_a_year(counts: GapCounts) -> str | None:
 def _memoryless(counts: GapCounts) -> str | None:
     """Contacts buy at one rate and at no pace: the number of purchases and the silence say nothing.
 
-    Where everybody buys every day there is no chance to tell the gaps from.
+    Where everybody buys every day there is no chance to tell the gaps from; and a year is a pace, also where gifts between the
+    yearly ones make successive gaps as uneven as by chance.
     """
-    if sum(counts.closed.values()) < MIN_GAPS or counts.uneven_by_chance <= 0.0:
+    if sum(counts.closed.values()) < MIN_GAPS or counts.uneven_by_chance <= 0.0 or _once_a_year(counts):
         return None
     variation, error = rate_variation(counts)
     uneven, uneven_error = unevenness(counts)

@@ -47,6 +47,10 @@ def simulated(kind, contacts, days, seed=0):
                     clock += rng.exponential(60) if rng.random() < 0.05 else np.inf
                 case "yearly":
                     clock += rng.normal(365, 8) if rng.random() < 0.7 else np.inf
+                case "gifts":
+                    yearly = rng.random() < 0.8
+                    gap = rng.normal(365, 9) if yearly else rng.exponential(60)
+                    clock += gap if rng.random() < 0.72 else np.inf
                 case "slow":
                     clock += rng.choice([rng.exponential(20), rng.uniform(100, 400)])
         out.append(sorted(mine))
@@ -89,6 +93,7 @@ def said(kind, contacts, days, seed=0):
         ("memoryless", 2000, 500, "no better than chance"),
         ("rarely again", 2000, 700, "winning back makes little sense"),
         ("yearly", 1500, 1100, "about a year long"),
+        ("gifts", 600, 1000, "about a year long"),
         ("slow", 800, 300, "have had little time to close"),
         ("memoryless", 3, 90, "little more than a guess"),
     ],
