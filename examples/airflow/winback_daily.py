@@ -2,7 +2,8 @@
 
 A run is dated by its data interval, so a day that was missed is scored as that day, in order: what a day decides rests on
 the day before it, and ``depends_on_past`` and ``max_active_runs`` keep that order. The day scored is the end of the
-interval: the facts before its first instant are complete.
+interval: the facts before its first instant are complete. A day that could not be scored holds up those after it until its
+tasks are cleared; an export that a gate refused holds up nothing, and is cleared once it is allowed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from airflow import DAG
 from airflow.providers.standard.operators.bash import BashOperator
 
 SHOP = "/srv/shop"
-DAY = "{{ data_interval_end.in_timezone('Europe/Amsterdam').to_date_string() }}"
+BIN = "/srv/winback/bin"
+# A run that somebody triggers by hand may have no interval: it scores the day on which it was triggered.
+MOMENT = "(data_interval_end if data_interval_end is defined else dag_run.run_after)"
+DAY = f"{{{{ {MOMENT}.astimezone(dag.timezone).date() }}}}"
 
 with DAG(
     dag_id="winback_daily",
@@ -24,7 +28,6 @@ with DAG(
     catchup=True,
     max_active_runs=1,
     default_args={
-        "depends_on_past": True,
         "retries": 2,
         "retry_delay": timedelta(minutes=10),
         "execution_timeout": timedelta(hours=2),
@@ -36,11 +39,12 @@ with DAG(
     # it belongs neither into Airflow's log nor, as the last line that a command prints, into its database.
     score = BashOperator(
         task_id="score",
-        bash_command=f"winback score --as-of {DAY} --log-format json >/dev/null",
+        bash_command=f"{BIN}/winback score --as-of {DAY} --log-format json >/dev/null",
+        depends_on_past=True,
     )
     export = BashOperator(
         task_id="export",
-        bash_command=f"winback export --as-of {DAY} --to csv --list entries --out entries-{DAY}.csv",
+        bash_command=f"{BIN}/winback export --as-of {DAY} --to csv --list entries --out entries-{DAY}.csv",
     )
-    prune = BashOperator(task_id="prune", bash_command="winback runs prune --keep-days 60")
+    prune = BashOperator(task_id="prune", bash_command=f"{BIN}/winback runs prune --keep-days 60")
     score >> export >> prune

@@ -118,6 +118,7 @@ def test_the_service_runs_once_hardened_and_the_timer_starts_it(root: Path) -> N
 def test_no_example_keeps_a_result_that_names_contacts(root: Path) -> None:
     service = (root / "examples/systemd/winback-score.service").read_text(encoding="utf-8")
     assert "\nStandardOutput=null\n" in service
+    assert "\nStandardError=journal\n" in service, "stderr goes where stdout goes, unless it is said"
     for place in ("examples/cron/winback.crontab", "examples/airflow/winback_daily.py"):
         lines = (root / place).read_text(encoding="utf-8").splitlines()
         scoring = [line for line in lines if "winback score" in line]
@@ -136,11 +137,14 @@ def test_what_the_examples_call_needs_no_setting_that_winback_toml_lacks(root: P
         assert all("--keep-days" in call for call in pruning)
 
 
-def test_cron_finds_the_command_where_the_service_has_it(root: Path) -> None:
+def test_cron_and_airflow_find_the_command_where_the_service_has_it(root: Path) -> None:
     service = (root / "examples/systemd/winback-score.service").read_text(encoding="utf-8")
     (folder,) = re.findall(r"^ExecStart=(\S+)/winback ", service, flags=re.MULTILINE)
     crontab = (root / "examples/cron/winback.crontab").read_text(encoding="utf-8")
     assert f"\nPATH={folder}:" in crontab, "cron's own PATH knows /usr/bin and /bin alone"
+    dag = (root / "examples/airflow/winback_daily.py").read_text(encoding="utf-8")
+    assert f'\nBIN = "{folder}"\n' in dag, "Airflow's own environment is not winback's"
+    assert re.findall(r"bash_command=f?\"(\S+)", dag) == ["{BIN}/winback"] * 3
 
 
 def test_the_dag_keeps_the_days_in_order(root: Path) -> None:
@@ -152,7 +156,17 @@ def test_the_dag_keeps_the_days_in_order(root: Path) -> None:
     )
     given = {word.arg: ast.unparse(word.value) for word in dag.keywords}
     assert given["max_active_runs"] == "1"
-    assert "'depends_on_past': True" in given["default_args"]
+    # Only scores rest on the day before: an export that a gate refused must not stop the scores of all later days.
+    assert "depends_on_past" not in given["default_args"]
+    after_their_past = {
+        task.targets[0].id
+        for task in ast.walk(tree)
+        if isinstance(task, ast.Assign)
+        and isinstance(task.targets[0], ast.Name)
+        and isinstance(task.value, ast.Call)
+        and "depends_on_past=True" in ast.unparse(task.value)
+    }
+    assert after_their_past == {"score"}
 
 
 def test_the_guide_knows_every_metric_and_every_step(root: Path) -> None:
