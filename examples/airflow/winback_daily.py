@@ -24,6 +24,7 @@ with DAG(
     dag_id="winback_daily",
     description="Scores, entries and exits of the day",
     schedule="30 5 * * *",
+    # The first day to score: once the DAG is on, every day since is scored, in order.
     start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Amsterdam"),
     catchup=True,
     max_active_runs=1,
