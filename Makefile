@@ -95,7 +95,7 @@ $(VENV)/.installed-test: requirements/test.txt pyproject.toml | $(BIN)/python
 $(VENV)/.installed-dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(call install,dev,run test dev)
 
-# PySpark is published as source only (400 MB); it is built by the pinned setuptools. To run, it also needs Java 17 or newer.
+# PySpark is published as source only (400 MB); it is built by the pinned setuptools. To run, it also needs Java 17 or 21.
 $(VENV)/.installed-spark: requirements/spark.txt $(VENV)/.installed-test
 	$(call install,spark,spark,--no-binary pyspark --no-build-isolation --use-pep517)
 

@@ -277,7 +277,7 @@ def open_spark(config: EngineConfig, scratch: Path, reader: Any) -> Iterator[Spa
             session.conf.set(key, value)
     except Exception as error:
         what = f"Spark cannot start ({cause(error)})."
-        how = "Check engine.spark_master and engine.spark_conf; Java 17 or newer must be installed."
+        how = "Check engine.spark_master and engine.spark_conf. Spark needs Java 17 or 21, where JAVA_HOME or PATH finds it."
         raise ConfigError(what, where="engine", how=how) from error
     engine = SparkEngine().connect(session)
     engine.scratch, engine.reader = scratch, reader

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -86,6 +89,26 @@ def test_java_that_has_gone_is_a_sentence(
     with pytest.raises(ConfigError) as caught, open_engine(CONFIG, tmp_path) as engine:
         asked(engine)
     assert caught.value.what == "Spark has ended while it was at work."
+
+
+def test_without_a_java_that_spark_knows_it_is_said_which_one_it_needs(tmp_path: Path) -> None:
+    """Java 25 is newer than 17, and Spark 4.0 does not start with it. A process of its own: this one may have Java already."""
+    script = (
+        "from pathlib import Path\n"
+        "from winback_features.config import EngineConfig\n"
+        "from winback_features.engine import open_engine\n"
+        "from winback_features.errors import ConfigError\n"
+        "try:\n"
+        f"    open_engine(EngineConfig('spark', '1GB', spark_master='local[1]'), Path({str(tmp_path)!r})).__enter__()\n"
+        "except ConfigError as error:\n"
+        "    print(error.what, error.how)\n"
+    )
+    env = {**os.environ, "JAVA_HOME": str(tmp_path / "no-java")}
+    told = subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=120
+    )
+    assert told.stdout.startswith("Spark cannot start ("), told.stderr
+    assert "Java 17 or 21" in told.stdout
 
 
 def test_ctrl_c_is_what_it_was(tmp_path: Path) -> None:
