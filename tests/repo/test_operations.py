@@ -169,6 +169,13 @@ def test_the_dag_keeps_the_days_in_order(root: Path) -> None:
     assert after_their_past == {"score"}
 
 
+def test_the_alarm_for_a_missed_day_also_rings_where_there_are_no_numbers(root: Path) -> None:
+    """A file that the exporter may not read, or that was never written, has no age to compare."""
+    guide = (root / "docs/operations.md").read_text(encoding="utf-8")
+    (rule,) = re.findall(r"alert: WinbackMissedADay\n\s+expr: (.+)", guide)
+    assert rule.endswith("or absent(winback_last_success_timestamp_seconds)")
+
+
 def test_the_guide_knows_every_metric_and_every_step(root: Path) -> None:
     guide = (root / "docs/operations.md").read_text(encoding="utf-8")
     code = (root / "serving/winback_serving/metrics.py").read_text(encoding="utf-8")
