@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
@@ -16,7 +17,7 @@ from winback_models.trees import MOST_QUESTIONS, small_trees
 def fitted(seed: int, *, leaves: int = 8, share_unknown: float = 0.2) -> HistGradientBoostingClassifier:
     rng = np.random.default_rng(seed)
     x = table(rng, 400, share_unknown)
-    y = rng.random(400) < 1 / (1 + np.exp(-np.nan_to_num(x[:, 0]) + np.nan_to_num(x[:, 1] * x[:, 2])))
+    y = rng.random(400) < expit(np.nan_to_num(x[:, 0]) - np.nan_to_num(x[:, 1] * x[:, 2]))
     boosting = HistGradientBoostingClassifier(
         max_iter=6, max_leaf_nodes=leaves, min_samples_leaf=5, early_stopping=False, random_state=seed
     )

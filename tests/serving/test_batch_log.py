@@ -19,7 +19,7 @@ ENTRY, THEN = date(1998, 6, 1), date(1998, 6, 3)
 HEADER = "contact_id,sent_at,channel,incentive\n"
 
 
-@pytest.mark.parametrize("rows_per_part", [parts.ROWS_PER_PART, 200])
+@pytest.mark.parametrize("rows_per_part", [parts.ROWS_PER_PART, pytest.param(200, marks=pytest.mark.slow)])
 def test_what_the_log_says_was_sent_changes_the_treatment_and_no_score(
     tmp_path: Path,
     write_shop: Callable[..., Path],
