@@ -36,11 +36,15 @@ CONSENT_DAYS = {consent: f"{consent}_days" for consent in CONSENTS}
 """Consent column -> the days since it was given, among the columns of the status."""
 
 FLAGS = ("hard_bounced", "complained", "objected_profiling", "erased", "is_staff", "in_contacts")
+SEND_TIME = ("send_weekday", "send_hour", "send_timezone", "send_time_n")
+LEFT_OUT = (*SEND_TIME, *TASTES, *STATED, *LOGGED)
+"""What is not told of who is erased or objects to profiling."""
+
 COLUMNS = (
     *("contact_id", "in_contacts", *PROFILE, *CONSENTS, *CONSENT_DAYS.values()),
     *("hard_bounced", "soft_bounces_in_a_row", "complained", "objected_profiling", "erased", "is_staff"),
     *("has_email", "days_since_service_contact", "cart_open_days", "days_since_click", "days_since_visit"),
-    *("send_weekday", "send_hour", "send_timezone", "send_time_n", *TASTES, *STATED, *CLOSED_DAYS),
+    *(*SEND_TIME, *TASTES, *STATED, *CLOSED_DAYS),
     *LOGGED,
 )
 """The columns of ``build_contact_status``, in order."""
@@ -77,8 +81,8 @@ def build_contact_status(tables: Tables, as_of: date, habits: ibis.Table | None 
         says, unless it agreed at a later time; ``consent_*_days`` are the days since it agreed, null where it did not or nobody
         knows when. ``closed_*_days`` are the days of each silence on which the shop was closed. ``has_email`` is
         null when the shop has no contacts table. ``send_timezone`` is the zone by whose clock ``send_weekday`` and ``send_hour``
-        are: the contact's, else the brand's; null where there are none. What an objecting contact likes, said, or was sent by
-        the campaign log is left out; without a log nothing was sent by it.
+        are: the contact's, else the brand's; null where there are none. When an opposed contact is there, what it likes, said, or
+        was sent by the campaign log is left out; without a log nothing was sent by it.
     """
     contacts = contacts_before(tables, as_of)
     contacts = contacts.select(
@@ -101,9 +105,7 @@ def build_contact_status(tables: Tables, as_of: date, habits: ibis.Table | None 
     columns |= {name: columns[name].fill_null(False) for name in FLAGS}
     columns |= {name: ibis.ifelse(columns["erased"], ibis.null("string"), t[name]) for name in PROFILE}
     zone = t.own_zone.fill_null(tables.timezone)
-    shown = t.send_weekday.notnull() & ~columns["erased"]
-    columns["send_timezone"] = ibis.ifelse(shown, zone, ibis.null("string"))
+    columns["send_timezone"] = ibis.ifelse(t.send_weekday.notnull(), zone, ibis.null("string"))
     opposed = columns["erased"] | columns["objected_profiling"]
-    columns |= {name: ibis.ifelse(opposed, None, t[name]) for name in (*TASTES, *STATED)}
-    columns |= {name: ibis.ifelse(opposed, None, columns[name]) for name in LOGGED}
+    columns |= {name: ibis.ifelse(opposed, None, columns[name]) for name in LEFT_OUT}
     return t.select(**{name: columns[name] for name in COLUMNS}).order_by("contact_id")

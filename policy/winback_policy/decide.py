@@ -104,12 +104,6 @@ WINBACK_SCHEMA = {
 ONLY_IN_JOURNEY = ("rank", "reason_1", "reason_2", "reason_3", "incentive_kind")
 """What the list says only of contacts in a journey."""
 
-HABITS = (
-    *("send_weekday", "send_hour", "send_timezone", "send_time_n"),
-    *("last_category", "last_product", "top_interest", "acquisition_source", "stated_reason"),
-)
-"""What the list has from a contact's past, but not of who is erased or objects to profiling."""
-
 PROFILE = ("email", "first_name", "last_name", "phone", "language", "country")
 """What is left out of the list once a contact is erased."""
 
@@ -313,7 +307,6 @@ def _night(t: Any, usual_value: Any, day: DecisionDay) -> Any:
     in_or_out = t.in_journey | t.leaving.notnull()
     opposed = t.erased | t.objected_profiling
     described = segments.described(t, as_of, usual_value, treatment.another_channel(t))
-    described["stated_on"] = days_from(as_of, -t.stated_days)
     written_to = t.in_journey & (t.arm == "treatment")
     journey_day = ibis.ifelse(written_to, ibis.ifelse(t.entered, 0, t.journey_day), None)
     step = steps.journey_step(journey_day, config.steps)
@@ -333,11 +326,11 @@ def _night(t: Any, usual_value: Any, day: DecisionDay) -> Any:
         "tone": steps.tone(step, reaction, config.steps),
         "last_reaction": reaction,
         "incentive_tier": ibis.ifelse(t.in_journey, t.offered_tier, "none"),
+        "stated_on": days_from(as_of, -t.stated_days),
         "channel": ibis.ifelse(t.in_journey | onboard, channels.channel_name(t.channel_number), None),
         **{name: ibis.ifelse(opposed, "none", t[name]) for name in ("consent_basis", "email_basis")},
     }
-    habits = {name: t[name] for name in HABITS}
-    columns |= {name: ibis.ifelse(opposed, None, value) for name, value in (described | habits).items()}
+    columns |= {name: ibis.ifelse(opposed, None, value) for name, value in described.items()}
     columns |= {name: ibis.ifelse(t.erased, None, t[name]) for name in PROFILE}
     columns |= {name: t[name].round() for name in ("days_since_purchase", "days_overdue")}
     listed = {n: kind for n, kind in WINBACK_SCHEMA.items() if n not in ONLY_IN_JOURNEY}

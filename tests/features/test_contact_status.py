@@ -237,8 +237,10 @@ def test_the_send_time_is_by_the_contacts_own_clock(shop_engine):
     home = {"timezone": "America/New_York"}
     contacts += [{"contact_id": name, **home} for name in ("dated", "winter", "buys", "silent")]
     contacts.append({"contact_id": "erased", "erased_at": datetime(2024, 4, 5), **home})
+    contacts.append({"contact_id": "objecting", "objected_profiling_at": datetime(2024, 4, 5), **home})
     events += [
         event("erased", tuesday, "site_visit", time(2, 30)),
+        event("objecting", tuesday, "site_visit", time(2, 30)),
         event("dated", tuesday, "site_visit", time()),
         event("winter", date(2024, 3, 5), "site_visit", time(2, 30)),
     ]
@@ -256,7 +258,8 @@ def test_the_send_time_is_by_the_contacts_own_clock(shop_engine):
         "winter": (0, 21, 1, "America/New_York"),
         "buys": (1, 13, 1, "America/New_York"),
         "silent": (None, None, 0, None),
-        "erased": (0, 22, 1, None),
+        "erased": (None, None, None, None),
+        "objecting": (None, None, None, None),
     }
 
 

@@ -10,7 +10,6 @@ import pytest
 from winback_features.errors import ConfigError
 from winback_policy import segments
 from winback_policy.config import PolicyConfig
-from winback_policy.decide import HABITS
 from winback_policy.incentives import INCENTIVE_TIERS, RULES, IncentiveRule, incentive_kind
 from winback_policy.segments import SEGMENT_COLUMNS
 from winback_policy.steps import REACTIONS, STEPS, TONES, Step, journey_step, tone
@@ -30,13 +29,6 @@ KNOWN = {
     "last_product": "SKU-7",
     "top_interest": "GARDEN",
     "acquisition_source": "fair",
-    "last_category": "TOOLS",
-    "send_weekday": 3,
-    "send_hour": 18,
-    "send_timezone": "Europe/Paris",
-    "send_time_n": 9,
-    "stated_reason": "price",
-    "stated_days": 20,
 }
 
 
@@ -74,13 +66,6 @@ def test_every_contact_has_its_segments(listed: Any) -> None:
 def test_who_objects_or_is_erased_is_in_no_segment(listed: Any) -> None:
     for name in ("objecting", "erased"):
         assert [listed[name][c] for c in SEGMENTS] == [None] * len(SEGMENTS), name
-
-
-def test_who_objects_or_is_erased_has_no_habits_on_the_list(listed: Any) -> None:
-    told = (*HABITS, "stated_on")
-    assert None not in [listed["known"][c] for c in told]
-    for name in ("objecting", "erased"):
-        assert [listed[name][c] for c in told] == [None] * len(told), name
 
 
 def test_the_steps_go_from_the_relation_to_the_offer(listed: Any) -> None:

@@ -117,9 +117,8 @@ def holds_for_what_is_sent(row: dict[str, Any], facts: dict[str, Any], as_of: da
     """Check what the contact said, how it took the last message, and what it is sent."""
     written_to = row["state"] in IN_JOURNEY and row["arm"] == "treatment"
     told = stands(facts)
-    opposed = facts["erased"] or facts["objected_profiling"]
-    assert row["stated_reason"] == (None if opposed else told)
-    assert (row["stated_on"] is None) == (row["stated_reason"] is None)
+    assert row["stated_reason"] == told
+    assert (row["stated_on"] is None) == (told is None)
     if told in GONE:
         assert row["state"] not in IN_JOURNEY
         assert row["exit_reason"] in (None, *EXIT_REASONS[: EXIT_REASONS.index("left_for_good") + 1])
