@@ -19,7 +19,8 @@ class SourceConfig:
     orders, events, contacts, campaign_log : str
         A file (Parquet or CSV), a glob, or a table name when ``database`` is set.
     database : str, optional
-        ``duckdb:///file.duckdb``, ``postgresql://…``, or an address of BigQuery, Snowflake or Databricks.
+        ``duckdb:///file.duckdb``, ``postgresql://…``, an address of BigQuery, Snowflake or Databricks, or ``spark://`` for the
+        catalog of the engine ``spark``.
     orders_columns, events_columns, contacts_columns, campaign_log_columns : mapping
         ``our column -> their column``, or a SQL expression over their columns.
     timezone : str, optional

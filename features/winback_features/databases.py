@@ -74,7 +74,7 @@ def _opened(backend: Any, database: str, base_dir: Path) -> AbstractContextManag
         return _duckdb(backend, base_dir / database.removeprefix("duckdb:///"))
     if scheme not in SERVERS:
         what = f"The database {scheme}:// is not supported."
-        how = "Use duckdb:///file.duckdb, postgresql://…, bigquery://…, snowflake://… or databricks://…."
+        how = "Use duckdb:///file.duckdb, postgresql://…, bigquery://…, snowflake://…, databricks://… or spark://."
         raise ConfigError(what, where="source.database", how=how)
     server, driver, package = SERVERS[scheme]
     if not _installed(driver):

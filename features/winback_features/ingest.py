@@ -147,8 +147,11 @@ class _Intake:
         asked = (ORDERS, EVENTS, CONTACTS, *([CAMPAIGN_LOG] if self.with_log else []))
         specs = [spec for spec in asked if getattr(self.source, spec.name) is not None]
         names = [spec.name for spec in specs]
-        reader = self.backend.reader if self.backend.name == "pyspark" else self.backend
-        raws = open_sources(reader, names, self.source, self.base_dir, self.work_dir)
+        on_spark = self.backend.name == "pyspark"
+        reader, catalog = (
+            (self.backend.reader, self.backend.copy_from_catalog) if on_spark else (self.backend, None)
+        )
+        raws = open_sources(reader, names, self.source, self.base_dir, self.work_dir, catalog)
         taken = {spec.name: self._take(raw, spec) for spec, raw in zip(specs, raws, strict=True)}
 
         lines = clean.order_lines(taken["orders"].rows, self.brand)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,15 @@ from ibis.util import gen_name
 
 from winback_features.answers import count, name_of
 from winback_features.config import SourceConfig
-from winback_features.databases import load_tables
-from winback_features.errors import InputError
+from winback_features.databases import fingerprint_rows, load_tables
+from winback_features.errors import ConfigError, InputError
 from winback_features.files import as_utf8, csv_header, file_format, find_files, fingerprint_files
 
 ROW = "winback_row_number"
 """Name of the row-number column added to every source table."""
+
+Catalog = Callable[[str, str], tuple[Path, ...]]
+"""Copies a table of Spark's catalog, by its name and ``source.database``, to Parquet files in the order of their content."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,12 @@ class RawTable:
 
 
 def open_sources(
-    backend: Any, names: Sequence[str], source: SourceConfig, base_dir: Path, work_dir: Path
+    backend: Any,
+    names: Sequence[str],
+    source: SourceConfig,
+    base_dir: Path,
+    work_dir: Path,
+    catalog: Catalog | None = None,
 ) -> Iterator[RawTable]:
     """Open input tables: those of a database together, as of one moment; files one after the other, as they are asked for.
 
@@ -75,6 +83,8 @@ def open_sources(
         Folder to which relative paths are relative.
     work_dir : pathlib.Path
         Folder for a re-encoded copy of a CSV; needed until the table was read.
+    catalog : callable, optional
+        What copies a table of Spark's catalog; the engine ``spark`` has it.
 
     Yields
     ------
@@ -89,6 +99,10 @@ def open_sources(
         If the database cannot be used.
     """
     locations: list[str] = [getattr(source, name) for name in names]
+    if source.database and source.database.startswith("spark://"):
+        for name, location in zip(names, locations, strict=True):
+            yield _open_catalog(backend, name, location, source.database, catalog)
+        return
     if source.database:
         copies = load_tables(backend, locations, source.database, base_dir)
         for name, location, (table, fingerprint) in zip(names, locations, copies, strict=True):
@@ -108,6 +122,15 @@ def _open_files(
         return RawTable(name, location, table, fingerprint, files=files)
     table, rejected, scratch = _read_csv(backend, location, files, encoding, work_dir)
     return RawTable(name, location, table, fingerprint, rejected, scratch)
+
+
+def _open_catalog(backend: Any, name: str, location: str, database: str, catalog: Catalog | None) -> RawTable:
+    if catalog is None:
+        what = "The tables of Spark's catalog are read by the engine spark."
+        raise ConfigError(what, where="source.database", how='Set engine.name to "spark".')
+    files = catalog(location, database)
+    table = _read_parquet(backend, location, files)
+    return RawTable(name, location, table, fingerprint_rows(table.drop(ROW)), files=files)
 
 
 def _by_content(table: ibis.Table) -> ibis.Table:

@@ -25,6 +25,7 @@ from pyspark.sql import DataFrame, SparkSession, functions
 
 from winback_features.config import EngineConfig
 from winback_features.errors import ConfigError
+from winback_features.spark_catalog import catalog_files
 from winback_features.spark_failures import cause, refusal_of
 
 Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
@@ -42,8 +43,9 @@ ALWAYS = {
     "spark.sql.ansi.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
-"""What every session is told: arithmetic as on one machine, rows to and from Python in batches."""
+"""What every session is told: arithmetic as on one machine, rows to and from Python in batches, moments as Parquet has them."""
 
 
 class SparkEngine(ibis.backends.pyspark.Backend):  # type: ignore[misc]
@@ -109,6 +111,10 @@ class SparkEngine(ibis.backends.pyspark.Backend):  # type: ignore[misc]
         frame.write.mode("overwrite").parquet(folder)
         self._session.read.schema(frame.schema).parquet(folder).createTempView(name)
         return self.table(name)
+
+    def copy_from_catalog(self, location: str, database: str) -> tuple[Path, ...]:
+        """Copy a table of Spark's catalog to the scratch folder, see `winback_features.spark_catalog.catalog_files`."""
+        return catalog_files(self._session, location, database, self.scratch / gen_name("winback_source"))
 
     def drop_table(self, name: str, *, force: bool = False, **kwargs: Any) -> None:
         """Forget a temporary table, and give back its place."""

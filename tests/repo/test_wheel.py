@@ -23,6 +23,7 @@ for room in ("features", "models", "policy", "training", "serving"):
             # The modules that take an extra.
             extras = {
                 "winback_features.spark": "pyspark",
+                "winback_features.spark_catalog": "pyspark",
                 "winback_features.spark_failures": "py4j",
                 "winback_features.postgres_tables": "psycopg",
             }
