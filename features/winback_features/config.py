@@ -86,7 +86,8 @@ class EngineConfig:
     ----------
     name : {"duckdb", "spark"}
     memory_limit : str
-        Of DuckDB, and of Spark's driver where Spark runs on this machine.
+        Of the daily job's process: DuckDB gets a share of it, and spills beyond that. Of Spark's driver where Spark runs on
+        this machine.
     threads : int
         Of DuckDB.
     spark_master : str

@@ -14,6 +14,12 @@ import ibis
 from winback_features.config import EngineConfig
 from winback_features.errors import ConfigError
 
+ASIDE = 512 * 1024**2
+"""Bytes of a process that do not grow: Python, its packages, and what DuckDB has outside of its own account."""
+
+UNITS = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
+"""As DuckDB writes sizes."""
+
 
 @contextmanager
 def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[Any]:
@@ -60,6 +66,7 @@ def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[
                 autoinstall_known_extensions=False,
                 autoload_known_extensions=False,
             )
+            backend.raw_sql(f"SET memory_limit = '{share_of(memory_of(backend))}B'")
         except duckdb.Error as error:
             what = f"DuckDB refuses the engine's settings ({str(error).splitlines()[0]})."
             raise ConfigError(what, where="engine", how='Write memory_limit like "4GB".') from error
@@ -73,11 +80,32 @@ def open_engine(config: EngineConfig, temp_dir: Path | None = None) -> Iterator[
             backend.disconnect()
 
 
+def share_of(limit: int) -> int:
+    """Return how many of a process's bytes DuckDB may use before it spills; the rest is for the arrays of features and scores.
+
+    Examples
+    --------
+    >>> share_of(4 * 1024**3) / 1024**3
+    1.75
+    """
+    return max((limit - ASIDE) // 2, limit // 4)
+
+
+def memory_of(backend: Any) -> int:
+    """Return how many bytes DuckDB may use before it spills, about."""
+    number, unit = _setting(backend, "memory_limit").split()
+    return int(float(number) * UNITS[unit])
+
+
 def threads_of(backend: Any) -> int:
     """Return how many threads may work in this process: as many as DuckDB has. On Spark the tasks work."""
     if backend.name != "duckdb":
         return 1
-    return int(backend.raw_sql("select current_setting('threads')").fetchone()[0])
+    return int(_setting(backend, "threads"))
+
+
+def _setting(backend: Any, name: str) -> str:
+    return str(backend.raw_sql(f"select current_setting('{name}')").fetchone()[0])
 
 
 def _spark_module() -> Any:

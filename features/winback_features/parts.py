@@ -12,10 +12,14 @@ from itertools import pairwise
 import ibis
 
 from winback_features.answers import count
+from winback_features.engine import memory_of
 from winback_features.tables import Tables
 
 ROWS_PER_PART = 6_000_000
-"""Orders and events in a part, about: its features are built within a few hundred megabytes."""
+"""Orders and events in a part, at most: larger ones save nothing."""
+
+BYTES_PER_ROW = 280
+"""What the engine may use for each of them, at least: its arrays, beside the engine, take about as much."""
 
 CONTACTS_PER_PART = 500_000
 """Contacts in a part, about, where only their own rows are joined."""
@@ -51,8 +55,10 @@ def contact_bounds(tables: Tables) -> Sequence[str]:
     They are read off a sample: where exactly they lie makes the parts more or less even, and nothing else.
     """
     rows = sum(table.rows_used for table in tables.report.tables if table.name in ("orders", "events"))
-    wanted = -(-rows // ROWS_PER_PART)
-    if wanted < 2 or tables.backend.name != "duckdb":
+    if tables.backend.name != "duckdb":
+        return ()
+    wanted = -(-rows // min(ROWS_PER_PART, memory_of(tables.backend) // BYTES_PER_ROW))
+    if wanted < 2:
         return ()
     return _bounds(tables.orders, count(tables.orders), wanted)
 

@@ -47,7 +47,7 @@ MOST_DISCOUNT = 10.0
 """A rate a year beyond this is a percentage written for a share."""
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B|%)", re.IGNORECASE)
+_MEMORY = re.compile(r"\d+(\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
 
 
 def check_rules(settings: Settings, where: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from winback_features import by_contact, parts
 from winback_features.answers import count
-from winback_features.engine import open_engine
+from winback_features.engine import memory_of, open_engine
 from winback_features.ingest import ingest
 from winback_features.parts import contact_bounds, parts_of
 from winback_features.retention import retention_figures
@@ -54,6 +54,12 @@ def test_a_run_in_parts_is_the_run_as_a_whole(tmp_path: Path, monkeypatch: pytes
         assert in_one == in_parts
         bounds = contact_bounds(tables)
         assert len(bounds) >= 2
+        monkeypatch.setattr(
+            parts, "BYTES_PER_ROW", memory_of(backend) // 500
+        )  # a third of the rows at a time
+        assert len(contact_bounds(tables)) > 2 * len(bounds)
+        monkeypatch.undo()
+        monkeypatch.setattr(parts, "ROWS_PER_PART", 1_500)
         assert all(a < b for a, b in pairwise(bounds))
         there = [(count(part.orders), count(part.events), count(part.contacts)) for part in parts_of(tables)]
         assert len(there) == len(bounds) + 1
