@@ -3,11 +3,15 @@
 import gc
 import os
 
+import ibis
 import pytest
 from hypothesis import settings
 
 # One thread for each worker: several OpenMP teams on two cores spend their time waiting for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# SQL is written as `open_engine` has it written, whether or not it was called before.
+ibis.options.sql.fuse_selects = False
 
 # Expressions are made of very many small objects, and nearly all of them go by themselves.
 gc.set_threshold(100_000, 50, 100)

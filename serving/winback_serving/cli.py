@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 our fault, 2 input or configuration, 3 refused by a gate, 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -115,6 +116,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """
     # Threads that wait for one another should sleep: on a busy machine, spinning costs many times the work itself.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Queries are made of very many small objects that go by themselves: looking for cycles among them took a third of the time.
+    gc.set_threshold(50_000, 10, 10)
     # Ending a service is an interruption like Ctrl-C: unfinished work is cleared away, exit code 130.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = list(sys.argv[1:] if args is None else args)

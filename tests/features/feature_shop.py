@@ -93,7 +93,7 @@ class ShopEngine:
     def run(self, build, *args) -> pa.Table:
         key = (build, *args)
         if key not in self._sql:
-            self._sql[key] = ibis.to_sql(build(self.tables, *args), dialect="duckdb")
+            self._sql[key] = self.backend.compile(build(self.tables, *args))
         return self.backend.con.execute(self._sql[key]).to_arrow_table()
 
     def facts(self, shop: Shop, as_of: date) -> Facts:
@@ -101,7 +101,7 @@ class ShopEngine:
         self.load(shop)
         if ("facts", as_of) not in self._sql:
             queries = fact_queries(self.tables, as_of).items()
-            self._sql["facts", as_of] = {n: ibis.to_sql(q, dialect="duckdb") for n, q in queries}
+            self._sql["facts", as_of] = {n: self.backend.compile(q) for n, q in queries}
         found = {
             n: self.backend.con.execute(q).to_arrow_table() for n, q in self._sql["facts", as_of].items()
         }

@@ -12,9 +12,11 @@ import pytest
 import sqlglot
 from feature_shop import SCHEMAS
 
+from winback_features.config import EngineConfig
 from winback_features.contact_habits import SCHEMA as HABITS
 from winback_features.contact_status import build_contact_status
 from winback_features.databases import load_tables
+from winback_features.engine import open_engine
 from winback_features.errors import ConfigError
 from winback_features.fact_queries import fact_queries
 from winback_features.labels import build_labels
@@ -64,3 +66,11 @@ def test_a_driver_that_is_not_there_is_named(scheme: str, tmp_path: Any) -> None
     with pytest.raises(ConfigError, match="is not installed") as caught:
         load_tables(None, ["orders"], f"{scheme}://somewhere/shop", tmp_path)
     assert f"ibis-framework[{scheme}]" in caught.value.how
+
+
+def test_the_engine_is_handed_nested_queries_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ibis.options.sql, "fuse_selects", True)
+    with open_engine(EngineConfig(memory_limit="256MB", threads=1)) as engine:
+        given = ibis.table({"a": "int64"}, name="given")
+        query = given.mutate(b=given.a + 1)
+        assert engine.compile(query.filter(query.b > 1)).count("SELECT") == 2

@@ -262,7 +262,7 @@ class World:
 
         def keep(table: Any) -> Any:
             name = ibis.util.gen_name("kept")
-            kept[name] = str(ibis.to_sql(table, dialect="duckdb"))
+            kept[name] = self.backend.compile(table)
             return self.backend.create_table(name, schema=table.schema(), temp=True)
 
         decision = decide(*given, day, drivers=drivers, uplift=uplift, cache=keep)
@@ -296,7 +296,7 @@ class World:
         for name, filled in script.kept.items():
             self.backend.con.execute(f"DELETE FROM {name}; INSERT INTO {name} {filled}")
         for name in set(only) - set(script.tables):
-            script.tables[name] = str(ibis.to_sql(getattr(script.decision, name), dialect="duckdb"))
+            script.tables[name] = self.backend.compile(getattr(script.decision, name))
         return [by_contact(self.backend.con.sql(script.tables[name]).to_arrow_table()) for name in only]
 
     def winback(self, rows: Rows, **kwargs: Any) -> Rows:

@@ -99,7 +99,7 @@ class Replay:
                 closed=self.closed(world),
             ),
         )
-        self.sql = str(ibis.to_sql(decision.states, dialect="duckdb"))
+        self.sql = world.backend.compile(decision.states)
 
     @staticmethod
     def closed(world: Any) -> list[tuple[Any, Any]]:

@@ -1,10 +1,11 @@
 """The command line: quick to answer, errors as sentences with the mend, codes and JSON for scripts."""
 
+import gc
 import io
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,14 @@ from winback_serving import cli
 from winback_serving.output import Output
 
 WriteShop = Callable[..., Path]
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """Leave the garbage collector as it was."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,6 +147,7 @@ def test_exit_codes(
         assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("collector")
 def test_the_signal_that_ends_a_service_is_an_interruption(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,10 +169,19 @@ def test_a_file_that_the_engine_cannot_write_is_no_bug_of_ours() -> None:
     assert "free space" in str(said["how"])
 
 
+@pytest.mark.usefixtures("collector")
 def test_main_leaves_with_the_code() -> None:
     with pytest.raises(SystemExit) as left:
         cli.main(["scor"])
     assert left.value.code == 2
+
+
+@pytest.mark.usefixtures("collector")
+def test_a_command_does_not_look_for_cycles_after_every_few_objects() -> None:
+    gc.set_threshold(700, 10, 10)
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert gc.get_threshold()[0] >= 10_000
 
 
 def test_check_counts_what_is_wrong_and_publishes_nothing(
