@@ -178,8 +178,7 @@ def write_export(run: PublishedRun, request: ExportRequest, fallen: pa.Table | N
         if form.raw and spec.file != "winback":
             table = backend.read_parquet(checked_file(run, spec.file))
             return _finish(request, _write(table, table.columns, request, folder))
-        everybody = read_flags(backend, run)
-        tonight, earlier = _prepared(everybody, run, request), None
+        tonight, earlier = _prepared(read_flags(backend, run), run, request), None
         if request.before is not None:
             earlier = _prepared(read_flags(backend, request.before), request.before, request)
         compares = request.delta and earlier is not None and not spec.daily
@@ -189,7 +188,7 @@ def write_export(run: PublishedRun, request: ExportRequest, fallen: pa.Table | N
             rows = with_fallen(rows, backend.create_table(gen_name("fallen"), fallen, temp=True))
         rows = backend.create_table(gen_name("rows"), rows, temp=True)
         rows = _batch_of(rows, request)
-        exposure = _exposure(rows, everybody, request)
+        exposure = _exposure(rows, backend.read_parquet(run.file("winback")), request)
         report = _Report()
         if request.batch is not None:
             report.mailed = rows.filter(_mailed(rows)).count().to_pyarrow().as_py()
@@ -285,12 +284,12 @@ def _prepared(flags: Any, run: PublishedRun, request: ExportRequest) -> Any:
     return listed if request.form.raw else shown(listed, run.as_of)
 
 
-def _exposure(rows: Any, everybody: Any, request: ExportRequest) -> BounceExposure | None:
+def _exposure(rows: Any, winback: Any, request: ExportRequest) -> BounceExposure | None:
     """Project the bounces of what would be e-mailed, and refuse too many."""
     if not LISTS[request.name].writes or request.form.audience:
         return None
     written = rows.filter(rows.on_list & rows.left_out.isnull())
-    (numbers,) = project(written, everybody).to_pyarrow().to_pylist()
+    (numbers,) = project(written, winback).to_pyarrow().to_pylist()
     exposure = BounceExposure(**numbers)
     if not request.force:
         exposure.check(request.max_bounce_exposure)

@@ -178,7 +178,7 @@ def with_flags(winback: Any, states: Any, as_of: date) -> Any:
         preference_form=(asked | sleeper) & ~t.withdrawn,
         retargeting=t.winback_flag & t.opted_in & (third | ignored) & ~t.refused_address,
         left_audience=over | (t.winback_flag & (t.refuses_email | t.refused_address | t.ran_out)),
-        to_validate=t.email_allowed & t.email.notnull() & ibis.or_(*doubts(t, t).values()),
+        to_validate=t.email_allowed & t.email.notnull() & ibis.or_(*doubts(t, winback).values()),
     ).drop(
         *("last_of", "last_arm", "exited_at", "in_journey", "asleep", "was_held_out"),
         *("opted_in", "ran_out", "deliverable"),

@@ -80,15 +80,15 @@ class BounceExposure:
             raise GateRefusal(what, where="bounce exposure", how=how)
 
 
-def doubts(t: Any, everybody: Any) -> dict[str, Any]:
+def doubts(t: Any, winback: Any) -> dict[str, Any]:
     """Return why it is not sure that an address still takes mail.
 
     Parameters
     ----------
     t : ibis.Table
         ``soft_bounces_in_a_row``, ``email_days_since_send``.
-    everybody : ibis.Table
-        All contacts of the run. Where none of them was ever mailed the shop records no sends, and never mailed
+    winback : ibis.Table
+        The run's list, as published. Where nobody on it was ever mailed the shop records no sends, and never mailed
         says nothing.
 
     Returns
@@ -96,7 +96,9 @@ def doubts(t: Any, everybody: Any) -> dict[str, Any]:
     dict of str to ibis bool column
         ``long`` unmailed, ``never`` mailed, ``soft``: bounced softly the last time.
     """
-    sends_known = everybody.email_days_since_send.count().as_scalar() > 0
+    sends_known: Any = ibis.literal(False)
+    if "email_days_since_send" in winback.columns:
+        sends_known = winback.email_days_since_send.count().as_scalar() > 0
     return {
         "long": (t.email_days_since_send >= LONG_UNMAILED_DAYS).fill_null(False),
         "never": t.email_days_since_send.isnull() & sends_known,
@@ -104,15 +106,15 @@ def doubts(t: Any, everybody: Any) -> dict[str, Any]:
     }
 
 
-def project(rows: Any, everybody: Any) -> Any:
+def project(rows: Any, winback: Any) -> Any:
     """Project the bounces of a list.
 
     Parameters
     ----------
     rows : ibis.Table
         The list: ``email_allowed``, ``email``, ``soft_bounces_in_a_row``, ``email_days_since_send``.
-    everybody : ibis.Table
-        All contacts of the run (`doubts`).
+    winback : ibis.Table
+        The run's list, as published (`doubts`).
 
     Returns
     -------
@@ -120,7 +122,7 @@ def project(rows: Any, everybody: Any) -> Any:
         One row with the attributes of `BounceExposure`.
     """
     t = rows.filter(rows.email_allowed & rows.email.notnull())
-    t = t.select(in_a_row=t.soft_bounces_in_a_row.fill_null(0), **doubts(t, everybody))
+    t = t.select(in_a_row=t.soft_bounces_in_a_row.fill_null(0), **doubts(t, winback))
 
     def rate(condition: Any, value: Any) -> Any:
         return ibis.ifelse(condition, value, FRESH).cast("float64")
