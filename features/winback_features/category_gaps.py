@@ -7,7 +7,7 @@ from datetime import date
 
 import ibis
 
-from winback_features.facts import purchase_days
+from winback_features.facts import purchase_days, purchase_orders
 from winback_features.kaplan_meier import kaplan_meier
 from winback_features.tables import Tables
 
@@ -45,6 +45,7 @@ def count_category_gaps(tables: Tables, as_of: date) -> dict[str, dict[int, int]
     )
     firsts = days.filter(days.place == 0, days.gap.notnull()).select("contact_id", "day", "gap")
     lines = tables.lines.filter(tables.lines.category.notnull()).inner_join(firsts, ["contact_id", "day"])
+    lines = lines.semi_join(purchase_orders(tables, as_of), ["contact_id", "order_id", "day"])
     spent = lines.group_by("contact_id", "gap", "category").aggregate(money=lines.amount.sum())
     by_money = ibis.window(
         group_by=spent.contact_id, order_by=[ibis.desc(spent.money, nulls_first=False), spent.category]

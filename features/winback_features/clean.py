@@ -8,12 +8,20 @@ import ibis
 import pyarrow as pa
 
 from winback_features.config import BrandConfig
-from winback_features.contracts import EMAIL_STATUSES, EVENT_KINDS, OTHER_KIND, STATED_REASONS, SURVEY
+from winback_features.contracts import (
+    EMAIL_STATUSES,
+    EVENT_KINDS,
+    LIST_NAMES,
+    OTHER_KIND,
+    STATED_REASONS,
+    SURVEY,
+)
 from winback_features.countries import country_code
+from winback_features.fact_arrays import CHANNELS as LEAVABLE
 from winback_features.fact_arrays import MONEY_UNITS
 from winback_features.tables import CONTACTS_SCHEMA, EVENTS_SCHEMA, LINES_SCHEMA, MONEY
 
-CHANNELS = tuple(sorted({k.channel for k in EVENT_KINDS.values()} | {"phone", "post"}))
+CHANNELS = tuple(sorted({k.channel for k in EVENT_KINDS.values()} | {"phone"}))
 """Channels an event may name; another word gives way to the usual channel of its kind."""
 
 VOCABULARY = pa.table(
@@ -60,7 +68,8 @@ def clean_events(rows: ibis.Table, vocabulary: ibis.Table) -> ibis.Table:
     vocabulary : ibis.Table
         `VOCABULARY`, held by the engine: to look a word up is several times quicker than to compare it with each.
     """
-    channel, stated = rows.channel.lower(), stated_reason(rows)
+    written, stated = rows.channel.lower(), stated_reason(rows)
+    channel = written.cases(*LIST_NAMES.items(), else_=written)
     named = rows.mutate(
         day=rows.occurred_at.date(),
         named_channel=ibis.ifelse(channel.isin(CHANNELS), channel, ibis.null("string")),
@@ -69,9 +78,13 @@ def clean_events(rows: ibis.Table, vocabulary: ibis.Table) -> ibis.Table:
     )
     named = named.rename(word="kind").drop("channel")
     t = named.left_join(vocabulary, named.word == vocabulary.known_kind)
+    # Who takes itself off on the site takes itself off nothing that is sent by "site".
+    named_channel = ibis.ifelse(
+        (t.known_role == "optout") & t.named_channel.notin(LEAVABLE), None, t.named_channel
+    )
     return t.mutate(
         kind=t.known_kind.fill_null(OTHER_KIND),
-        channel=ibis.coalesce(t.named_channel, t.usual_channel, ibis.literal(OTHER_KIND)),
+        channel=ibis.coalesce(named_channel, t.usual_channel, ibis.literal(OTHER_KIND)),
         role=t.known_role.fill_null(OTHER_KIND),
     ).select(*EVENTS_SCHEMA.names)
 

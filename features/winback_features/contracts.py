@@ -132,6 +132,9 @@ TABLES = {t.name: t for t in (ORDERS, EVENTS, CONTACTS, CAMPAIGN_LOG)}
 SEND_CHANNELS = ("email", "sms", "push", "direct_mail")
 """Channels on which a shop writes to people, in the order features name them."""
 
+LIST_NAMES = {"post": "direct_mail"}
+"""Channels that consents, the list and the campaign log call by another name than the events; an event may say either."""
+
 Role = Literal[
     "send", "open", "click", "bounce", "optout", "visit", "cart", "service", "loyalty", "answer", "incentive"
 ]

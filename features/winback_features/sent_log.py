@@ -7,7 +7,7 @@ from typing import Any
 
 import ibis
 
-from winback_features.contracts import SEND_CHANNELS
+from winback_features.contracts import LIST_NAMES, SEND_CHANNELS
 from winback_features.expressions import cut
 
 LOGGED_DAYS = {channel: f"{channel}_logged_days" for channel in SEND_CHANNELS}
@@ -16,9 +16,6 @@ LOGGED_DAYS = {channel: f"{channel}_logged_days" for channel in SEND_CHANNELS}
 LOGGED_INCENTIVES = "logged_incentives_180d"
 LOGGED = (*LOGGED_DAYS.values(), LOGGED_INCENTIVES)
 INCENTIVE_DAYS = 180
-NAMES = {"post": "direct_mail"}
-"""Channels that the list calls by another name than the events."""
-
 NO_INCENTIVE = ("", "none")
 
 
@@ -42,7 +39,7 @@ def sent_by_log(log: ibis.Table, as_of: date) -> ibis.Table:
     sent = sent.select(
         "contact_id",
         age=cut(as_of).delta(sent.sent_at.date(), unit="day").cast("int64"),
-        channel=channel.cases(*NAMES.items(), else_=channel),
+        channel=channel.cases(*LIST_NAMES.items(), else_=channel),
         given=incentive.notin(NO_INCENTIVE).fill_null(False),
     )
     lately = sent.given & (sent.age <= INCENTIVE_DAYS)

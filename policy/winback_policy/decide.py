@@ -284,6 +284,8 @@ def _weighed(facts: Any, day: DecisionDay) -> Any:
     )
     t = t.mutate(asleep_since=states.asleep_since(t, as_of, config))
     t = t.mutate(asleep_days=states.asleep_days(t, as_of, config, day.closed))
+    t = t.mutate(farewell_since=states.farewell_since(t, as_of, config))
+    t = t.mutate(farewell_due=states.farewell_due(t, as_of, config, day.closed))
     blocked = eligibility.blocking_reason(t, as_of, config)
     stays = states.stays(t)
     return t.mutate(not_flagged_reason=ibis.ifelse(stays, None, blocked), candidate=blocked.isnull() & ~stays)

@@ -23,6 +23,7 @@ STATE_SCHEMA = {
     "variant": "string",
     "journeys": "int64",
     "asleep_since": "date",
+    "farewell_since": "date",
     "offered_tier": "string",
 }
 """The ``states`` table that one run hands to the next. One row per contact ever known."""

@@ -94,7 +94,7 @@ def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
     unreachable = t.channel_number.isnull()
     if config.definition == PURCHASE_LAPSED:
         recovered = [
-            (~t.base.isin(REPEAT_BASES), "history_cancelled"),
+            (~t.base.isin(REPEAT_BASES) | (t.purchase_days < 2).fill_null(False), "history_cancelled"),
             (~(t.p_lapse >= config.leave_p_lapse).fill_null(False), "risk_fell"),
         ]
     else:
@@ -106,7 +106,7 @@ def leaving_reason(t: Any, as_of: date, config: PolicyConfig) -> Any:
         (bought_since(t, t.previous_entered_at, as_of), "purchased"),
         (t.hard_bounced, "hard_bounced"),
         (t.complained, "complained"),
-        (unreachable & refused_any(t), "unsubscribed"),
+        (unreachable & t.closed_by.isnull() & refused_any(t), "unsubscribed"),
         (unreachable, t.closed_by.fill_null("no_consent")),
         (left_for_good(t), "left_for_good"),
         *recovered,
@@ -145,16 +145,19 @@ def asleep_since(t: Any, as_of: date, config: PolicyConfig) -> Any:
 
     It sleeps when its journey ended without a purchase, today or before, or it said that it left for good, or it is persistently
     inactive and in no journey; until it gives a sign of life. By another definition than ``purchase_lapsed@1`` the persistently
-    inactive are those to win back, and do not fall asleep by that.
+    inactive are those to win back, and do not fall asleep by that. A sleeper that says that it left for good sleeps from the day
+    after its answer, so that the answer is no sign of life either once it is forgotten.
     """
     today = ibis.literal(as_of)
+    slept = slept_since(t)
+    told = ibis.ifelse(left_for_good(t), days_from(as_of, 1 - t.stated_days), slept)
     awake = stays(t) | (t.leaving == "purchased").fill_null(False)
     off_limits = t.erased | t.objected_profiling | t.is_staff
     gone = persistently_inactive(t, config) & ibis.literal(config.definition == PURCHASE_LAPSED)
     return ibis.cases(
         ((t.leaving == "journey_ended").fill_null(False), today),
         (awake | off_limits, ibis.null("date")),
-        (slept_since(t).notnull() & ~woken(t, as_of), slept_since(t)),
+        (slept.notnull() & ~woken(t, as_of), ibis.greatest(slept, told)),
         (left_for_good(t) | gone, today),
         else_=ibis.null("date"),
     )
@@ -181,6 +184,25 @@ def asleep_days(t: Any, as_of: date, config: PolicyConfig, closed: Sequence[tupl
     return ibis.ifelse(told, ibis.greatest(slept, config.sunset_days + since_said), slept)
 
 
+def farewell_since(t: Any, as_of: date, config: PolicyConfig) -> Any:
+    """Return since when the contact is in ``farewell`` tonight; null where it is not.
+
+    The notice begins on the day on which a run says so, be it that days were missed, or that ``sunset_days`` were changed. Where
+    a version wrote the states that did not keep the day, it began when ``sunset_days`` had passed.
+
+    Parameters
+    ----------
+    t : ibis.Table
+        From `gather`, with ``asleep_days`` (`asleep_days`).
+    as_of : date
+    config : PolicyConfig
+    """
+    over = t.asleep_days - config.sunset_days
+    known = (t.previous_state == "farewell").fill_null(False)
+    before = ibis.coalesce(t.previous_farewell_since, days_from(as_of, -over))
+    return ibis.ifelse((over >= 0).fill_null(False), ibis.ifelse(known, before, ibis.literal(as_of)), None)
+
+
 def entry_reason(t: Any, config: PolicyConfig) -> Any:
     """Return ``late`` past the day on which the contact was due, ``nearly_late`` up to it; ``inactive`` by other definitions."""
     if config.definition != PURCHASE_LAPSED:
@@ -188,16 +210,25 @@ def entry_reason(t: Any, config: PolicyConfig) -> Any:
     return ibis.ifelse(t.days_overdue > 0, "late", "nearly_late")
 
 
-def farewell_due(t: Any, as_of: date, config: PolicyConfig) -> Any:
-    """Return the day on which the data of a contact in ``farewell`` are to go.
+def farewell_due(t: Any, as_of: date, config: PolicyConfig, closed: Sequence[tuple[Any, Any]]) -> Any:
+    """Return the day on which the data of a contact in ``farewell`` are to go; null where it is not.
 
     That is the end of the retention of its country, counted from the last sign of the person, but not before
     ``notice_days`` have passed in ``farewell``, on which the shop was open.
+
+    Parameters
+    ----------
+    t : ibis.Table
+        From `gather`, with ``farewell_since`` (`farewell_since`).
+    as_of : date
+    config : PolicyConfig
+    closed : sequence of (first day, day after the last)
     """
     keep = retention_days(t, config.legal)
     left = keep - silence_days(t).fill_null(keep)
-    days = ibis.greatest(left, config.sunset_days + config.notice_days - t.asleep_days)
-    return days_from(as_of, days)
+    noticed = open_days(as_of, days_since(as_of, t.farewell_since), closed)
+    days = ibis.greatest(left, config.notice_days - noticed)
+    return ibis.ifelse(noticed.notnull(), days_from(as_of, days), ibis.null("date"))
 
 
 def drawn_variant(t: Any, as_of: date, config: PolicyConfig) -> tuple[Any, Any]:
@@ -215,26 +246,25 @@ def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
     Parameters
     ----------
     t : ibis.Table
-        From `gather`, with ``leaving``, ``asleep_since``, ``asleep_days`` (`asleep_days`), and ``entered`` (bool).
+        From `gather`, with ``leaving``, ``asleep_since``, ``farewell_since``, and ``entered`` (bool).
     as_of : date
     config : PolicyConfig
 
     Returns
     -------
     dict of str to ibis column
-        Every column of `STATE_SCHEMA` but ``contact_id`` and ``offered_tier``, and ``farewell_due``. After a journey its dates,
-        reasons and arm stay until the next one begins.
+        Every column of `STATE_SCHEMA` but ``contact_id`` and ``offered_tier``. After a journey its dates, reasons and arm stay
+        until the next one begins.
     """
     today = ibis.literal(as_of)
     left = t.leaving.notnull()
     off_limits = t.objected_profiling | t.is_staff
-    farewell = (t.asleep_days >= config.sunset_days).fill_null(False)
     state = ibis.cases(
         (t.erased, "erased"),
         (t.entered, "flagged"),
         (stays(t), "in_winback"),
         ((t.leaving == "purchased").fill_null(False), "reactivated"),
-        (farewell, "farewell"),
+        (t.farewell_since.notnull(), "farewell"),
         (t.asleep_since.notnull(), "sunset"),
         (~off_limits & t.base.isin(("active", "one_time")), "active"),
         else_="inactive",
@@ -261,5 +291,5 @@ def transition(t: Any, as_of: date, config: PolicyConfig) -> dict[str, Any]:
         "variant": carried("variant", variant),
         "journeys": t.previous_journeys.fill_null(0) + t.entered.cast("int64"),
         "asleep_since": t.asleep_since,
-        "farewell_due": ibis.ifelse(farewell, farewell_due(t, as_of, config), ibis.null("date")),
+        "farewell_since": t.farewell_since,
     }

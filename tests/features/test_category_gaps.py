@@ -85,3 +85,21 @@ def test_twice_as_slow_is_slow_and_less_is_not():
     sheets = {"sheets": {20: 900}}
     assert slow_categories({**sheets, "beds": {40: MIN_GAPS}}) == {"beds": 40}
     assert slow_categories({**sheets, "beds": {39: MIN_GAPS}}) == {}
+
+
+def test_what_was_cancelled_was_not_bought_first(tmp_path):
+    """A bed ordered beside sheets, and called off a week later."""
+    orders = pd.DataFrame(
+        [
+            ("c", "o1", START, "sheets", 40),
+            ("c", "o2", START, "beds", 900),
+            ("c", "o3", START + timedelta(days=7), "beds", -900),
+            ("c", "o4", START + timedelta(days=30), "sheets", 40),
+        ],
+        columns=["contact_id", "order_id", "ordered_at", "category", "amount"],
+    )
+    orders.to_parquet(tmp_path / "orders.parquet")
+    with open_engine(EngineConfig()) as engine:
+        tables = ingest(engine, SourceConfig("orders.parquet"), BrandConfig(), today=END, base_dir=tmp_path)
+        assert count_category_gaps(tables, END) == {"sheets": {30: 1}}
+        assert count_category_gaps(tables, START + timedelta(days=31)) == {"sheets": {30: 1}}

@@ -4,10 +4,12 @@ import tomllib
 from datetime import date, datetime
 from decimal import Decimal
 
+import ibis
 import pytest
 from ingest_desk import HEADER, good, notices, open_desk, reasons, rows
 
 from winback_features.config import BrandConfig
+from winback_features.contact_status import build_contact_status
 from winback_features.facts import purchase_days, purchase_orders
 
 AMSTERDAM = BrandConfig(timezone="Europe/Amsterdam")
@@ -365,3 +367,23 @@ def test_one_customer_no_repeat_buyer_or_all_alike_are_no_reason_to_refuse(desk)
     one = "\n".join(f"c,o{i},2024-01-{i:02d},9.99" for i in range(1, 30))
     for lines in (once, one, "c,o,2024-01-05,1"):
         assert reasons(desk.take(desk.csv(f"{HEADER}\n{lines}"))) == {}
+
+
+def test_an_unsubscribe_is_of_a_channel_that_can_be_left(desk):
+    """``post`` is ``direct_mail``, as in the consents; where it was said, such as on the site, is no channel to leave."""
+    left = {
+        "SMS": "sms",
+        "push": "push",
+        "direct_mail": "direct_mail",
+        "phone": "phone",
+        "Post": "direct_mail",
+    }
+    left |= dict.fromkeys(("email", "site", "form", "pigeon"), "email")
+    text = "".join(f"{name},2024-01-05 10:00:00,unsubscribe,{name}\n" for name in left)
+    visit = "visit,2024-01-05 10:00:00,site_visit,app\n"
+    events = desk.csv(f"contact_id,occurred_at,kind,channel\n{text}{visit}", "events.csv")
+    tables = desk.take(desk.csv(f"{HEADER}\n{good(2)}"), events=events)
+    found = {row["contact_id"]: row["channel"] for row in rows(tables.events)}
+    assert found == left | {"visit": "app"}
+    status = build_contact_status(tables, date(2024, 2, 1)).filter(ibis._.contact_id == "Post")
+    assert [row["consent_post"] for row in rows(status)] == [False]

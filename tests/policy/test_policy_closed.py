@@ -68,6 +68,11 @@ BOOK: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {**SILENT, "days_since_activity": 1090.0},
         {"state": "farewell", "farewell_due": AS_OF + timedelta(days=5)},
     ),
+    "in farewell for four days, two of them closed; sunset was longer then": (
+        {**asleep(60, "farewell"), "farewell_since": ago(4)},
+        {**SILENT, "days_since_activity": 1095.0},
+        {"state": "farewell", "farewell_due": AS_OF + timedelta(days=3)},
+    ),
     "said so three days ago, and asleep since": (
         {"state": "farewell", "asleep_since": ago(2), "journeys": 0},
         {**SILENT, "days_since_activity": 1095.0, "stated_reason": "no_need", "stated_days": 3},

@@ -34,7 +34,7 @@ CLOSED = ((20, 26), (41, 42), (60, 63))
 STAND_IN = date(1999, 5, 5)
 DATE = re.compile(r"MAKE_DATE\((\d+), (\d+), (\d+)\)")
 
-TOLD = ("entered_at", "exited_at", "asleep_since", "offered_tier")
+TOLD = ("entered_at", "exited_at", "asleep_since", "farewell_since", "offered_tier")
 """What a night puts down of a contact that it moves; a missed one leaves it to the next."""
 
 History = dict[str, Any]
@@ -190,7 +190,7 @@ def test_the_order_of_the_rows_changes_nothing(replay: Replay, known: Any, whole
 
 
 def test_a_missed_day_is_caught_up(replay: Replay, known: Any, whole: list[States]) -> None:
-    """A day later everybody is where it would have been, save who entered, left, fell asleep or was offered more on that day."""
+    """A day later everybody is where it would have been, save who entered, left, slept, parted or was offered more then."""
     for missed in range(2, DAYS - 1, 3):
         caught = replay.day(known, missed + 1, whole[missed - 1])
         for contact, row in caught.items():

@@ -26,7 +26,7 @@ LEAVES: dict[str, dict[str, Any]] = {
     "past_retention": {"days_since_activity": 1096.0},
     "consent_undated": {"country": "XX"},
     "consent_expired": {"country": "XX", "consent_email_days": 731},
-    "soft_bounced": {"soft_bounces_in_a_row": 8},
+    "soft_bounced": {"soft_bounces_in_a_row": 8, "consent_sms": False},
     "no_consent": {"has_email": False},
     "left_for_good": {"stated_reason": "no_need", "stated_days": 9},
     "history_cancelled": {"base": "one_time"},
@@ -219,6 +219,7 @@ def test_a_second_journey_starts_afresh(carried: Any) -> None:
         "variant": None,
         "journeys": 2,
         "asleep_since": None,
+        "farewell_since": None,
         "offered_tier": "low",
     }
 
@@ -251,7 +252,7 @@ def test_states_of_an_older_version_lack_columns(world: Any) -> None:
         },
     )
     day = DecisionDay(as_of=AS_OF, config=PolicyConfig(), currency="EUR", has_contacts=True)
-    older = states.drop("offered_tier", "asleep_since", "experiment", "variant")
+    older = states.drop("offered_tier", "asleep_since", "farewell_since", "experiment", "variant")
     first = world.rows(decide(scores, features, status, older, day).states)
     assert (first["c"]["offered_tier"], first["asleep"]["offered_tier"]) == ("low", None)
     assert first["asleep"]["asleep_since"] == AS_OF - timedelta(days=100)
@@ -272,3 +273,35 @@ def test_who_buys_and_says_goodbye_on_one_day_is_reactivated_first(world: Any) -
         "farewell",
         AS_OF + timedelta(days=1),
     )
+
+
+def test_a_sleepers_goodbye_wakes_it_neither_now_nor_once_it_is_forgotten(world: Any) -> None:
+    """Its answer is the last that was heard of it; after ``answer_days`` it no longer holds, and is no sign of life either."""
+
+    def day(offset: int, previous: Any) -> Any:
+        heard = {
+            "days_since_activity": 365.0 + offset,
+            "stated_reason": "no_need",
+            "stated_days": 365 + offset,
+        }
+        return world.day(offset, {"c": {**SILENT, **heard, "days_since_purchase": 800 + offset}}, previous)
+
+    one = day(0, {"c": before("farewell", 590, 500, "journey_ended")})
+    two = day(1, one.states)
+    assert (one.winback["c"]["stated_reason"], two.winback["c"]["stated_reason"]) == ("no_need", None)
+    assert [tonight.states["c"]["state"] for tonight in (one, two)] == ["farewell", "farewell"]
+    assert two.states["c"]["asleep_since"] == AS_OF - timedelta(days=364)
+
+
+def test_the_notice_begins_when_a_run_says_so(world: Any) -> None:
+    """Forty days were missed; the day after, the notice is a day shorter, as if none had been."""
+
+    def day(offset: int, previous: Any) -> Any:
+        silent = {**SILENT, "days_since_activity": 1200.0 + offset, "days_since_purchase": 1200 + offset}
+        return world.day(offset, {"c": silent}, previous)
+
+    one = day(0, {"c": before("sunset", 310, 220, "journey_ended")})
+    two = day(1, one.states)
+    assert {tonight.winback["c"]["state"] for tonight in (one, two)} == {"farewell"}
+    assert {tonight.states["c"]["farewell_since"] for tonight in (one, two)} == {AS_OF}
+    assert {tonight.winback["c"]["farewell_due"] for tonight in (one, two)} == {AS_OF + timedelta(days=30)}

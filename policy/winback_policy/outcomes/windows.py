@@ -32,6 +32,9 @@ EVENTS = {
 }
 """Metric to the kind of event that makes it true."""
 
+BY_A_PERSON = ("redeemed", "opened")
+"""Metrics that an event marked as a machine's does not make true; who leaves through one has left."""
+
 SEGMENTS = ("rfm_segment", "channel", "entry_reason")
 """Known on the day of entry, and the same whatever the arm."""
 
@@ -99,10 +102,10 @@ def outcome_cells(
 
 
 def later_cells(entries: Any, tables: Tables, end: date, days: int, window_days: int) -> list[Cell]:
-    """Sum up who still bought in the ``window_days`` before the day ``days`` after entry (see `outcome_cells`)."""
-    until = (entries.entered_at.cast("timestamp") + ibis.interval(days=days)).cast("date")
-    since = (until.cast("timestamp") - ibis.interval(days=window_days)).cast("date")
-    e = entries.mutate(until=until, since=since)
+    """Sum up who still bought in the ``window_days`` before the day ``days`` after entry, but since it (see `outcome_cells`)."""
+    entered = entries.entered_at.cast("timestamp")
+    since = (entered + ibis.interval(days=max(days - window_days, 0))).cast("date")
+    e = entries.mutate(until=(entered + ibis.interval(days=days)).cast("date"), since=since)
     bought = purchase_days(tables, end).rename(buyer="contact_id")
     inside = [e.contact_id == bought.buyer, bought.day >= e.since, bought.day < e.until]
     active = e.inner_join(bought, inside).select(active_id="contact_id").distinct()
@@ -157,7 +160,9 @@ def _with_events(e: Any, tables: Tables) -> Any:
     """Add 0 or 1 for each of `EVENTS`; null where the shop gave no events."""
     if not tables.has_events:
         return e.mutate(**{name: ibis.null("int64") for name in EVENTS})
-    events = tables.events.filter(tables.events.kind.isin([*EVENTS.values()])).rename(eventful="contact_id")
+    events = tables.events
+    of_machine = events.machine & events.kind.isin([EVENTS[name] for name in BY_A_PERSON])
+    events = events.filter(events.kind.isin([*EVENTS.values()]) & ~of_machine).rename(eventful="contact_id")
     inside = [e.contact_id == events.eventful, events.day >= e.entered_at, events.day < e.until]
     found = e.select("contact_id", "entered_at", "until").inner_join(events, inside)
     found = found.group_by("contact_id").aggregate(

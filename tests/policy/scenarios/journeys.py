@@ -165,6 +165,15 @@ JOURNEYS: dict[str, Scenario] = {
         does="onboard_second_purchase",
         yesterday=journey(5),
     ),
+    "Ueli": Scenario(
+        "the same, and the order that is left lies far back: no repeat buyer any more either",
+        ("001.2",),
+        {**ONCE, "base": "lapsed", "days_since_purchase": 70},
+        "inactive",
+        "lapsed_already",
+        "history_cancelled",
+        yesterday=journey(5),
+    ),
     "Viola": Scenario(
         "is held out: on the list, and nobody writes to her",
         ("003.6", "004.9"),
