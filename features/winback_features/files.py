@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import tempfile
 from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import islice
@@ -124,7 +125,8 @@ def as_utf8(file: Path, label: str, encoding: str, work_dir: Path) -> Path:
     if codec.name in ("utf-8", "ascii"):
         _check_utf8(file, label)
         return file
-    copy = work_dir / f"{file.name}.utf8.csv"
+    # A folder for each: files of several folders may have one name.
+    copy = Path(tempfile.mkdtemp(dir=work_dir)) / f"{file.name}.utf8.csv"
     try:
         with (
             file.open(encoding=encoding, newline="") as source,

@@ -88,9 +88,10 @@ def records(winback: Any, features: Any, status: Any, as_of: date, config: Polic
     ibis.Table
         One row per contact in ``winback`` save the erased: ``contact_id``, ``state``, ``country``, ``farewell_due``;
         ``inactive`` (by both definitions), ``engaged`` (any activity in 90 days); ``retention_due`` (the day on which its data
-        have to go, null where nothing dates the contact) and ``past_retention``; ``without_purpose`` (no purchase, no activity,
-        no consent); ``sleeping`` (in ``sunset`` or ``farewell``), ``sleeper_emails_90d`` (e-mails sent to it in 90 days; 0 where
-        it is awake) and ``sleeper_cost_per_year`` (what they cost, at that pace).
+        have to go, null where nothing dates the contact, or it objects to profiling) and ``past_retention``;
+        ``without_purpose`` (no purchase, no activity, no consent); ``sleeping`` (in ``sunset`` or ``farewell``),
+        ``sleeper_emails_90d`` (e-mails sent to it in 90 days; 0 where it is awake) and ``sleeper_cost_per_year`` (what they cost,
+        at that pace).
     """
     w = winback.filter(winback.state != "erased").select(
         "contact_id", "state", "country", "farewell_due", "purchase_inactive", "engagement_inactive"
@@ -103,7 +104,8 @@ def records(winback: Any, features: Any, status: Any, as_of: date, config: Polic
     left = (retention_days(t, config.legal) - silence).cast("int64")
     sleeping = t.state.isin(ASLEEP)
     emails = ibis.ifelse(sleeping, t.email_sends_90d.fill_null(0), 0).cast("int64")
-    never = (t.purchase_days.fill_null(0) == 0) & t.days_since_activity.isnull()
+    # Of who objects to profiling there are no features: what it did is not known, and not nothing.
+    never = t.features_of.notnull() & (t.purchase_days.fill_null(0) == 0) & t.days_since_activity.isnull()
     return t.select(
         "contact_id",
         "state",

@@ -31,6 +31,14 @@ def test_several_csv_files_are_one_table(desk):
     assert "different columns" in desk.refuse("month-*.csv")
 
 
+def test_files_of_one_name_in_two_folders_are_two_files_in_any_encoding(desk):
+    for part in (0, 1):
+        (desk.folder / f"part-{part}").mkdir()
+        desk.csv(f"{HEADER}\né{part},o,2024-01-01,1", f"part-{part}/rows.csv", "cp1252")
+    tables = desk.take("part-*/rows.csv", encoding="cp1252")
+    assert {row["contact_id"] for row in rows(tables.orders)} == {"é0", "é1"}
+
+
 def test_every_parquet_file_has_the_required_columns(desk):
     desk.parquet(CLEAN, "week-1.parquet")
     desk.parquet({name.upper(): CLEAN[name] for name in CLEAN}, "week-2.parquet")

@@ -37,6 +37,7 @@ KNOWN: dict[str, dict[str, Any]] = {
     },
     "only consent": {"purchase_days": 0.0, "tenure_days": 10.0, "active_days_90d": 0.0},
     "erased": {"erased": True},
+    "objects": {"objected_profiling": True, "consent_email": None},
 }
 PRICE = PolicyConfig(email_price=0.002)
 
@@ -48,6 +49,7 @@ def held(world: Any) -> Any:
     before = {"sleeps long": {"state": "sunset", "asleep_since": since, "journeys": 0}}
     decision = world.decide(KNOWN, previous=before)
     features, status = world.known(KNOWN)
+    features = features.filter(features.contact_id.notin(["erased", "objects"]))  # nobody counts what they do
     return world.materialise(hygiene.records(decision.winback, features, status, AS_OF, PRICE))
 
 
@@ -63,7 +65,9 @@ def test_every_record_but_the_erased_is_judged(world: Any, held: Any) -> None:
         "past retention": ("inactive", "past_retention", "sleeping"),
         "no purpose": ("without_purpose",),
         "only consent": (),
+        "objects": (),
     }
+    assert rows["objects"]["retention_due"] is None
     assert rows["sleeps"]["retention_due"] == AS_OF + timedelta(days=1095 - 400)
     assert rows["past retention"]["retention_due"] == AS_OF - timedelta(days=5)
     assert rows["sleeps"]["sleeper_cost_per_year"] == pytest.approx(0.002 * 365)
@@ -81,7 +85,7 @@ def test_farewell_is_due_when_the_retention_ends(world: Any, held: Any) -> None:
 def test_the_summary_says_what_removing_the_sleepers_does(world: Any, held: Any) -> None:
     (row,) = world.backend.to_pyarrow(hygiene.summary(held, PRICE)).to_pylist()
     assert row == {
-        "contacts": 6,
+        "contacts": 7,
         "inactive": 3,
         "sunset": 2,
         "farewell": 1,
@@ -89,9 +93,9 @@ def test_the_summary_says_what_removing_the_sleepers_does(world: Any, held: Any)
         "without_purpose": 1,
         "sleeper_emails_90d": 270,
         "sleeper_cost_per_year": pytest.approx(3 * 0.002 * 365),
-        "inactive_share": 0.5,
-        "engaged_rate": pytest.approx(1 / 6),
-        "engaged_rate_without_sleepers": pytest.approx(1 / 3),
+        "inactive_share": pytest.approx(3 / 7),
+        "engaged_rate": pytest.approx(1 / 7),
+        "engaged_rate_without_sleepers": pytest.approx(1 / 4),
     }
 
 
