@@ -305,7 +305,8 @@ def _moved(t: Any, day: DecisionDay) -> Any:
 def _night(t: Any, usual_value: Any, day: DecisionDay) -> Any:
     """Keep what the four tables need of everybody: most of the list, and the states as ``tonight_<name>``."""
     as_of, config = day.as_of, day.config
-    onboard = t.not_flagged_reason.isin(eligibility.WEAK_RELATIONSHIP).fill_null(False)
+    asleep = t.state.isin(states.ASLEEP)
+    onboard = t.not_flagged_reason.isin(eligibility.WEAK_RELATIONSHIP).fill_null(False) & ~asleep
     in_or_out = t.in_journey | t.leaving.notnull()
     opposed = t.erased | t.objected_profiling
     described = segments.described(t, as_of, usual_value, treatment.another_channel(t))
@@ -321,7 +322,7 @@ def _night(t: Any, usual_value: Any, day: DecisionDay) -> Any:
         "currency": ibis.literal(day.currency),
         "recommended_action": ibis.cases(
             (onboard, "onboard_second_purchase"),
-            (t.state.isin(states.ASLEEP), t.state),
+            (asleep, t.state),
             else_="none",
         ),
         "journey_step": step,

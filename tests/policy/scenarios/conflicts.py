@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.scenario import DEAF, GONE, NEVER, ONCE, PHONE, Scenario
+from scenarios.scenario import DEAF, GONE, NEVER, ONCE, PHONE, Scenario, day
 
 CONFLICTS: dict[str, Scenario] = {
     "Nina": Scenario(
@@ -111,6 +111,16 @@ CONFLICTS: dict[str, Scenario] = {
         "active",
         "one_time_buyer",
         does="onboard_second_purchase",
+    ),
+    "Wubbo": Scenario(
+        "bought all in two days, and asleep since: no second purchase is led to where one says goodbye",
+        ("001.2", "000.7"),
+        {**GONE, **DEAF, "gap_mean": 1.0, "gap_max": 1.0, "purchase_days": 2.0},
+        "farewell",
+        "no_relationship_basis",
+        does="farewell",
+        yesterday={"state": "farewell", "asleep_since": day(200), "journeys": 0},
+        more={"channel": None},
     ),
     "Xenia": Scenario(
         "buys gifts once a year: gifts come first",
