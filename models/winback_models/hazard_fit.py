@@ -128,7 +128,7 @@ def _combined(
 ) -> FittedHazard:
     members, left_out, purchases = learnt
     if not members:
-        return FittedHazard(None, _why_none([t.only(plan.silence) for t in times]), {})
+        return FittedHazard(None, _why_none([t.only(plan.silence) for t in times], plan.edges), {})
     members |= {STEADY: BtydMember(plan.edges)}
     prior = prior_weights(list(members), purchases)
     dropped: tuple[str, ...] = ()
@@ -177,14 +177,14 @@ def _members(label_times: Sequence[LabelTime], plan: Plan) -> Learnt:
     members: dict[str, Member] = {}
     left_out: tuple[str, ...] = ()
     counts = [0.0, 0.0]
-    if enough(counted := [np.isfinite(t.waits) for t in closed]):
+    if enough(counted := [t.heard(plan.edges) for t in closed]):
         counts[0] = float(sum(c.sum() for c in counted))
         used, left_out = choose_columns([t.features for t in closed], plan.numeric_features, 0)
         calendar = _span(closed) + plan.horizon_days >= YEAR and {*CALENDAR} <= {*plan.numeric_features}
         left_out = tuple(name for name in left_out if not (calendar and name in CALENDAR))
         slices = [_slice(t, int(plan.share * DIRECT_ROWS) // len(closed), plan.seed) for t in closed]
         members |= fit_direct(Design(used, left_out, plan.edges, calendar), slices, plan.seed)
-    if enough(counted := [t.waits < step for t in recent]):
+    if enough(counted := [t.heard((step,)) for t in recent]):
         counts[1] = float(sum(c.sum() for c in counted))
         used, _ = choose_columns([t.features for t in recent], plan.numeric_features, _span(recent) + step)
         names = tuple(dict.fromkeys((SILENCE, *(name for name in used if movable(name)))))
@@ -222,6 +222,8 @@ def _later_slice(
     )
     asked = _ask(members, closed, plan)
     said, y = _outcomes(asked, plan.edges, plan.horizon_days)
+    if not len(y):
+        return None  # everybody had been written to
     equal = dict.fromkeys(members, 1.0 / len(members))
     turn = _turn(members, equal, last_year(closed.as_of), closed.as_of, plan)
     trust = trust_in(turn, _window(asked, equal, closed.as_of), plan.edges) if turn else 0.0
@@ -323,8 +325,10 @@ def _span(times: Sequence[LabelTime]) -> int:
     return (times[0].as_of - times[-1].as_of).days
 
 
-def _why_none(times: Sequence[LabelTime]) -> str:
+def _why_none(times: Sequence[LabelTime], edges: Sequence[int]) -> str:
     if not times:
         return "history too short for a label time: the BTYD model speaks alone"
     bought = int(sum(np.isfinite(t.waits).sum() for t in times))
-    return f"{bought} purchases after {len(times)} label times are too few to learn from: BTYD alone"
+    heard = int(sum(t.heard(edges).sum() for t in times))
+    told = f", {heard} of them without a message," if heard < bought else ""
+    return f"{bought} purchases after {len(times)} label times{told} are too few to learn from: BTYD alone"

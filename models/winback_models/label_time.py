@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from winback_models.btyd import Array
 from winback_models.history import RhythmModels
-from winback_models.members import Shut, mostly_shut
+from winback_models.members import Shut, at_risk, mostly_shut
 from winback_models.silence import SILENCE
 
 
@@ -54,6 +55,11 @@ class LabelTime:
     def shut_within(self, days: float) -> bool:
         """Say whether the shop was closed for more than half of the next so many days."""
         return bool(mostly_shut(0.0, days, self.shut))
+
+    def heard(self, edges: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Say of each contact that nobody had written to for at least the first interval whether it is seen to buy."""
+        risk, bought = at_risk(edges, self.waits, self.untreated)
+        return np.asarray(bought.any(axis=1)[risk.any(axis=1)])
 
     def only(self, silence: tuple[float, float]) -> LabelTime:
         """Return it with the contacts whose silence lies within the two bounds, in days."""

@@ -18,9 +18,11 @@ from winback_features.engine import open_engine
 from winback_features.errors import ConfigError
 from winback_features.ingest import ingest
 from winback_features.tables import Tables
+from winback_models.config import ScoreConfig
 from winback_models.members import at_risk
 from winback_training.config import TrainingConfig
 from winback_training.dataset import LabelTimes
+from winback_training.train import train
 from winback_training.treated import Treated
 
 DAY = date(2024, 3, 1)
@@ -95,3 +97,25 @@ def test_an_interval_counts_only_if_it_ended_before_the_message(pairs: list[tupl
 def test_another_word_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"training\.treated"):
         TrainingConfig(treated="drop")
+
+
+@pytest.mark.slow
+def test_a_shop_that_writes_to_everybody_steps_back_to_the_rhythm(shop: Tables) -> None:
+    day, score = DAY + timedelta(days=40), ScoreConfig(horizon_days=28)
+    weekly = [date(2023, 10, 1) + timedelta(days=7 * week) for week in range(40)]
+    tables = with_log(shop, {f"c{number}": weekly for number in range(60)})
+    found = train(tables, day, score, TrainingConfig(origins=0))
+    assert "0 of them without a message, are too few to learn from: BTYD alone" in found.model.info["status"]
+    assert found.model.hazard is None
+
+
+def test_only_who_was_not_written_to_is_heard(shop: Tables) -> None:
+    tables = with_log(shop, {"c1": [DAY + timedelta(days=3)], "c2": [DAY + timedelta(days=8)]})
+    alone, told = (LabelTimes(t, 28, [DAY], [DAY], 100, 100).at(DAY) for t in (shop, tables))
+    assert alone.heard(EDGES).tolist() == np.isfinite(alone.waits).tolist()
+    others = ~told.features["contact_id"].isin(["c1", "c2"]).to_numpy()
+    second = np.flatnonzero(told.features["contact_id"] == "c2")[0]
+    expected = np.isfinite(alone.waits)
+    expected[second] = alone.waits[second] < 7
+    others[second] = True
+    assert told.heard(EDGES).tolist() == expected[others].tolist()
