@@ -176,7 +176,8 @@ def value_at_risk(
     ----------
     p_lapse : array_like, shape (n,)
     daily_rate : array_like, shape (n,)
-        Purchases per day of a contact that stays: `BtydModel.rate_if_alive`, or the rate of first purchases.
+        Purchases per day of a contact that stays: `BtydModel.rate_if_alive`; of one that never bought the mean rate of
+        `newcomers_purchases`, the first included.
     order_value : array_like, shape (n,)
     value_horizon_days : float
     margin_share : float

@@ -293,17 +293,20 @@ class LapseModel:
     ) -> tuple[Array, Array, Array]:
         """Return the same of contacts that never bought; they have no rhythm yet."""
         steps = np.arange(1, NEWCOMER_STEPS + 1) / NEWCOMER_STEPS
-        horizon, year = score.horizon_days * steps, VALUE_DAYS * steps
-        p, soon, later = np.split(
-            self.first_purchase.p_within(others, [*ahead, *horizon, *year]),
-            [len(ahead), len(ahead) + NEWCOMER_STEPS],
+        spans = [days * steps for days in (score.horizon_days, score.value_horizon_days, VALUE_DAYS)]
+        p, *begun = np.split(
+            self.first_purchase.p_within(others, np.concatenate([ahead, *spans]).tolist()),
+            len(ahead) + NEWCOMER_STEPS * np.arange(len(spans)),
             axis=1,
         )
-        rate = -np.log1p(-np.minimum(p[:, -1], 1.0 - 1e-9)) / score.horizon_days
-        unknown, btyd = np.full(len(others), np.nan), self.models.btyd
-        expected = np.maximum(newcomers_purchases(btyd, soon, horizon), p[:, -1])
-        worth = newcomers_purchases(btyd, later, year, annual_rate=score.discount_rate)
-        parts = (unknown, expected, unknown, unknown, rate, worth)
+        rates = (0.0, 0.0, score.discount_rate)
+        soon, stake, worth = (
+            newcomers_purchases(self.models.btyd, part, days, annual_rate=rate)
+            for part, days, rate in zip(begun, spans, rates, strict=True)
+        )
+        unknown = np.full(len(others), np.nan)
+        daily_rate = stake / score.value_horizon_days
+        parts = (unknown, np.maximum(soon, p[:, -1]), unknown, unknown, daily_rate, worth)
         quantiles = np.column_stack([self.first_purchase.quantile(others, q) for q in QUANTILES])
         return p, quantiles, np.column_stack(parts)
 

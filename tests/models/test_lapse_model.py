@@ -12,6 +12,7 @@ from shop import HORIZON, NUMERIC, TODAY, buying_days, label_time, seen_before
 from winback_features.errors import InputError
 from winback_models.config import ScoreConfig
 from winback_models.design import interval_edges, step_days, steps_each
+from winback_models.first_purchase import base_rate_model
 from winback_models.history import log_silence
 from winback_models.lapse_fit import fit_lapse_model
 from winback_models.lapse_model import LapseModel
@@ -126,8 +127,20 @@ def test_what_follows_a_first_purchase_counts_for_who_never_bought(fitted, label
     bought = said["clv_12m"] / said["expected_order_value"]
     assert (bought > begin[:, 1] + 0.3 * a_year * begin[:, 0]).all()
     assert (bought < begin[:, 1] * (1.0 + a_year)).all()
+    assert said["value_at_risk"].to_numpy() == pytest.approx(said["p_lapse"] * said["clv_12m"])
     alone = pd.concat([fitted.predict(rows.iloc[[i]], DAY, SCORE) for i in range(3)], ignore_index=True)
     assert alone.equals(fitted.predict(rows, DAY, SCORE))
+
+
+def test_who_is_sure_to_begin_begins_once(fitted, label_times):
+    """A hazard of 5 % a day is one first purchase soon, and not eighteen a year."""
+    eager = replace(fitted, first_purchase=base_rate_model(0.05, HORIZON, "eager"))
+    rows = label_times[0].features.head(1).copy()
+    rows[[c for c in rows.columns if c != "contact_id"]] = np.nan
+    rows["purchase_days"] = 0.0
+    said = eager.predict(rows, DAY, SCORE).iloc[0]
+    stake = said["value_at_risk"] / said["expected_order_value"] / said["p_lapse"]
+    assert 1.0 < stake < 1.0 + fitted.models.btyd.expected_purchases(0.0, 0.0, 0.0, 365.0)
 
 
 def test_a_repeat_buyer_whose_amounts_are_unknown_is_worth_what_the_base_is(fitted, label_times):

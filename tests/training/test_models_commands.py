@@ -195,6 +195,30 @@ def test_a_training_lies_in_the_home_folder_while_it_is_logged(
     assert answer(shop, "list")["unlogged"] == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["set_registered_model_alias", "set_terminated"])
+def test_a_training_that_has_its_version_is_not_registered_twice(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str
+) -> None:
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, step, killed)
+        assert train(shop, monkeypatch) == 130
+    listed = answer(shop, "list")
+    assert [version["version"] for version in listed["models"]] == ["1"]
+    (folder,) = listed["unlogged"]
+    capsys.readouterr()
+    assert answer(shop, "register", folder)["model"]["version"] == "1"
+    assert "registered already, as version 1" in capsys.readouterr().err
+    listed = answer(shop, "list")
+    assert [version["aliases"] for version in listed["models"]] == [["candidate"]]
+    assert listed["unlogged"] == []
+    store = mlflow.MlflowClient(f"sqlite:///{shop.parent / 'mlflow.db'}")
+    assert store.get_run(listed["models"][0]["run_id"]).info.status == "FINISHED"
+
+
 def test_a_half_kept_training_is_no_training(shop: Path) -> None:
     half = shop.parent / "unlogged" / ".2024-07-01-abc"
     half.mkdir(parents=True)

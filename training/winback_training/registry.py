@@ -18,13 +18,14 @@ from typing import Any
 from winback_features.errors import ConfigError, GateRefusal
 from winback_training.gate import GateConfig, check_gate
 from winback_training.tracking import open_store, run_of
-from winback_training.training_record import CARD_FACTS, CARD_FILE, EVALUATION_FILE
+from winback_training.training_record import CARD_FACTS, CARD_FILE, EVALUATION_FILE, TrainingRecord
 from winback_training.versions import (
     CANDIDATE,
     CHAMPION,
     PREVIOUS,
     ModelVersion,
     Promotion,
+    RegisteredVersion,
     after_promotion,
     after_rollback,
 )
@@ -52,6 +53,25 @@ def show(version: str | None = None, *, tracking_uri: str, model_name: str) -> M
         aliases = _aliases(client, model_name)
         wanted = _known(client, model_name, aliases, version or CHAMPION)
         return _version(client, client.get_model_version(model_name, wanted), aliases, everything=True)
+
+
+def finish(record: TrainingRecord, *, tracking_uri: str, model_name: str) -> RegisteredVersion | None:
+    """Finish what a training left that was cut off after its version was made; None where it has no version.
+
+    The version becomes the candidate, unless it has an alias already or a later one was registered since.
+    """
+    with open_store(tracking_uri) as client:
+        versions = sorted(_registered(client, model_name), key=lambda v: int(v.version))
+        made = [
+            v for v in versions if record.tags.items() <= dict(v.tags).items() and run_of(client, v.run_id)
+        ]
+        if not made:
+            return None
+        number, run_id = str(made[-1].version), str(made[-1].run_id)
+        if made[-1] is versions[-1] and number not in _aliases(client, model_name).values():
+            client.set_registered_model_alias(model_name, CANDIDATE, number)
+        client.set_terminated(run_id, "FINISHED")
+        return RegisteredVersion(number, run_id, record.tags["digest"])
 
 
 def promote(

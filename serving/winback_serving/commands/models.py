@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from winback_serving.output import Output
 from winback_serving.settings import Settings
 from winback_training import registry, unlogged
 from winback_training.tracking import log_folder
-from winback_training.versions import ModelVersion, Promotion
+from winback_training.training_record import read_training
+from winback_training.versions import CANDIDATE, ModelVersion, Promotion
 
 SHOWN = ("active.auc", "active.brier", "active.brier_skill")
 DIGITS = 12
@@ -83,17 +85,22 @@ def promote_model(version: str | None, override: str, force: bool, settings: Set
 def register_model(folder: Path, settings: Settings, out: Output) -> None:
     """Log and register a training that `winback train` could not log, and clear it from its FOLDER.
 
-    It becomes the candidate, as any newest training does.
+    It becomes the candidate, as any newest training does. One that was cut off when it had its version is not registered again.
     """
-    made = log_folder(folder, artifact_root=settings.artifact_root, **_place(settings))
+    place = _place(settings)
+    done = registry.finish(read_training(folder), **place)
+    made = done or log_folder(folder, artifact_root=settings.artifact_root, **place)
     unlogged.clear(folder)
-    found = registry.list_versions(**_place(settings))
+    if done:
+        out.warn(f"It was registered already, as version {done.version}, and is not registered again.")
+    found = registry.list_versions(**place)
     days = {version.version: version.as_of for version in found if version.as_of}
     newest = max(days, key=lambda version: days[version])
     if days[newest] > days[made.version]:
         out.warn(f"Version {newest} was trained for {days[newest]}, this one for {days[made.version]}.")
     fields = {"command": "models register", "model": {"name": settings.training.model_name, **asdict(made)}}
-    text = f"Registered as version {made.version}, the candidate. Next: winback models promote {made.version}"
+    role = ", the candidate" if _is_candidate(made.version, found) else ""
+    text = f"Registered as version {made.version}{role}. Next: winback models promote {made.version}"
     out.result(fields, lambda console: console.print(text))
 
 
@@ -125,6 +132,10 @@ def write_card(version: str | None, path: Path, settings: Settings, out: Output)
 def rollback_model(settings: Settings, out: Output) -> None:
     """Make the previous champion the champion again."""
     _report(out, "models rollback", registry.rollback(**_place(settings)))
+
+
+def _is_candidate(number: str, found: Sequence[ModelVersion]) -> bool:
+    return any(version.version == number and CANDIDATE in version.aliases for version in found)
 
 
 def _place(settings: Settings) -> dict[str, str]:
