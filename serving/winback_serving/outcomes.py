@@ -72,8 +72,8 @@ class Outcomes:
     window_days : int
     currency : str
     entered, open, erased, again : int
-        First entries; of them those whose window is still open, those of contacts erased since; and later entries of the same
-        contacts, which are left out.
+        First entries, also those frozen of runs that are gone; of them those whose window is still open; those of contacts erased
+        since; and later entries of the same contacts, which are left out.
     first_closes : date or None
         When the first open window closes.
     readout : Readout or None
@@ -173,12 +173,14 @@ def read_outcomes(
     later_cells = [c for later in config.later_days for c in frozen.read(f"{window}d.after-{later}d")]
     ours = [*(c for c in cells if not c.scope), *later_cells]
     newcomers = added(c.metrics["basket"] for c in cells if c.scope == windows.NEWCOMERS)
+    kept = {run.as_of.isoformat() for run in runs}
+    gone = [c for c in cells if not c.scope and not c.by and c.cohort not in kept]
     waiting = [day for day in found.days if day + timedelta(days=window) > end]
     return Outcomes(
         as_of=end,
         window_days=window,
         currency=currency,
-        entered=sum(found.days.values()),
+        entered=sum(found.days.values()) + sum(cell.metrics["bought"].n for cell in gone),
         open=sum(found.days[day] for day in waiting),
         erased=found.erased,
         again=found.again,

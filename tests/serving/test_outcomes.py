@@ -150,6 +150,31 @@ def test_every_number_is_what_counting_gives(shop: Path, capsys: pytest.CaptureF
     ]
 
 
+def test_who_bought_before_the_entry_is_not_still_active(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twenty days after entry the window of thirty days begins with the entry, not ten days before it."""
+    settings = shop / "winback.toml"
+    settings.write_text(settings.read_text().replace("later_days = [60]", "later_days = [20]"))
+    readout = told(shop, capsys)["readout"]
+    assert value(readout, "treatment", "active_after_20_days") == pytest.approx(20 / 40)
+    assert value(readout, "holdout", "active_after_20_days") == pytest.approx(10 / 41)
+
+
+def test_what_was_frozen_of_runs_that_are_gone_was_followed_too(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = told(shop, capsys)
+    shutil.rmtree(shop / ".winback" / "runs" / FIRST.isoformat())
+    later = shop / ".winback" / "runs" / str(FIRST + timedelta(days=20)) / f"run-{FIRST + timedelta(days=20)}"
+    states = pq.read_table(later / "states.parquet").to_pylist()
+    states = [{**row, "journeys": 2 if row["contact_id"] == "t0" else 1} for row in states]
+    pq.write_table(pa.Table.from_pylist(states), later / "states.parquet")
+    after = told(shop, capsys)
+    assert after["readout"]["contacts"] == before["readout"]["contacts"] == 81
+    assert (after["entered"], after["open"]) == (before["entered"], before["open"]) == (81, 0)
+
+
 def test_each_experiment_is_read_among_the_treated(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     experiments = told(shop, capsys)["experiments"]
     assert set(experiments) == {"gift"}
