@@ -101,9 +101,14 @@ def in_its_time(t: Any, silence: Any, config: PolicyConfig) -> Any:
     config : PolicyConfig
     """
     nearly_late = (t.days_overdue >= -config.lead_days).fill_null(False)
+    return nearly_late | far_enough(t, silence, config)
+
+
+def far_enough(t: Any, silence: Any, config: PolicyConfig) -> Any:
+    """Say whether such a share of the usual gap has passed that the contact need not be nearly late; see `in_its_time`."""
     slow = t.usual_gap_days > t.horizon_days
     share = ibis.ifelse(slow, max(config.early_share, HALF_WAY), config.early_share)
-    return nearly_late | (silence >= share * t.usual_gap_days).fill_null(False)
+    return (silence >= share * t.usual_gap_days).fill_null(False)
 
 
 def not_yet(t: Any, config: PolicyConfig) -> list[tuple[Any, str]]:

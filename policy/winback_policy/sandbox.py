@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import ibis
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from winback_features.errors import ConfigError
+from winback_policy.config import PolicyConfig
+from winback_policy.eligibility import far_enough, open_silence
 from winback_policy.own_content import jaccard, with_hints
 from winback_policy.rfm import RfmThresholds, rfm, rfm_values
 from winback_policy.sandbox_terms import Bound, Overlap, SandboxView, Segment, SegmentView
@@ -30,10 +33,17 @@ DESCRIBING = (
 )
 """Of the features: what content may be fitted to."""
 
+READINESS = "readiness_days"
+"""``days_overdue``, or `READY` where the policy asks nobody to be nearly late: see `winback_policy.eligibility.in_its_time`."""
+
+READY = 1e6
+
 Array = npt.NDArray[Any]
 
 
-def sandbox_base(scores: Any, features: Any, thresholds: RfmThresholds | None = None) -> Any:
+def sandbox_base(
+    scores: Any, features: Any, thresholds: RfmThresholds | None = None, policy: PolicyConfig | None = None
+) -> Any:
     """Join what the sandbox needs of a run.
 
     Parameters
@@ -41,19 +51,35 @@ def sandbox_base(scores: Any, features: Any, thresholds: RfmThresholds | None = 
     scores, features : ibis.Table
     thresholds : RfmThresholds, optional
         Of the run; its quintiles when absent.
+    policy : PolicyConfig, optional
+        Says from when on a contact may enter though it is not nearly late.
 
     Returns
     -------
     ibis.Table
-        ``contact_id``, `BASE_COLUMNS`, `DESCRIBING` and, of the buyers, ``rfm_segment``; ordered by contact. Fetch it
-        and give it to `Sandbox.from_arrow`.
+        ``contact_id``, `BASE_COLUMNS`, `DESCRIBING`, of the buyers ``rfm_segment``, and with a policy `READINESS`; ordered by
+        contact. Fetch it and give it to `Sandbox.from_arrow`.
     """
     graded = rfm(rfm_values(features, scores), thresholds).select("rfm_of", "rfm_segment")
     described = features.select(*DESCRIBING, features_of="contact_id")
     t = scores.select("contact_id", *BASE_COLUMNS)
     t = t.left_join(described, t.contact_id == described.features_of)
     t = t.left_join(graded, t.contact_id == graded.rfm_of)
-    return t.select("contact_id", *BASE_COLUMNS, *DESCRIBING, "rfm_segment").order_by("contact_id")
+    columns = ["contact_id", *BASE_COLUMNS, *DESCRIBING, "rfm_segment"]
+    if policy is not None:
+        ready = _readiness(scores, features, policy)
+        t = t.left_join(ready, t.contact_id == ready.ready_of)
+        columns.append(READINESS)
+    return t.select(*columns).order_by("contact_id")
+
+
+def _readiness(scores: Any, features: Any, policy: PolicyConfig) -> Any:
+    known = scores.select(
+        "contact_id", "days_since_purchase", "days_overdue", "usual_gap_days", "horizon_days"
+    )
+    t = known.inner_join(features.select("contact_id", "closed_days_in_silence"), "contact_id")
+    ready = ibis.ifelse(far_enough(t, open_silence(t), policy), READY, t.days_overdue)
+    return t.select(ready_of="contact_id", **{READINESS: ready.cast("float64")})
 
 
 class Sandbox:
@@ -102,7 +128,8 @@ class Sandbox:
     @classmethod
     def from_arrow(cls, table: pa.Table) -> Sandbox:
         """Prepare the fetched `sandbox_base`."""
-        columns = (*BASE_COLUMNS, *DESCRIBING, "rfm_segment")
+        there = [READINESS] if READINESS in table.column_names else []
+        columns = (*BASE_COLUMNS, *DESCRIBING, "rfm_segment", *there)
         return cls({name: table[name].to_numpy() for name in columns}, describe=DESCRIBING)
 
     def ask(self, segments: Sequence[Segment]) -> SandboxView:

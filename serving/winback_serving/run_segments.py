@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from winback_features.errors import InputError
+from winback_policy.config import PolicyConfig
 from winback_policy.moves import moves
 from winback_policy.rfm import SEGMENTS, RfmThresholds, quintile_thresholds, rfm_values
 from winback_policy.sandbox import Sandbox, sandbox_base
@@ -71,12 +72,12 @@ def moves_between(backend: Any, before: PublishedRun, after: PublishedRun) -> An
     return moves(*values, *cuts)
 
 
-def open_sandbox(backend: Any, run: PublishedRun) -> Sandbox:
-    """Prepare the base of a published run for the sandbox."""
+def open_sandbox(backend: Any, run: PublishedRun, policy: PolicyConfig | None = None) -> Sandbox:
+    """Prepare the base of a published run for the sandbox; see `winback_policy.sandbox.sandbox_base`."""
     scores, features = (backend.read_parquet(checked_file(run, name)) for name in ("scores", "features"))
     stored = run.info().get(THRESHOLDS_KEY)
     cuts = RfmThresholds.from_dict(stored) if stored else None
-    return Sandbox.from_arrow(sandbox_base(scores, features, cuts).to_pyarrow())
+    return Sandbox.from_arrow(sandbox_base(scores, features, cuts, policy).to_pyarrow())
 
 
 DESCRIBED = ("relationship_tier", "tenure_band", "recency_band", "last_behaviour")

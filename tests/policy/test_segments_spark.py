@@ -9,14 +9,18 @@ import pytest
 from ibis.config import Config
 
 from winback_policy import segments
+from winback_policy.config import PolicyConfig
 from winback_policy.moves import moves, moves_matrix
 from winback_policy.rfm import RfmThresholds, quintile_thresholds, rfm, rfm_values
 from winback_policy.sandbox import BASE_COLUMNS, DESCRIBING, sandbox_base
 
-NAMES = {*segments.SEGMENT_COLUMNS, *DESCRIBING, "spend_total"}
+NAMES = {*segments.SEGMENT_COLUMNS, *DESCRIBING, "spend_total", "closed_days_in_silence"}
 FEATURES = ibis.table({"contact_id": "string", **dict.fromkeys(sorted(NAMES), "float64")}, name="features")
 SCORES = ibis.table(
-    {"contact_id": "string", **dict.fromkeys(BASE_COLUMNS, "float64"), "base": "string"}, name="scores"
+    {"contact_id": "string"}
+    | dict.fromkeys((*BASE_COLUMNS, "usual_gap_days", "horizon_days"), "float64")
+    | {"base": "string"},
+    name="scores",
 )
 FIXED = RfmThresholds((365, 180, 90, 30), (1, 2, 4, 8), (50, 100, 250, 500))
 
@@ -41,7 +45,7 @@ TABLES = {
     "thresholds": quintile_thresholds(VALUES),
     "moves": moves_matrix(moves(VALUES, VALUES, FIXED, FIXED)),
     "segments": all_segments(),
-    "sandbox": sandbox_base(SCORES, FEATURES),
+    "sandbox": sandbox_base(SCORES, FEATURES, policy=PolicyConfig()),
 }
 
 

@@ -100,6 +100,21 @@ def test_today_tells_what_the_run_holds(client: TestClient, web_home: Path) -> N
         assert f"{reason} {n}" in text.replace("bought again", "purchased").replace("risk fell", "risk_fell")
 
 
+def test_a_day_of_the_past_that_is_scored_again_is_shown_anew(web_home: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(web_home, home)
+    first = RunStore(home).list_runs()[0]
+    with TestClient(create_app(home), LOOPBACK) as client:
+        assert "987,654" not in get(client, "/")
+        again = first.folder.with_name("scored-again")
+        shutil.copytree(first.folder, again)
+        record = json.loads((again / "run.json").read_text())
+        record["counts"]["flagged"] = 987_654
+        (again / "run.json").write_text(json.dumps(record))
+        RunStore(home).point_at(first.as_of, again.name)
+        assert "987,654" in get(client, "/")
+
+
 def test_the_list_shows_each_contact_once_and_best_first(client: TestClient, web_home: Path) -> None:
     expected = [
         row[0] for row in ask(web_home, "SELECT contact_id FROM winback WHERE rank >= 1 ORDER BY rank")
@@ -335,15 +350,16 @@ def test_retention_says_what_the_file_says_and_what_to_do_without_it(
 
 
 def test_the_sandbox_counts_as_sql_does(client: TestClient, web_home: Path) -> None:
-    ((n,),) = ask(
-        web_home,
-        "SELECT count(*) FROM scores WHERE base = 'active' AND p_lapse >= 0.6 AND days_overdue >= -9",
-    )
-    asked = "enter_p_lapse=0.6&leave_p_lapse=0.3&lead_days=9&min_value=&own_segment=loyal"
+    early = "days_since_purchase - closed_days_in_silence >= if(usual_gap_days > horizon_days, 0.5, 0.2) * usual_gap_days"
+    base = "FROM scores JOIN features USING (contact_id, days_since_purchase) WHERE base = 'active' AND p_lapse >= 0.2"
+    ((n,),) = ask(web_home, f"SELECT count(*) {base} AND (days_overdue >= 0 OR {early})")
+    ((late,),) = ask(web_home, f"SELECT count(*) {base} AND days_overdue >= 0")
+    assert n > late
+    asked = "enter_p_lapse=0.2&leave_p_lapse=0.1&lead_days=0&min_value=&own_segment=loyal"
     page, found = get(client, f"/sandbox?{asked}"), client.get(f"/sandbox.json?{asked}").json()
     assert found["segments"][0]["contacts"] == str(n)
     assert f'data-cell="contacts">{n}</td>' in page
-    assert "enter_p_lapse = 0.6\nleave_p_lapse = 0.3\nlead_days = 9" in page
+    assert "enter_p_lapse = 0.2\nleave_p_lapse = 0.1\nlead_days = 0" in page
 
 
 @pytest.mark.parametrize(("leave", "refused"), [(0.3, False), (0.5, False), (0.6, True)])

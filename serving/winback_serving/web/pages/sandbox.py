@@ -13,7 +13,7 @@ from winback_features.config import EngineConfig
 from winback_features.engine import open_engine
 from winback_policy.config import PolicyConfig
 from winback_policy.rfm import SEGMENTS
-from winback_policy.sandbox import Sandbox
+from winback_policy.sandbox import READINESS, Sandbox
 from winback_policy.sandbox_terms import Bound, SandboxView, Segment
 from winback_serving.run_segments import open_sandbox
 from winback_serving.web.pages.per_run import per_run
@@ -92,15 +92,15 @@ class Plan:
         """Return the plan as segments of the sandbox, in the order of `PLANS`."""
         buyers = Bound("base", among=("active",))
         worth = (Bound("value_at_risk", at_least=self.min_value),) if self.min_value else ()
-        late = Bound("days_overdue", at_least=-self.lead_days)
+        in_time = Bound(READINESS, at_least=-self.lead_days)
         silence = (
             (Bound("days_since_purchase", at_least=self.min_silent, below=_after(self.max_silent)),)
             if self.min_silent is not None or self.max_silent is not None
             else ()
         )
         return (
-            Segment("enter", (buyers, Bound("p_lapse", at_least=self.enter_p_lapse), late, *worth)),
-            Segment("leave", (buyers, Bound("p_lapse", at_least=self.leave_p_lapse), late, *worth)),
+            Segment("enter", (buyers, Bound("p_lapse", at_least=self.enter_p_lapse), in_time, *worth)),
+            Segment("leave", (buyers, Bound("p_lapse", at_least=self.leave_p_lapse), in_time, *worth)),
             Segment("segment", (Bound("rfm_segment", among=(self.own_segment,)), *silence)),
         )
 
@@ -124,7 +124,7 @@ def show_sandbox(v: CurrentView, asked: Annotated[Asked, Query()]) -> HTMLRespon
     return v.page(
         "sandbox",
         plan=plan,
-        view=prepared(v.run).ask(plan.segments()),
+        view=prepared(v.run, v.policy).ask(plan.segments()),
         refused=plan.leave_p_lapse > plan.enter_p_lapse,
         segment_names=SEGMENTS,
         listed=v.run.record["counts"]["flagged"],
@@ -135,7 +135,7 @@ def show_sandbox(v: CurrentView, asked: Annotated[Asked, Query()]) -> HTMLRespon
 def sandbox_json(v: CurrentView, asked: Annotated[Asked, Query()]) -> dict[str, Any]:
     """Return the same for the page's script, numbers written in the reader's locale."""
     plan = Plan.of(asked, v.policy)
-    view = prepared(v.run).ask(plan.segments())
+    view = prepared(v.run, v.policy).ask(plan.segments())
     return {"segments": written(v, view), "config": plan.config(), "as_of": v.run.as_of.isoformat()}
 
 
@@ -155,10 +155,10 @@ def written(v: Any, view: SandboxView) -> list[dict[str, Any]]:
 
 
 @per_run
-def prepared(run: Run) -> Sandbox:
-    """Fetch the base of a run once."""
+def prepared(run: Run, policy: PolicyConfig) -> Sandbox:
+    """Fetch the base of a run once for a policy."""
     with open_engine(EngineConfig()) as backend:
-        return open_sandbox(backend, run.published)
+        return open_sandbox(backend, run.published, policy)
 
 
 def _after(day: int | None) -> int | None:

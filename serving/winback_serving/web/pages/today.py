@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from contextlib import suppress
 from typing import Any
 
 import altair as alt
@@ -12,11 +12,12 @@ from fastapi.responses import HTMLResponse
 
 from winback_features.errors import WinbackError
 from winback_serving import brief, charts
+from winback_serving.store import PublishedRun
 from winback_serving.web.format import Formatter
 from winback_serving.web.pages.per_run import per_run
 from winback_serving.web.pages.picture import Picture, draw
 from winback_serving.web.pages.view import CurrentView
-from winback_serving.web.reader import Run, Runs
+from winback_serving.web.reader import Run
 from winback_serving.web.texts import Texts
 
 router = APIRouter(include_in_schema=False)
@@ -43,7 +44,8 @@ _ENTERED_SQL = """
 def today(v: CurrentView) -> HTMLResponse:
     """Show the day."""
     before = v.runs.before(v.run)
-    days = tuple(day for day in v.runs.days() if day <= v.run.as_of)[:TREND_DAYS]
+    days = [day for day in v.runs.days() if day < v.run.as_of][: TREND_DAYS - 1]
+    past = [found for day in reversed(days) if (found := v.runs.store.current(day))]
     return v.page(
         "today",
         counts=v.run.record["counts"],
@@ -52,7 +54,7 @@ def today(v: CurrentView) -> HTMLResponse:
         before=before,
         exits=v.run.query(_EXITS_SQL),
         entered=v.run.query(_ENTERED_SQL, [NEW_SHOWN]),
-        trend=trend(v.run, v.runs, days[::-1], v.t, v.f) if len(days) > 1 else None,
+        trend=trend(v.run, tuple(past), v.t, v.f) if past else None,
         risk=risk(v.run, v.t, v.f),
     )
 
@@ -64,28 +66,23 @@ def listed(run: Run) -> dict[str, Any]:
 
 
 @per_run
-def trend(run: Run, runs: Runs, days: tuple[date, ...], t: Texts, f: Formatter) -> Picture:
+def trend(run: Run, past: tuple[PublishedRun, ...], t: Texts, f: Formatter) -> Picture:
     """Draw how long the list was on the last days, and how many came and went.
 
     Parameters
     ----------
     run : Run
         The newest of the days.
-    runs : Runs
-    days : tuple of date
-        Oldest first.
+    past : tuple of PublishedRun
+        Those of the days before it, oldest first.
     t, f
         Texts and locale.
     """
     rows = []
-    for day in days:
-        try:
-            found = runs.store.current(day)
-            counts = found.info()["counts"] if found else None
-        except WinbackError:  # a damaged run of the past leaves a gap in the picture
-            counts = None
-        if counts:
-            rows.append((day, counts["flagged"], counts["entries"], counts["exits"]))
+    for published in (*past, run.published):
+        with suppress(WinbackError):  # a damaged run of the past leaves a gap in the picture
+            counts = published.info()["counts"]
+            rows.append((published.as_of, counts["flagged"], counts["entries"], counts["exits"]))
     heads = (t("today.day"), t("today.on_list"), t("today.entered"), t("today.left"))
     data = pd.DataFrame(rows, columns=["day", "listed", "entered", "left"])
     data["day"] = pd.to_datetime(data["day"])
@@ -121,7 +118,7 @@ def trend(run: Run, runs: Runs, days: tuple[date, ...], t: Texts, f: Formatter) 
         n=len(rows),
         first=f.number(rows[0][1]),
         last=f.number(rows[-1][1]),
-        day=f.day(days[0]),
+        day=f.day(rows[0][0]),
     )
     return Picture(
         t("today.trend_title"),
