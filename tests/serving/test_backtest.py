@@ -32,6 +32,7 @@ from winback_serving.parquet import write_expression
 from winback_serving.replay import Replay, replay, replayed_days
 from winback_serving.scorer import score_features
 from winback_serving.settings import Settings, load_settings
+from winback_serving.suppression import key_of, suppress
 
 DAYS = tuple(date(1998, 2, 1) + timedelta(days=n) for n in (0, 2, 21))
 CLOSED = (
@@ -222,6 +223,26 @@ def test_the_command_writes_numbers_and_pictures(
     assert json.loads((home / "backtest.json").read_text())["flags"] == said["flags"]
     assert (home / "backtest.html").read_text().startswith("<!doctype html>")
     assert not (home / "runs").exists(), "nothing is published"
+
+
+def test_who_was_erased_is_in_no_backtest(
+    tmp_path: Path, write_shop: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_shop(tmp_path, 15)
+    erased = config.with_name("orders.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[0]
+    home = tmp_path / ".winback"
+    home.mkdir()
+    suppress(home, [key_of(erased)])
+    buyers: set[str] = set()
+
+    def looked_at(tables: Tables, *_: Any) -> None:
+        buyers.update(tables.orders.contact_id.to_pyarrow().to_pylist())
+        raise InputError("That is all.")
+
+    monkeypatch.setattr("winback_serving.commands.backtest.train", looked_at)
+    assert cli.run(["backtest", "-c", str(config), "--as-of", "1997-10-01"]) == 2
+    assert buyers
+    assert erased not in buyers
 
 
 def test_the_terminal_is_told_in_sentences_and_one_table(past: Past) -> None:

@@ -30,6 +30,7 @@ from winback_serving.replay import replay, replayed_days
 from winback_serving.run_record import default_day
 from winback_serving.settings import Settings
 from winback_serving.store import write_atomically
+from winback_serving.suppression import suppressed_keys, without_suppressed
 from winback_training.config import TrainingConfig
 from winback_training.train import train
 
@@ -63,6 +64,7 @@ def backtest(settings: Settings, as_of: date | None, step: int, out: Output) -> 
         if as_of:
             refuse_future(as_of, now)
         tables = read_inputs(backend, settings, now, work)
+        tables = without_suppressed(tables, suppressed_keys(settings.home))
         end = as_of or default_day(tables.report, now)
         found = run_backtest(
             tables,

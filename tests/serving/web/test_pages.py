@@ -334,6 +334,10 @@ def test_moves_are_a_table_and_their_absence_a_sentence(
     assert "Nobody changed segment from" in words(get(client, "/rfm"))
 
 
+def test_a_day_before_is_written_as_a_day(client: TestClient) -> None:
+    assert "1970" not in get(client, "/rfm?since=0", 422)
+
+
 def test_retention_says_what_the_file_says_and_what_to_do_without_it(
     client: TestClient, web_home: Path, tmp_path: Path
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -17,6 +16,7 @@ from winback_policy.rfm import SEGMENT_GRID, SEGMENTS
 from winback_policy.segments import CELLS, TIERS
 from winback_policy.strategies import STRATEGIES
 from winback_serving.run_segments import THRESHOLDS_KEY, described_counts, moves_between
+from winback_serving.web.days import Day
 from winback_serving.web.errors import NotFoundError
 from winback_serving.web.pages.per_run import per_run
 from winback_serving.web.pages.shade import shade
@@ -24,7 +24,7 @@ from winback_serving.web.pages.view import CurrentView
 from winback_serving.web.reader import Run
 
 router = APIRouter(include_in_schema=False)
-Since = Annotated[date | None, Query(description="The earlier day; the run before when absent.")]
+Since = Annotated[Day | None, Query(description="The earlier day; the run before when absent.")]
 _GRID_SQL = """
     SELECT CAST(rfm_code[1] AS INTEGER) AS r, CAST(rfm_code[2] AS INTEGER) AS f, count(*) AS n,
            coalesce(sum(CAST(value_at_risk AS DECIMAL(28, 4))), 0)::DOUBLE AS value,
