@@ -280,7 +280,7 @@ def _left_out(rows: Any) -> Iterator[tuple[Any, ...]]:
 
 def _prepared(flags: Any, run: PublishedRun, request: ExportRequest) -> Any:
     """Return a run's contacts as the format may see them, with who is on the list."""
-    listed = marked(flags, request.name, request.form)
+    listed = marked(flags, request.name, request.form, counted=request.batch is not None)
     return listed if request.form.raw else shown(listed, run.as_of)
 
 

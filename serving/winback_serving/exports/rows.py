@@ -86,15 +86,16 @@ def shown(t: Any, as_of: date) -> Any:
     return t.mutate(**{name: ibis.ifelse(t.withdrawn, None, t[name]) for name in _WITHHELD})
 
 
-def marked(t: Any, name: str, form: ExportFormat) -> Any:
+def marked(t: Any, name: str, form: ExportFormat, *, counted: bool = False) -> Any:
     """Add ``listed``: whether the contact is on the list as this format may have it.
 
-    A row of somebody erased since the run is nobody's, and no tool's.
+    A row of somebody erased since the run is nobody's, and no tool's. Where batches are ``counted`` off it keeps its place among
+    the others, and is left out afterwards.
     """
     spec = LISTS[name]
     listed = spec.where(t).fill_null(False)
     if not form.raw:
-        listed = listed & ~t.nobodys
+        listed = listed if counted else listed & ~t.nobodys
         listed = listed if spec.removes else listed & ~t.withdrawn
     if form.audience:
         listed = listed & ~t.held_out
@@ -195,6 +196,7 @@ def changed_rows(t: Any, before: Any, name: str, form: ExportFormat) -> Any:
 def with_left_out(rows: Any, spec: RunList, form: ExportFormat) -> Any:
     """Add ``left_out``: why a row is not written although its contact is on the list.
 
+    ``erased``: the row is nobody's any more.
     ``refused_address``: another contact with this e-mail address refused e-mail, objected or bounced.
     ``duplicate_email``: the address is in the file already, for a contact that ranks higher.
 
@@ -211,7 +213,9 @@ def with_left_out(rows: Any, spec: RunList, form: ExportFormat) -> Any:
         ``rows`` and ``left_out``, null where the row is written.
     """
     refused = rows.on_list & rows.refused_address & ibis.literal(spec.writes and form.one_per_email)
-    return _once(rows.mutate(left_out=ibis.ifelse(refused, "refused_address", None)), form)
+    gone = rows.nobodys & ibis.literal(not form.raw)
+    reason = ibis.cases((gone, "erased"), (refused, "refused_address"), else_=None)
+    return _once(rows.mutate(left_out=reason), form)
 
 
 def _once(rows: Any, form: ExportFormat, *last: Any) -> Any:

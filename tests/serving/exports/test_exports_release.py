@@ -260,6 +260,18 @@ def test_who_was_erased_since_is_in_no_later_batch(home: Home, read: Any) -> Non
     assert {row["contact_id"] for row in rows} == {f"p{n}" for n in range(10, 30)} - {"p12", "p25"}
 
 
+@pytest.mark.parametrize("to", ["csv", "klaviyo", "braze"])
+@pytest.mark.parametrize("erased", [range(1, 5), range(30, 38)])
+def test_an_erasure_moves_nobody_into_another_batch(home: Home, read: Any, to: str, erased: range) -> None:
+    """Else those at its edge would be written to twice, or never."""
+    quiet(home)
+    ask(home, 1, to=to)
+    erase(home[0].home, [f"p{n:02}" for n in erased])
+    key = "external_id" if to == "braze" else "contact_id"
+    found = [row[key] for row in read(ask(home, 2, day=2, to=to).exported.files[0].path, to)]
+    assert found == [f"p{n}" for n in range(10, 20)]
+
+
 def test_the_command_says_how_many_fell_out_and_why(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     settings = home[0]
     quiet(home)
