@@ -59,7 +59,7 @@ class LabelTime:
     def heard(self, edges: Sequence[int]) -> npt.NDArray[np.bool_]:
         """Say of each contact that nobody had written to for at least the first interval whether it is seen to buy."""
         risk, bought = at_risk(edges, self.waits, self.untreated)
-        return np.asarray(bought.any(axis=1)[risk.any(axis=1)])
+        return np.asarray(np.any(bought, axis=1))[np.any(risk, axis=1)]
 
     def only(self, silence: tuple[float, float]) -> LabelTime:
         """Return it with the contacts whose silence lies within the two bounds, in days."""
