@@ -2,6 +2,7 @@
 
     python benchmarks/daily_job.py --work FOLDER --contacts 1000000 --days 730 --markdown benchmarks/results/daily_job.md
     python benchmarks/daily_job.py --work FOLDER --growth      # one million contacts, and four
+    python benchmarks/daily_job.py --work FOLDER --memory 4GB 1500MB    # under each of these limits
 
 A model is trained once on a smaller shop of the same kind. What is in the work folder already is used again.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -114,13 +116,21 @@ def daily_job(config: Path, as_of: date, home: Path) -> tuple[Measured, dict[str
     return done, steps, rows
 
 
-def report(contacts: int, days: int, work: Path, home: Path, *, reference: bool) -> list[str]:
-    """Measure one size and return its table in Markdown."""
-    config, as_of = prepare(work, contacts, days, seed=1, home=home), end(days)
+def limited(config: Path, memory: str) -> Path:
+    """Write the settings once more, with another memory limit."""
+    text = re.sub('memory_limit = "[^"]*"', f'memory_limit = "{memory}"', config.read_text(encoding="utf-8"))
+    path = config.with_name(f"winback-{memory}.toml")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def report(contacts: int, days: int, work: Path, home: Path, memory: str, *, reference: bool) -> list[str]:
+    """Measure one size under one limit and return its table in Markdown."""
+    config, as_of = limited(prepare(work, contacts, days, seed=1, home=home), memory), end(days)
     job, steps, rows = daily_job(config, as_of, home)
     said = ", ".join(f"{n:,} {name}" for name, n in rows.items())
     lines = [
-        f"## {contacts:,} contacts over {days} days",
+        f"## {contacts:,} contacts over {days} days, memory_limit {memory}",
         "",
         f"{said}; scored for {as_of}.",
         "",
@@ -159,6 +169,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="a folder for shops, models and runs")
     parser.add_argument("--contacts", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=730)
+    parser.add_argument(
+        "--memory", nargs="+", default=["4GB"], help="limits to measure under, one after the other"
+    )
     parser.add_argument("--growth", action="store_true", help="also four times as many contacts")
     parser.add_argument("--no-reference", action="store_true")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")
@@ -179,10 +192,11 @@ def main() -> None:
         f"{machine()}.",
         "A row without a dash is a process of its own, the rows below it are its steps. Made by `benchmarks/daily_job.py`.",
         "",
-        *report(args.contacts, args.days, work, home, reference=not args.no_reference),
     ]
-    if args.growth:
-        lines += report(4 * args.contacts, args.days, work, home, reference=False)
+    for memory in args.memory:
+        lines += report(args.contacts, args.days, work, home, memory, reference=not args.no_reference)
+        if args.growth:
+            lines += report(4 * args.contacts, args.days, work, home, memory, reference=False)
     if args.markdown:
         args.markdown.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 

@@ -14,7 +14,7 @@ import ibis
 from winback_features.config import EngineConfig
 from winback_features.errors import ConfigError
 
-ASIDE = 512 * 1024**2
+ASIDE = 640 * 1024**2
 """Bytes of a process that do not grow: Python, its packages, and what DuckDB has outside of its own account."""
 
 UNITS = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
@@ -88,7 +88,7 @@ def share_of(limit: int) -> int:
     Examples
     --------
     >>> share_of(4 * 1024**3) / 1024**3
-    1.75
+    1.6875
     """
     return max((limit - ASIDE) // 2, limit // 4)
 

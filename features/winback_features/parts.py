@@ -22,7 +22,10 @@ BYTES_PER_ROW = 280
 """What the engine may use for each of them, at least: its arrays, beside the engine, take about as much."""
 
 CONTACTS_PER_PART = 500_000
-"""Contacts in a part, about, where only their own rows are joined."""
+"""Contacts in a part, at most, where only their own rows are joined."""
+
+BYTES_PER_CONTACT = 3_200
+"""What the engine may use for each of them, at least."""
 
 SAMPLE = 20_000
 """Rows, about, that the bounds between the parts are read off."""
@@ -73,7 +76,7 @@ def contact_ranges(contacts: ibis.Table, n: int) -> Sequence[Range]:
     n : int
         Its rows.
     """
-    wanted = -(-n // CONTACTS_PER_PART)
+    wanted = -(-n // min(CONTACTS_PER_PART, memory_of(contacts.get_backend()) // BYTES_PER_CONTACT))
     return WHOLE if wanted < 2 else tuple(pairwise([None, *_bounds(contacts, n, wanted), None]))
 
 

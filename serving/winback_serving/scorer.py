@@ -17,7 +17,7 @@ from winback_models.config import ScoreConfig
 from winback_models.drivers import DRIVERS, driver_effects
 from winback_serving.parquet import write_batches
 
-BATCH_ROWS = 20_000
+BATCH_ROWS = 15_000
 _STRINGS = ("contact_id", "model_version", "currency", "base")
 _DATES = ("as_of", "next_purchase_date", "next_purchase_low", "next_purchase_high")
 

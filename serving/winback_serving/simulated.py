@@ -39,7 +39,7 @@ horizon_days = 60
 curve_days = [7, 14, 30, 60]
 
 [engine]
-memory_limit = "2GB"
+memory_limit = "4GB"
 threads = 2
 """
 
