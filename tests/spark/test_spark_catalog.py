@@ -8,16 +8,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from pyspark.sql import SparkSession
 
 from winback_features.config import BrandConfig, EngineConfig, SourceConfig
 from winback_features.engine import open_engine
 from winback_features.errors import ConfigError, InputError
 from winback_features.ingest import Tables, ingest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 pytestmark = [
     pytest.mark.slow,
@@ -67,6 +69,8 @@ def _rows(columns: dict[str, tuple[str, list[str]]]) -> str:
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A session as a notebook has one, with tables in its catalog."""
+    from pyspark.sql import SparkSession
+
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     warehouse = tmp_path_factory.mktemp("warehouse")
     builder = SparkSession.builder.master("local[2]").config("spark.sql.warehouse.dir", str(warehouse))
