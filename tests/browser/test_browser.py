@@ -101,10 +101,11 @@ def test_a_marketer_walks_from_the_list_to_an_export(page: Any, expect: Any, dem
 
 def test_the_sandbox_answers_while_one_types(page: Any, expect: Any, demo_home: Path) -> None:
     page.goto("/sandbox")
-    asked = "SELECT count(*) FROM scores WHERE base = 'active' AND p_lapse >= ? AND days_overdue >= -3"
+    early = "days_since_purchase >= if(usual_gap_days > horizon_days, 0.5, 0.2) * usual_gap_days"
+    asked = f"FROM scores WHERE base = 'active' AND p_lapse >= ? AND (days_overdue >= -3 OR {early})"
     cell = page.locator("tr[data-segment=enter] [data-cell=contacts]")
     for threshold in (0.5, 0.2, 0.9):
-        (n,) = ask(demo_home, asked, threshold)[0]
+        (n,) = ask(demo_home, f"SELECT count(*) {asked}", threshold)[0]
         page.get_by_label("Enter at a risk of").fill(str(threshold))
         expect(cell).to_have_text(f"{n:,}")
     config = tomllib.loads(page.locator("#config").inner_text())
