@@ -29,6 +29,9 @@ SERVERS = {
 """Scheme of the address, to the name of the database, its driver's module, and what brings that."""
 
 
+CATALOG = "spark://"
+"""The tables of Spark's catalog, which the engine ``spark`` reads: see `winback_features.spark_catalog`."""
+
 Copy = Callable[[str], ibis.Table]
 """Copies the table of a location into the engine."""
 

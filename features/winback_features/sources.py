@@ -14,7 +14,7 @@ from ibis.util import gen_name
 
 from winback_features.answers import count, name_of
 from winback_features.config import SourceConfig
-from winback_features.databases import fingerprint_rows, load_tables
+from winback_features.databases import CATALOG, fingerprint_rows, load_tables
 from winback_features.errors import ConfigError, InputError
 from winback_features.files import as_utf8, csv_header, file_format, find_files, fingerprint_files
 
@@ -99,7 +99,7 @@ def open_sources(
         If the database cannot be used.
     """
     locations: list[str] = [getattr(source, name) for name in names]
-    if source.database and source.database.startswith("spark://"):
+    if source.database and source.database.startswith(CATALOG):
         for name, location in zip(names, locations, strict=True):
             yield _open_catalog(backend, name, location, source.database, catalog)
         return

@@ -16,9 +16,8 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from winback_features.databases import CATALOG
 from winback_features.errors import ConfigError, InputError
-
-SCHEME = "spark://"
 
 _KEPT = (NumericType, StringType, BooleanType, DateType, TimestampType, TimestampNTZType)
 """Types that keep their kind; the others become their text."""
@@ -62,7 +61,7 @@ def catalog_files(session: SparkSession, location: str, database: str, folder: P
 
 
 def _schema(database: str) -> str:
-    schema = database.removeprefix(SCHEME).strip("/")
+    schema = database.removeprefix(CATALOG).strip("/")
     if ":" in schema or "/" in schema:
         what = "After spark:// stands the schema of the tables, and no server."
         how = 'Write database = "spark://", and the server\'s address into engine.spark_master.'
