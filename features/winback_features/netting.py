@@ -37,7 +37,7 @@ def cancellations(orders: ibis.Table, cancellation_days: int) -> ibis.Table:
     """
     money = orders.filter(orders.amount != 0).mutate(size=orders.amount.abs(), negative=orders.amount < 0)
     # Most groups hold no negative order: leave them out of the sorting.
-    negatives = money.filter(money.negative).select("contact_id", "size").distinct()
+    negatives = orders.filter(orders.amount < 0).select("contact_id", size=-orders.amount).distinct()
     rows = money.semi_join(negatives, ["contact_id", "size"]).select(*KEYS, "ordered_at", "size", "negative")
 
     step = ibis.ifelse(rows.negative, -1, 1)

@@ -26,34 +26,22 @@ def quarantined(staged: StagedTable, dropped: ibis.Table) -> ibis.Table:
     ibis.Table
         The columns of ``Tables.quarantine``.
     """
-    rows, rules = staged.rows, staged.rules
-    key = ibis.coalesce(rows.contact_id, rows.order_id) if "order_id" in rows.columns else rows.contact_id
-    rows = rows.mutate(key=key)
-    faulty = rows.filter(rows[FAULT].notnull())
+    blamed = "order_id" if "order_id" in staged.spec.names else "contact_id"
+    # One pass over the rows: an engine that is asked for them twice may write them all down first.
+    rows = staged.rows.left_join(dropped.select(ROW, dropped_for="reason"), ROW)
+    rows = rows.filter(rows[FAULT].notnull() | rows.dropped_for.notnull())
+    rules = [(rows[FAULT] == i, rule) for i, rule in enumerate(staged.rules)]
     parts = [
         _entry(
             staged.mapped.raw,
-            faulty[ROW],
-            faulty.key,
-            ibis.cases(*((faulty[FAULT] == i, rule.column) for i, rule in enumerate(rules))),
-            ibis.cases(*((faulty[FAULT] == i, rule.reason) for i, rule in enumerate(rules))),
-            faulty[FAULT_TEXT],
-            faulty,
+            rows[ROW],
+            ibis.coalesce(rows.contact_id, rows[blamed]),
+            ibis.cases(*((broken, rule.column) for broken, rule in rules), else_=blamed),
+            ibis.cases(*((broken, rule.reason) for broken, rule in rules), else_=rows.dropped_for),
+            ibis.ifelse(rows[FAULT].notnull(), rows[FAULT_TEXT], rows[blamed]),
+            rows,
         )
     ]
-    repeats = rows.inner_join(dropped.rename(dropped_for="reason"), ROW)  # events have a reason of their own
-    blamed = "order_id" if "order_id" in staged.spec.names else "contact_id"
-    parts.append(
-        _entry(
-            staged.mapped.raw,
-            repeats[ROW],
-            repeats.key,
-            ibis.literal(blamed),
-            repeats.dropped_for,
-            repeats[blamed],
-            repeats,
-        )
-    )
     rejected = staged.mapped.raw.rejected
     if rejected is not None:
         nothing = ibis.null("string")
